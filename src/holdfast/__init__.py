@@ -1,0 +1,1 @@
+"""Holdfast: Kubernetes backup you can prove."""

@@ -1,0 +1,1 @@
+"""Bytes to bytes, without I/O: hashing, compression, encryption, chunking."""

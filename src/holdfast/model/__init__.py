@@ -1,0 +1,1 @@
+"""Frozen data and protocols that all layers share. No I/O."""

@@ -1,0 +1,37 @@
+"""The only way in which code below the command line speaks to people."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives what a run is doing. Implementations must be thread-safe and must not raise."""
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """A new stage begins; `total` is its number of units, None while unknown."""
+        ...
+
+    def advance(self, count: int = 1, size: int = 0) -> None:
+        """`count` more units of the current phase are done, `size` bytes with them."""
+        ...
+
+    def note(self, message: str) -> None:
+        """One line worth keeping in the run's log."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """One line that the user should see while the run goes on."""
+        ...
+
+
+class Silent:
+    """A Progress that drops everything."""
+
+    def phase(self, name: str, total: int | None = None) -> None: ...
+
+    def advance(self, count: int = 1, size: int = 0) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def warn(self, message: str) -> None: ...

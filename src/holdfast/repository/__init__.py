@@ -1,0 +1,1 @@
+"""restic's repository format version 2: written, read and checked."""

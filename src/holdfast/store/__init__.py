@@ -1,0 +1,1 @@
+"""Bytes by name: where a repository's files live. Knows nothing of what is in them."""
