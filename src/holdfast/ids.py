@@ -6,6 +6,7 @@ shown to people. They are `bytes` subclasses because millions of them are dictio
 
 from __future__ import annotations
 
+import hashlib
 from typing import Self
 
 from holdfast.errors import DamagedData
@@ -29,6 +30,14 @@ class Digest(bytes):
         if len(value) != DIGEST_SIZE or len(text) != 2 * DIGEST_SIZE:
             raise DamagedData(f"{text!r:.80} is not an id", why="an id has 64 hexadecimal digits")
         return cls(value)
+
+    @classmethod
+    def of(cls, *parts: bytes | bytearray | memoryview) -> Self:
+        """The id of the joined parts."""
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        return cls(digest.digest())
 
     @property
     def short(self) -> str:

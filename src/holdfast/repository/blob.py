@@ -1,0 +1,40 @@
+"""One blob on its way into a pack and out of it: hashed, compressed, sealed – and proved before it is believed."""
+
+from __future__ import annotations
+
+from holdfast.codec import compression
+from holdfast.codec.crypto import OVERHEAD, SealingKey
+from holdfast.errors import DamagedData
+from holdfast.ids import BlobId
+from holdfast.repository.pack import LARGEST_BLOB
+
+
+def seal_blob(key: SealingKey, blob_id: BlobId, plain: bytes | memoryview) -> tuple[bytes, int]:
+    """(sealed bytes, plain length as a pack's header holds it: 0 when stored uncompressed).
+
+    The sealed bytes are opened again and compared with `blob_id` before they are returned, so that a fault of this
+    machine's memory or of a library is met now, while the source still exists.
+    """
+    plain_length = len(plain)
+    if plain_length > LARGEST_BLOB - OVERHEAD:
+        raise ValueError(f"a blob of {plain_length} bytes does not fit the format")
+    if plain_length:
+        body: bytes | memoryview = compression.compress(plain)
+    else:
+        body = plain  # a compressed blob of length 0 is not allowed
+    sealed = key.seal(body)
+    open_blob(key, blob_id, sealed, plain_length)
+    return sealed, plain_length
+
+
+def open_blob(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> bytes:
+    """A blob's content. Raises DamagedData unless it is what `blob_id` names."""
+    try:
+        plain = key.open(sealed)
+        if plain_length:
+            plain = compression.decompress(plain, limit=plain_length)
+    except DamagedData as error:
+        raise DamagedData(f"blob {blob_id.short} is damaged", why=str(error)) from error
+    if BlobId.of(plain) != blob_id:
+        raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
+    return plain

@@ -1,0 +1,204 @@
+"""Whether a repository holds what it claims: from the index and the snapshots down to every stored byte.
+
+Structure: the index can be read, the packs it lists exist with the right sizes, and every snapshot's trees lead to indexed
+blobs only. Reading data: each pack's bytes match its name, its header and its index entry, and each blob decrypts,
+decompresses and hashes to its id. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from holdfast.errors import DamagedData, FileMissing
+from holdfast.ids import BlobId, PackId
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
+from holdfast.repository.blob import open_blob
+from holdfast.repository.layout import Directory, file_name, parse_name
+from holdfast.repository.pack import LENGTH_SIZE, BlobType, decode_header, header_length
+from holdfast.repository.repository import Repository
+from holdfast.repository.tree import NodeType, content_ids, subtree_id
+
+_PARALLEL_READS = 2
+"""Packs in memory at once; two threads keep two cores busy with decryption."""
+
+
+class Severity(StrEnum):
+    ERROR = "error"  # something is lost or wrong
+    NOTE = "note"  # untidy, but nothing is lost
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    severity: Severity
+    what: str
+    why: str
+    next: str
+
+
+@dataclass(slots=True)
+class CheckReport:
+    packs: int = 0
+    packs_read: int = 0
+    bytes_read: int = 0
+    blobs: int = 0
+    snapshots: int = 0
+    trees: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
+
+    def error(self, what: str, why: str, next: str = "") -> None:  # noqa: A002 - the errors' own word
+        self.findings.append(Finding(Severity.ERROR, what, why, next or DamagedData.default_next))
+
+    def damaged(self, error: DamagedData, prefix: str = "") -> None:
+        self.error(prefix + error.what, error.why, error.next)
+
+    def note(self, what: str, why: str, next: str) -> None:  # noqa: A002
+        self.findings.append(Finding(Severity.NOTE, what, why, next))
+
+
+def check(repository: Repository, *, read_fraction: float, cancel: Cancel, progress: Progress) -> CheckReport:
+    """Checks the structure, then reads `read_fraction` (0 to 1) of the packs, chosen at random."""
+    report = CheckReport()
+    progress.phase("load the index")
+    for fault in repository.index.faults:
+        report.damaged(fault)
+    report.blobs = len(repository.index)
+    progress.phase("list the packs")
+    present = _check_packs(repository, report)
+    _check_snapshots(repository, report, cancel, progress)
+    if read_fraction > 0:
+        _read_packs(repository, report, _sample(present, read_fraction), cancel, progress)
+    return report
+
+
+def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, int]:
+    """Compares the listing with the index; returns the packs that are there with their sizes."""
+    listed: dict[PackId, int] = {}
+    for entry in repository.store.list(Directory.PACKS.value):
+        pack_id = parse_name(entry.name, PackId)
+        if pack_id is not None:
+            listed[pack_id] = entry.size
+    index = repository.index
+    report.packs = len(index.packs)
+    for pack_id, size in zip(index.packs, index.pack_sizes, strict=True):
+        if pack_id not in listed:
+            report.error(f"pack {pack_id.short} is missing", "the index lists it but the store does not have it")
+        elif listed[pack_id] != size:
+            why = f"it has {listed[pack_id]} bytes where the index says {size}"
+            report.error(f"pack {pack_id.short} has the wrong size", why)
+    known = set(index.packs)
+    for pack_id in listed:
+        if pack_id not in known:
+            report.note(
+                f"pack {pack_id.short} is in no index",
+                "an interrupted run left it, or a running one has not finished yet",
+                "Nothing is lost; prune removes it.",
+            )
+    return {pack_id: size for pack_id, size in listed.items() if pack_id in known}
+
+
+def _check_snapshots(repository: Repository, report: CheckReport, cancel: Cancel, progress: Progress) -> None:
+    progress.phase("check snapshots and trees", len(repository.snapshot_ids()))
+    seen: set[BlobId] = set()
+    for snapshot_id, snapshot in repository.snapshots():
+        cancel.check()
+        report.snapshots += 1
+        if isinstance(snapshot, DamagedData):
+            report.damaged(snapshot)
+            continue
+        try:
+            root = BlobId.parse(snapshot.tree)
+        except DamagedData as error:
+            report.damaged(error, f"snapshot {snapshot_id.short}: ")
+            continue
+        for what in _walk(repository, root, seen, report):
+            report.damaged(what, f"snapshot {snapshot_id.short}: ")
+        progress.advance()
+
+
+def _walk(repository: Repository, root: BlobId, seen: set[BlobId], report: CheckReport) -> Iterator[DamagedData]:
+    """Faults below `root`; trees in `seen` were reported before."""
+    waiting = [("", root)]
+    while waiting:
+        path, tree_id = waiting.pop()
+        if tree_id in seen:
+            continue
+        seen.add(tree_id)
+        report.trees += 1
+        try:
+            nodes = repository.reader.load_tree(tree_id)
+        except DamagedData as error:
+            yield DamagedData(f"directory {path or '/'} cannot be read", why=str(error))
+            continue
+        for node in nodes:
+            node_path = f"{path}/{node.name}"
+            try:
+                if node.type is NodeType.DIRECTORY:
+                    waiting.append((node_path, subtree_id(node)))
+                for blob_id in content_ids(node):
+                    repository.index.find(BlobType.DATA, blob_id)
+            except DamagedData as error:
+                yield DamagedData(f"file {node_path} is incomplete", why=str(error))
+
+
+def _sample(packs: dict[PackId, int], fraction: float) -> dict[PackId, int]:
+    if fraction >= 1 or not packs:
+        return packs
+    count = max(1, round(len(packs) * fraction))
+    return {pack_id: packs[pack_id] for pack_id in random.sample(sorted(packs), count)}
+
+
+def _read_packs(
+    repository: Repository, report: CheckReport, packs: dict[PackId, int], cancel: Cancel, progress: Progress
+) -> None:
+    progress.phase("read packs", len(packs))
+    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        for pack_id, faults in pool.map(lambda item: _read_pack(repository, item, cancel), packs.items()):
+            for fault in faults:
+                report.damaged(fault, f"pack {pack_id.short}: ")
+            report.packs_read += 1
+            report.bytes_read += packs[pack_id]
+            progress.advance(size=packs[pack_id])
+
+
+def _read_pack(repository: Repository, pack: tuple[PackId, int], cancel: Cancel) -> tuple[PackId, list[DamagedData]]:
+    cancel.check()
+    pack_id, _ = pack
+    try:
+        content = repository.store.get(file_name(pack_id))
+    except FileMissing:
+        return pack_id, [DamagedData("it vanished while being checked", why="the store no longer has it")]
+    return pack_id, list(_pack_faults(repository, pack_id, content))
+
+
+def _pack_faults(repository: Repository, pack_id: PackId, content: bytes) -> Iterator[DamagedData]:
+    if PackId.of(content) != pack_id:
+        yield DamagedData("its content does not match its name", why="bytes were changed after it was written")
+    view = memoryview(content)
+    try:
+        length = header_length(view[-LENGTH_SIZE:], len(content))
+        blobs = decode_header(repository.key.open(view[-LENGTH_SIZE - length : -LENGTH_SIZE]))
+    except DamagedData as error:
+        yield error
+        return
+    end = 0
+    for blob in blobs:
+        end = blob.offset + blob.length
+        try:
+            open_blob(repository.key, blob.id, view[blob.offset : end], blob.plain_length)
+            location = repository.index.find(blob.type, blob.id)
+        except DamagedData as error:
+            yield error
+            continue
+        if location.pack == pack_id and location.blob != blob:
+            yield DamagedData(f"blob {blob.id.short} lies elsewhere than the index says", why="the index is wrong")
+    if end != len(content) - LENGTH_SIZE - length:
+        yield DamagedData("its header does not cover its content", why=f"{end} bytes of blobs are listed")

@@ -1,0 +1,156 @@
+"""Which blob lies in which pack, and where.
+
+On disk: sealed JSON files, each listing some packs with all their blobs. In memory: one dictionary per blob type from id to
+a row number, and the rows in four packed columns – about 190 bytes a blob.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import msgspec
+
+from holdfast.codec.crypto import SealingKey
+from holdfast.errors import DamagedData, FileMissing
+from holdfast.ids import BlobId, IndexId, PackId
+from holdfast.repository import sealed
+from holdfast.repository.layout import Directory, parse_name
+from holdfast.repository.pack import BlobType, PackedBlob, pack_size
+from holdfast.store.base import Store
+
+FULL_AT = 50_000
+"""Blobs after which a writer stores an index file, as restic does."""
+
+_PARALLEL_LOADS = 4
+
+
+class IndexedBlob(msgspec.Struct, frozen=True, omit_defaults=True):
+    id: str
+    type: BlobType
+    offset: int
+    length: int
+    uncompressed_length: int = 0
+
+
+class IndexedPack(msgspec.Struct, frozen=True):
+    id: str
+    blobs: list[IndexedBlob]
+
+
+class IndexFile(msgspec.Struct, frozen=True):
+    """What an index file holds. Fields that we do not know (rustic's `packs_to_delete`) are not needed to read."""
+
+    packs: list[IndexedPack] = []
+
+
+class BlobLocation(NamedTuple):
+    pack: PackId
+    blob: PackedBlob
+
+
+class Index:
+    """The packs and blobs that are known to be in the repository. Not thread-safe for adding; reading beside it is."""
+
+    def __init__(self) -> None:
+        self.packs: list[PackId] = []
+        self.pack_sizes = array("Q")  # bytes that each pack's file must have, in the order of `packs`
+        self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
+        self._pack_numbers: dict[PackId, int] = {}
+        self._rows: dict[BlobType, dict[bytes, int]] = {BlobType.DATA: {}, BlobType.TREE: {}}
+        self._pack = array("I")
+        self._offset = array("I")
+        self._length = array("I")
+        self._plain_length = array("I")
+
+    def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> None:
+        """A blob that is known already keeps its first place. The rows come before the key that makes them visible."""
+        number = self._pack_numbers.get(pack_id)
+        if number is None:
+            number = self._pack_numbers[pack_id] = len(self.packs)
+            self.packs.append(pack_id)
+            self.pack_sizes.append(pack_size(blobs))
+        for blob in blobs:
+            rows = self._rows[blob.type]
+            if blob.id not in rows:
+                row = len(self._pack)
+                self._offset.append(blob.offset)
+                self._length.append(blob.length)
+                self._plain_length.append(blob.plain_length)
+                self._pack.append(number)
+                rows[blob.id] = row
+
+    def __len__(self) -> int:
+        return len(self._pack)
+
+    def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        return blob_id in self._rows[blob_type]
+
+    def find(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
+        """Raises DamagedData for a blob that no index lists."""
+        row = self._rows[blob_type].get(blob_id)
+        if row is None:
+            raise DamagedData(
+                f"{blob_type.value} blob {blob_id.short} is not in the repository's index",
+                why="its index or its pack was lost" if not self.faults else str(self.faults[0]),
+            )
+        return self._location(blob_type, blob_id, row)
+
+    def blobs(self) -> Iterator[BlobLocation]:
+        for blob_type, rows in self._rows.items():
+            for blob_id, row in rows.items():
+                yield self._location(blob_type, BlobId(blob_id), row)
+
+    def _location(self, blob_type: BlobType, blob_id: BlobId, row: int) -> BlobLocation:
+        place = PackedBlob(blob_type, blob_id, self._offset[row], self._length[row], self._plain_length[row])
+        return BlobLocation(self.packs[self._pack[row]], place)
+
+
+def load_index(store: Store, key: SealingKey) -> Index:
+    """The whole index. Files that are damaged go to `faults`; one that vanished while listing was superseded."""
+    index = Index()
+    with ThreadPoolExecutor(_PARALLEL_LOADS) as pool:
+        ids = (parse_name(entry.name, IndexId) for entry in store.list(Directory.INDEX.value))
+        for outcome in pool.map(lambda index_id: _try_load(store, key, index_id), sorted(i for i in ids if i)):
+            if isinstance(outcome, DamagedData):
+                index.faults.append(outcome)
+            elif outcome is not None:
+                for pack_id, blobs in decode_packs(outcome):
+                    index.add_pack(pack_id, blobs)
+    return index
+
+
+def _try_load(store: Store, key: SealingKey, index_id: IndexId) -> IndexFile | DamagedData | None:
+    try:
+        return sealed.load(store, key, index_id, IndexFile)
+    except FileMissing:
+        return None
+    except DamagedData as error:
+        return error
+
+
+def decode_packs(index_file: IndexFile) -> Iterator[tuple[PackId, list[PackedBlob]]]:
+    for pack in index_file.packs:
+        yield (
+            PackId.parse(pack.id),
+            [
+                PackedBlob(blob.type, BlobId.parse(blob.id), blob.offset, blob.length, blob.uncompressed_length)
+                for blob in pack.blobs
+            ],
+        )
+
+
+def save_index(store: Store, key: SealingKey, packs: Sequence[tuple[PackId, Sequence[PackedBlob]]]) -> IndexId:
+    """Stores one index file. All blobs of a pack must be in it: readers take a pack's entry for complete."""
+    index_file = IndexFile(
+        [
+            IndexedPack(
+                pack_id.hex(),
+                [IndexedBlob(b.id.hex(), b.type, b.offset, b.length, b.plain_length) for b in blobs],
+            )
+            for pack_id, blobs in packs
+        ]
+    )
+    return sealed.save(store, key, index_file, IndexId)

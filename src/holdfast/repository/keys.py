@@ -1,0 +1,159 @@
+"""Key files: each holds the master key, sealed by a key derived from one password.
+
+All passwords of a repository open the same master key, so adding and removing one rewrites nothing else. A password that
+leaked can be removed, the master key that its holder may have read cannot: copy to a new repository then.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey, derive_key
+from holdfast.errors import DamagedData, FileMissing, UsageError, WrongPassword
+from holdfast.ids import KeyId
+from holdfast.repository import go_json
+from holdfast.repository.layout import Directory, file_name, parse_name
+from holdfast.store.base import Store
+
+_SALT_SIZE = 64
+_MOST_KEYS_TRIED = 20
+"""restic's own limit; each try costs a key derivation."""
+
+
+class KeyFile(msgspec.Struct, frozen=True):
+    """The JSON of a key file, the only plain text in a repository."""
+
+    created: str
+    username: str
+    hostname: str
+    kdf: str
+    N: int
+    r: int
+    p: int
+    salt: str  # base64, 64 bytes
+    data: str  # base64, the sealed MasterKey
+
+
+class _Mac(msgspec.Struct, frozen=True):
+    k: str
+    r: str
+
+
+class _MasterKey(msgspec.Struct, frozen=True):
+    mac: _Mac
+    encrypt: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKey:
+    """A key file that a password opened, and the master key in it."""
+
+    key_id: KeyId
+    master: SealingKey
+
+
+def add_key(
+    store: Store,
+    master: SealingKey,
+    password: str,
+    *,
+    username: str,
+    hostname: str,
+    now: dt.datetime,
+    cost: ScryptCost = DEFAULT_COST,
+) -> KeyId:
+    """Stores a key file that lets `password` open the repository."""
+    if not password:
+        raise UsageError("the new password is empty", next="Give a password; without one nothing is protected.")
+    salt = os.urandom(_SALT_SIZE)
+    plain = go_json.encode(_MasterKey(_Mac(_text(master.mac_k), _text(master.mac_r)), _text(master.encrypt)))
+    sealed = derive_key(password.encode(), salt, cost).seal(plain)
+    stored = go_json.encode(
+        KeyFile(
+            now.isoformat(), username, hostname, "scrypt", cost.n, cost.r, cost.p, salt=_text(salt), data=_text(sealed)
+        )
+    )
+    key_id = KeyId.of(stored)
+    store.put(file_name(key_id), [stored])
+    return key_id
+
+
+def list_keys(store: Store) -> Iterator[tuple[KeyId, KeyFile]]:
+    """Every key file that can be read; a damaged one is left out, since another may still open the repository."""
+    for key_id in sorted(_key_ids(store)):
+        try:
+            yield key_id, _read(store, key_id)
+        except (DamagedData, FileMissing):
+            continue
+
+
+def find_key(store: Store, password: str) -> OpenedKey:
+    """The first key file that `password` opens. Raises WrongPassword."""
+    tried = 0
+    for key_id, key_file in list_keys(store):
+        if tried == _MOST_KEYS_TRIED:
+            break
+        tried += 1
+        try:
+            return OpenedKey(key_id, _open(key_file, password))
+        except DamagedData:
+            continue  # another password's key file
+    if not tried:
+        raise DamagedData(
+            "the repository has no readable key",
+            why="without a key file nothing in it can be decrypted",
+            next="Restore a file of keys/ from a copy of the repository or from the recovery kit.",
+        )
+    raise WrongPassword("the password opens none of the repository's keys", why=f"{tried} tried")
+
+
+def remove_key(store: Store, key_id: KeyId) -> None:
+    """Removes a password. Raises UsageError for the last one: nothing could ever be read again."""
+    if not _key_ids(store) - {key_id}:
+        raise UsageError("this is the repository's last key", next="Add another password first.")
+    store.delete(file_name(key_id))
+
+
+def _key_ids(store: Store) -> set[KeyId]:
+    listed = (parse_name(entry.name, KeyId) for entry in store.list(Directory.KEYS.value))
+    return {key_id for key_id in listed if key_id is not None}
+
+
+def _read(store: Store, key_id: KeyId) -> KeyFile:
+    stored = store.get(file_name(key_id))
+    try:
+        key_file = msgspec.json.decode(stored, type=KeyFile)
+    except msgspec.MsgspecError as error:
+        raise DamagedData(f"key file {key_id.short} is damaged", why=str(error)) from error
+    if key_file.kdf != "scrypt":
+        raise DamagedData(f"key file {key_id.short} is damaged", why=f"unknown key derivation {key_file.kdf!r:.40}")
+    return key_file
+
+
+def _open(key_file: KeyFile, password: str) -> SealingKey:
+    derived = derive_key(password.encode(), _bytes(key_file.salt), ScryptCost(key_file.N, key_file.r, key_file.p))
+    try:
+        master = msgspec.json.decode(derived.open(_bytes(key_file.data)), type=_MasterKey)
+    except msgspec.MsgspecError as error:
+        raise DamagedData("a key file holds no master key", why=str(error)) from error
+    key = SealingKey(_bytes(master.encrypt), _bytes(master.mac.k), _bytes(master.mac.r))
+    if (len(key.encrypt), len(key.mac_k), len(key.mac_r)) != (32, 16, 16):
+        raise DamagedData("a key file holds no master key", why="its parts have wrong lengths")
+    return key
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise DamagedData("a key file is damaged", why="a field is not base64") from error

@@ -1,0 +1,112 @@
+"""Pack files: many encrypted blobs, then an encrypted header that lists them.
+
+`blob 1 ‖ … ‖ blob N ‖ header ‖ length of the encrypted header (uint32, little endian)`. A header entry is
+`type (1) ‖ encrypted length (uint32) [‖ plain length (uint32) if compressed] ‖ id (32)`; offsets follow from the order.
+Source: restic's doc/design.rst, "Pack Format". Data and tree blobs never share a pack.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from holdfast.codec.crypto import OVERHEAD, SealingKey
+from holdfast.errors import DamagedData
+from holdfast.ids import BlobId, PackId
+from holdfast.repository.layout import file_name
+from holdfast.store.base import Store
+
+LENGTH_SIZE = 4
+LARGEST_HEADER = 16 << 20
+LARGEST_BLOB = (1 << 32) - 1
+
+
+class BlobType(StrEnum):
+    """The values are the words that index files use."""
+
+    DATA = "data"
+    TREE = "tree"
+
+
+class PackedBlob(NamedTuple):
+    """One blob's place in a pack."""
+
+    type: BlobType
+    id: BlobId
+    offset: int
+    length: int  # bytes in the pack, encrypted
+    plain_length: int  # bytes after decompression; 0 for a blob that is stored uncompressed
+
+    @property
+    def content_size(self) -> int:
+        """Bytes of the blob's content."""
+        return self.plain_length or self.length - OVERHEAD
+
+
+_PLAIN_ENTRY = struct.Struct("<BI32s")
+_COMPRESSED_ENTRY = struct.Struct("<BII32s")
+_LENGTH = struct.Struct("<I")
+_TYPES = {0: BlobType.DATA, 1: BlobType.TREE, 2: BlobType.DATA, 3: BlobType.TREE}
+_FIRST_COMPRESSED = 2
+
+
+def entry_size(blob: PackedBlob) -> int:
+    return _COMPRESSED_ENTRY.size if blob.plain_length else _PLAIN_ENTRY.size
+
+
+def pack_size(blobs: Iterable[PackedBlob]) -> int:
+    """Bytes of the pack file that holds exactly these blobs."""
+    return sum(blob.length + entry_size(blob) for blob in blobs) + OVERHEAD + LENGTH_SIZE
+
+
+def encode_header(key: SealingKey, blobs: Iterable[PackedBlob]) -> bytes:
+    """The sealed header and its length: what follows the blobs."""
+    entries = []
+    for blob in blobs:
+        number = 1 if blob.type is BlobType.TREE else 0
+        if blob.plain_length:
+            entries.append(_COMPRESSED_ENTRY.pack(number + _FIRST_COMPRESSED, blob.length, blob.plain_length, blob.id))
+        else:
+            entries.append(_PLAIN_ENTRY.pack(number, blob.length, blob.id))
+    sealed = key.seal(b"".join(entries))
+    return sealed + _LENGTH.pack(len(sealed))
+
+
+def decode_header(plain: bytes) -> list[PackedBlob]:
+    """The entries of an opened header. Raises DamagedData."""
+    blobs = []
+    position = offset = 0
+    while position < len(plain):
+        number = plain[position]
+        shape = _COMPRESSED_ENTRY if number >= _FIRST_COMPRESSED else _PLAIN_ENTRY
+        if number not in _TYPES or position + shape.size > len(plain):
+            raise DamagedData("a pack's header is damaged", why=f"no valid entry at byte {position}")
+        _, length, *plain_length, digest = shape.unpack_from(plain, position)
+        if length < OVERHEAD or plain_length == [0]:
+            raise DamagedData("a pack's header is damaged", why=f"impossible lengths at byte {position}")
+        blobs.append(PackedBlob(_TYPES[number], BlobId(digest), offset, length, plain_length[0] if plain_length else 0))
+        position += shape.size
+        offset += length
+    return blobs
+
+
+def header_length(tail: bytes | memoryview, size: int) -> int:
+    """Bytes of the sealed header, from the last 4 bytes of a pack of `size` bytes. Raises DamagedData."""
+    length: int = _LENGTH.unpack(tail)[0]
+    if not OVERHEAD <= length <= min(LARGEST_HEADER, size - LENGTH_SIZE):
+        raise DamagedData(
+            "a pack's header is damaged", why=f"its length is given as {length} in a file of {size} bytes"
+        )
+    return length
+
+
+def read_header(store: Store, key: SealingKey, pack_id: PackId, size: int) -> list[PackedBlob]:
+    """The blobs of a stored pack of `size` bytes, from its own header. Raises FileMissing, DamagedData."""
+    name = file_name(pack_id)
+    if size < LENGTH_SIZE + OVERHEAD:
+        raise DamagedData(f"pack {pack_id.short} is damaged", why=f"a file of {size} bytes holds no header")
+    length = header_length(store.get_range(name, -LENGTH_SIZE, LENGTH_SIZE), size)
+    sealed = store.get_range(name, size - LENGTH_SIZE - length, length)
+    return decode_header(key.open(sealed))

@@ -1,0 +1,126 @@
+"""Getting blobs out of a repository: one, or many in the order in which they lie in their packs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import TypeVar
+
+from holdfast.codec.crypto import SealingKey
+from holdfast.errors import DamagedData, FileMissing, StoreRefused
+from holdfast.ids import BlobId, PackId
+from holdfast.repository.blob import open_blob
+from holdfast.repository.index import BlobLocation, Index
+from holdfast.repository.layout import file_name
+from holdfast.repository.pack import BlobType
+from holdfast.repository.tree import Node, decode_tree
+from holdfast.store.base import Store
+
+_LARGEST_GAP = 64 << 10
+"""Bytes between two wanted blobs that are cheaper to read than another request."""
+
+_LARGEST_READ = 8 << 20
+_PARALLEL_READS = 4
+
+Tag = TypeVar("Tag")
+
+
+class BlobReader:
+    """Reads blobs that the index knows. Thread-safe."""
+
+    def __init__(self, store: Store, key: SealingKey, index: Callable[[], Index]) -> None:
+        self._store = store
+        self._key = key
+        self._index = index
+
+    def load(self, blob_type: BlobType, blob_id: BlobId) -> bytes:
+        """A blob's content. Raises DamagedData if it is lost or not what its id names."""
+        location = self._index().find(blob_type, blob_id)
+        sealed = self._read(location.pack, location.blob.offset, location.blob.length)
+        return open_blob(self._key, blob_id, sealed, location.blob.plain_length)
+
+    def load_tree(self, tree_id: BlobId) -> list[Node]:
+        """The nodes of a directory. Raises DamagedData."""
+        return decode_tree(self.load(BlobType.TREE, tree_id))
+
+    def load_file(self, content: Iterable[BlobId]) -> bytes:
+        """A whole file from its blobs; for small files only, since it is held in memory."""
+        return b"".join(self.load(BlobType.DATA, blob_id) for blob_id in content)
+
+    def load_many(self, wanted: Iterable[tuple[BlobId, Tag]]) -> Iterator[tuple[Tag, bytes | DamagedData]]:
+        """Data blobs with the caller's tag for each, in whatever order is cheapest to read.
+
+        A lost or damaged blob comes as its error, so that one damaged pack costs only what is in it.
+        Memory: the requests, and up to 4 reads of 8 MiB.
+        """
+        located: list[tuple[BlobLocation, Tag]] = []
+        for blob_id, tag in wanted:
+            try:
+                located.append((self._index().find(BlobType.DATA, blob_id), tag))
+            except DamagedData as error:
+                yield tag, error
+        located.sort(key=lambda item: (item[0].pack, item[0].blob.offset))
+        ranges = [
+            part
+            for pack, group in groupby(located, key=lambda item: item[0].pack)
+            for part in _split(pack, list(group))
+        ]
+        with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool:
+            waiting = []
+            for number, part in enumerate(ranges):
+                waiting.append((part, pool.submit(self._try_read, *part[:3])))
+                if number >= _PARALLEL_READS - 1:
+                    ready, future = waiting.pop(0)
+                    yield from self._open_range(ready, future.result())
+            for ready, future in waiting:
+                yield from self._open_range(ready, future.result())
+
+    def _try_read(self, pack: PackId, offset: int, length: int) -> bytes | DamagedData:
+        try:
+            return self._read(pack, offset, length)
+        except DamagedData as error:
+            return error
+
+    def _open_range(
+        self, part: tuple[PackId, int, int, list[tuple[BlobLocation, Tag]]], read: bytes | DamagedData
+    ) -> Iterator[tuple[Tag, bytes | DamagedData]]:
+        start = part[1]
+        for (_, blob), tag in part[3]:
+            if isinstance(read, DamagedData):
+                yield tag, read
+                continue
+            try:
+                sealed = memoryview(read)[blob.offset - start : blob.offset - start + blob.length]
+                content: bytes | DamagedData = open_blob(self._key, blob.id, sealed, blob.plain_length)
+            except DamagedData as error:
+                content = error
+            yield tag, content
+
+    def _read(self, pack: PackId, offset: int, length: int) -> bytes:
+        try:
+            return self._store.get_range(file_name(pack), offset, length)
+        except FileMissing as error:
+            raise DamagedData(f"pack {pack.short} is missing", why="its file was removed from the store") from error
+        except StoreRefused as error:
+            # Either the file is shorter than the index says, or the store refuses us; asking the size tells which.
+            if self._store.size(file_name(pack)) < offset + length:
+                raise DamagedData(f"pack {pack.short} is damaged", why="its file was cut short") from error
+            raise
+
+
+def _split(
+    pack: PackId, located: list[tuple[BlobLocation, Tag]]
+) -> Iterator[tuple[PackId, int, int, list[tuple[BlobLocation, Tag]]]]:
+    """Neighbours in one pack as ranges (pack, offset, length, blobs) worth one request each."""
+    start = end = located[0][0].blob.offset
+    run: list[tuple[BlobLocation, Tag]] = []
+    for item in located:
+        blob = item[0].blob
+        blob_end = blob.offset + blob.length
+        if run and (blob.offset - end > _LARGEST_GAP or blob_end - start > _LARGEST_READ):
+            yield pack, start, end - start, run
+            start, run = blob.offset, []
+        run.append(item)
+        end = max(end, blob_end) if len(run) > 1 else blob_end
+    yield pack, start, end - start, run

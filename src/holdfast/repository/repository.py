@@ -1,0 +1,152 @@
+"""A repository that a password has opened: the one door to its snapshots, blobs, locks and keys."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+from holdfast.codec.chunker import Chunker
+from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey
+from holdfast.errors import DamagedData, FileExists, FileMissing, NoRepository, NotFound, RepositoryExists
+from holdfast.ids import KeyId, SnapshotId
+from holdfast.model.cancel import Cancel
+from holdfast.model.clock import Clock
+from holdfast.repository import keys, sealed
+from holdfast.repository.config import Config, open_config, seal_config
+from holdfast.repository.index import Index, load_index
+from holdfast.repository.layout import CONFIG, Directory, file_name, is_prefix, parse_name
+from holdfast.repository.lock import Lock, held, own_hostname, own_username
+from holdfast.repository.reader import BlobReader
+from holdfast.repository.snapshot import Snapshot
+from holdfast.repository.writer import BlobWriter
+from holdfast.store.base import Store
+
+_PARALLEL_LOADS = 8
+
+
+class Repository:
+    """Get one from `init_repository` or `open_repository`. Thread-safe, the index is loaded when it is first needed."""
+
+    def __init__(self, store: Store, key: SealingKey, config: Config, clock: Clock, *, key_id: KeyId) -> None:
+        self.store = store
+        self.key = key
+        self.config = config
+        self.clock = clock
+        self.key_id = key_id
+        self.reader = BlobReader(store, key, lambda: self.index)
+
+    @functools.cached_property
+    def index(self) -> Index:
+        return load_index(self.store, self.key)
+
+    @functools.cached_property
+    def chunker(self) -> Chunker:
+        return Chunker(self.key)
+
+    def lock(self, cancel: Cancel, *, exclusive: bool = False) -> AbstractContextManager[Lock]:
+        """A confirmed lock for the length of a `with` block. Raises RepositoryLocked."""
+        return held(self.store, self.key, self.clock, cancel, exclusive=exclusive)
+
+    def unconfirmed_lock(self) -> Lock:
+        """A shared lock whose waiting time its user spends with work that writes nothing: `begin`, …, `confirm`."""
+        return Lock(self.store, self.key, self.clock, exclusive=False)
+
+    def writer(self, lock: Lock, cancel: Cancel) -> BlobWriter:
+        """A writer under `lock`, which need not be confirmed yet. The caller flushes and closes it."""
+        return BlobWriter(
+            self.store,
+            self.key,
+            self.index,
+            before_first_write=lambda: lock.confirm(cancel),
+            before_index=lock.check,
+        )
+
+    def save_snapshot(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
+        """Publishes a tree whose blobs were flushed. Raises LockLost instead if they may have been pruned meanwhile."""
+        lock.check()
+        return sealed.save(self.store, self.key, snapshot, SnapshotId)
+
+    def delete_snapshot(self, snapshot_id: SnapshotId) -> None:
+        """Un-references the snapshot's data; prune frees it later."""
+        self.store.delete(file_name(snapshot_id))
+
+    def snapshot_ids(self) -> list[SnapshotId]:
+        listed = (parse_name(entry.name, SnapshotId) for entry in self.store.list(Directory.SNAPSHOTS.value))
+        return sorted(snapshot_id for snapshot_id in listed if snapshot_id is not None)
+
+    def load_snapshot(self, snapshot_id: SnapshotId) -> Snapshot:
+        """Raises NotFound, DamagedData."""
+        try:
+            return sealed.load(self.store, self.key, snapshot_id, Snapshot)
+        except FileMissing as error:
+            raise NotFound(f"snapshot {snapshot_id.short} does not exist") from error
+
+    def snapshots(self) -> Iterator[tuple[SnapshotId, Snapshot | DamagedData]]:
+        """All snapshots in no order, read in parallel; a damaged one comes as its error."""
+        with ThreadPoolExecutor(_PARALLEL_LOADS) as pool:
+            for snapshot_id, snapshot in pool.map(self._try_load, self.snapshot_ids()):
+                if snapshot is not None:
+                    yield snapshot_id, snapshot
+
+    def _try_load(self, snapshot_id: SnapshotId) -> tuple[SnapshotId, Snapshot | DamagedData | None]:
+        try:
+            return snapshot_id, self.load_snapshot(snapshot_id)
+        except NotFound:
+            return snapshot_id, None  # deleted since it was listed
+        except DamagedData as error:
+            return snapshot_id, error
+
+    def resolve_snapshot_id(self, prefix: str) -> SnapshotId | None:
+        """The snapshot whose id starts with `prefix`; None if there is none. Raises NotFound if several do."""
+        if not is_prefix(prefix):
+            return None
+        found = [snapshot_id for snapshot_id in self.snapshot_ids() if snapshot_id.hex().startswith(prefix)]
+        if len(found) > 1:
+            raise NotFound(f"{prefix} names {len(found)} snapshots", next="Give more digits of the id.")
+        return found[0] if found else None
+
+
+def init_repository(store: Store, password: str, clock: Clock, cost: ScryptCost = DEFAULT_COST) -> Repository:
+    """Makes a new repository. Raises RepositoryExists.
+
+    Order: the key, then the config that makes it a repository; `create` lets only one of two competing inits win. The
+    loser's key file opens a master key that nothing uses; it is taken away again.
+    """
+    if _config_exists(store):
+        raise RepositoryExists(f"there is a repository at {store.url} already")
+    master, config = SealingKey.random(), Config.random()
+    key_id = keys.add_key(
+        store,
+        master,
+        password,
+        username=own_username(),
+        hostname=own_hostname(),
+        now=clock.now(),
+        cost=cost,
+    )
+    try:
+        store.create(CONFIG, [seal_config(master, config)])
+    except FileExists as error:
+        store.delete(file_name(key_id))
+        raise RepositoryExists(f"there is a repository at {store.url} already") from error
+    return Repository(store, master, config, clock, key_id=key_id)
+
+
+def open_repository(store: Store, password: str, clock: Clock) -> Repository:
+    """Raises NoRepository, WrongPassword, UnsupportedRepository, DamagedData."""
+    try:
+        stored = store.get(CONFIG)
+    except FileMissing as error:
+        raise NoRepository(f"there is no repository at {store.url}", why="it has no file named config") from error
+    opened = keys.find_key(store, password)
+    return Repository(store, opened.master, open_config(opened.master, stored), clock, key_id=opened.key_id)
+
+
+def _config_exists(store: Store) -> bool:
+    try:
+        store.size(CONFIG)
+    except FileMissing:
+        return False
+    return True

@@ -1,0 +1,155 @@
+"""Putting blobs into a repository.
+
+Safety order: packs, then the index that lists them, then the snapshot that refers to them. A crash between any two leaves
+only files that nothing refers to. The lock is confirmed before the first file is written and checked before each index.
+
+Blobs are hashed, compressed, sealed and proved in the caller's thread (the kernels release the GIL, so callers may be many);
+finished packs are uploaded by a small pool with a bound, so memory holds at most the open packs and UPLOADS more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from holdfast.codec.crypto import SealingKey
+from holdfast.ids import BlobId, PackId
+from holdfast.repository.blob import seal_blob
+from holdfast.repository.index import FULL_AT, Index, save_index
+from holdfast.repository.layout import file_name
+from holdfast.repository.pack import BlobType, PackedBlob, encode_header
+from holdfast.store.base import Store
+
+PACK_SIZE = {BlobType.DATA: 16 << 20, BlobType.TREE: 4 << 20}
+"""Bytes at which a pack is closed. Trees are read more often and one by one, so their packs are smaller."""
+
+UPLOADS = 2
+
+
+@dataclass(slots=True)
+class WriterStats:
+    """What was new. Bytes of content, and bytes as stored in packs."""
+
+    data_blobs: int = 0
+    tree_blobs: int = 0
+    content_bytes: int = 0
+    stored_bytes: int = 0
+
+
+class _OpenPack:
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.blobs: list[PackedBlob] = []
+        self.size = 0
+
+    def add(self, blob_type: BlobType, blob_id: BlobId, sealed: bytes, plain_length: int) -> None:
+        self.blobs.append(PackedBlob(blob_type, blob_id, self.size, len(sealed), plain_length))
+        self.parts.append(sealed)
+        self.size += len(sealed)
+
+
+class BlobWriter:
+    """Adds blobs that `index` does not know. Thread-safe; `flush` once at the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: SealingKey,
+        index: Index,
+        *,
+        before_first_write: Callable[[], None],
+        before_index: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._index = index
+        self._before_first_write = before_first_write
+        self._before_index = before_index
+        self._guard = threading.Lock()
+        self._open = {blob_type: _OpenPack() for blob_type in BlobType}
+        self._on_the_way: dict[BlobType, set[BlobId]] = {blob_type: set() for blob_type in BlobType}
+        self._unindexed: list[tuple[PackId, list[PackedBlob]]] = []
+        self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="holdfast-upload")
+        self._slots = threading.Semaphore(UPLOADS)
+        self._uploads: list[Future[None]] = []
+        self.stats = WriterStats()
+
+    def save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
+        """Stores the content unless the repository has it; returns its id. The content is safe only after `flush`."""
+        blob_id = BlobId.of(content)
+        with self._guard:
+            if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
+                return blob_id
+            self._on_the_way[blob_type].add(blob_id)
+        sealed, plain_length = seal_blob(self._key, blob_id, content)
+        full: _OpenPack | None = None
+        with self._guard:
+            pack = self._open[blob_type]
+            pack.add(blob_type, blob_id, sealed, plain_length)
+            self._count(blob_type, len(content), len(sealed))
+            if pack.size >= PACK_SIZE[blob_type]:
+                full, self._open[blob_type] = pack, _OpenPack()
+        if full is not None:
+            self._upload(full)
+        return blob_id
+
+    def flush(self) -> None:
+        """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""
+        for blob_type in BlobType:
+            with self._guard:
+                pack, self._open[blob_type] = self._open[blob_type], _OpenPack()
+            if pack.blobs:
+                self._upload(pack)
+        uploads, self._uploads = self._uploads, []
+        for upload in uploads:
+            upload.result()
+        self._save_index()
+
+    def close(self) -> None:
+        """Ends the threads. Without a `flush` before, what was not yet indexed is left as rubbish for prune."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _count(self, blob_type: BlobType, content: int, stored: int) -> None:
+        if blob_type is BlobType.DATA:
+            self.stats.data_blobs += 1
+        else:
+            self.stats.tree_blobs += 1
+        self.stats.content_bytes += content
+        self.stats.stored_bytes += stored
+
+    def _upload(self, pack: _OpenPack) -> None:
+        """Hands a pack to the pool; blocks while all slots are taken. Raises what an earlier upload raised."""
+        self._before_first_write()
+        while self._uploads and self._uploads[0].done():
+            self._uploads.pop(0).result()
+        self._slots.acquire()
+        try:
+            self._uploads.append(self._pool.submit(self._store_pack, pack))
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def _store_pack(self, pack: _OpenPack) -> None:
+        try:
+            pack.parts.append(encode_header(self._key, pack.blobs))
+            pack_id = PackId.of(*pack.parts)
+            self._store.put(file_name(pack_id), pack.parts)
+        finally:
+            self._slots.release()
+        pack.parts.clear()
+        with self._guard:
+            self._index.add_pack(pack_id, pack.blobs)
+            self._on_the_way[pack.blobs[0].type].difference_update(blob.id for blob in pack.blobs)
+            self._unindexed.append((pack_id, pack.blobs))
+            index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT
+        if index_is_due:
+            self._save_index()
+
+    def _save_index(self) -> None:
+        with self._guard:
+            packs, self._unindexed = self._unindexed, []
+        if packs:
+            self._before_index()
+            save_index(self._store, self._key, packs)
