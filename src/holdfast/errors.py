@@ -38,6 +38,9 @@ class HoldfastError(Exception):
     retryable = False
     default_next = "Run the command again with --log-format json for the full log."
 
+    run: str = ""
+    """The id of the run that this error ended, "" outside of runs."""
+
     def __init__(self, what: str, *, why: str = "", next: str = "") -> None:  # noqa: A002 - the design's own word
         self.what = what
         self.why = why
@@ -139,7 +142,7 @@ class ApiRefused(ClusterError):
     was not a Status), `causes` its field-level causes as (field, message).
     """
 
-    def __init__(  # noqa: PLR0913 - one value per part of a Status object
+    def __init__(
         self,
         what: str,
         *,

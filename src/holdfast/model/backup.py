@@ -1,0 +1,87 @@
+"""What a backup says about itself: its type, its record (`/backup.json`), and how it is tagged and listed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from holdfast.model.run import Outcome, Problem
+
+
+class BackupType(StrEnum):
+    """What is read anew and what "changed since" refers to; all types restore alone. Objects are always listed in full."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"  # since the newest backup of the same selection
+    DIFFERENTIAL = "differential"  # since its newest full one
+
+
+class VolumesMode(StrEnum):
+    AUTO = "auto"  # a volume that was selected and could not be saved makes the run partial
+    NONE = "none"  # left out knowingly
+
+
+class ClusterRecord(msgspec.Struct, kw_only=True, frozen=True):
+    """The cluster a backup was taken from."""
+
+    uid: str  # of the namespace kube-system: names a cluster, as its address does not
+    name: str  # --cluster-name, else the uid
+    version: str  # "v1.34.4"
+
+
+class ResourceRecord(msgspec.Struct, kw_only=True, frozen=True):
+    """One kind in a backup."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+    count: int
+
+
+class VolumeRecord(msgspec.Struct, kw_only=True, frozen=True):
+    """What became of the data of one PersistentVolumeClaim."""
+
+    namespace: str
+    name: str
+    saved: bool
+    why: str = ""  # of a volume that was not saved
+
+
+class Changes(msgspec.Struct, kw_only=True, frozen=True):
+    """Objects compared with the backup that `since` names."""
+
+    since: str  # snapshot id
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+
+class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
+    """The content of `/backup.json`."""
+
+    format_version: int = 1
+    run: str
+    name: str
+    kind: str = "app"
+    type: BackupType
+    outcome: Outcome
+    started_at: str
+    finished_at: str
+    holdfast_version: str
+    cluster: ClusterRecord
+    selection: dict[str, Any]
+    labels: dict[str, str]
+    resources: list[ResourceRecord]
+    namespaces: list[str]
+    excluded: dict[str, int]  # exclusion rule → objects it kept out
+    volumes: list[VolumeRecord]
+    changes: Changes | None
+    errors: list[Problem]
+
+
+RECORD_PATH = "/backup.json"

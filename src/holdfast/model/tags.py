@@ -1,0 +1,56 @@
+"""The tags by which snapshots of Holdfast are known, in restic's lists too: `key=value`, one tag each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from holdfast.errors import UsageError
+
+KIND = "kind"
+NAME = "name"
+TYPE = "type"
+RUN = "run"
+OUTCOME = "outcome"
+VERB = "verb"
+LABEL_PREFIX = "label:"
+
+APPLICATION = "app"
+REPORT = "report"
+PART = "part"
+FILES = "files"
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Parsed tags. A snapshot without any of them was made by another program."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, tags: Iterable[str]) -> Tags:
+        return cls(dict(tag.partition("=")[::2] for tag in tags if "=" in tag))
+
+    def format(self) -> list[str]:
+        return [f"{key}={value}" for key, value in self.values.items() if value]
+
+    def get(self, key: str) -> str:
+        """The tag's value, "" if there is none."""
+        return self.values.get(key, "")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the user gave with --label."""
+        return {
+            key.removeprefix(LABEL_PREFIX): value for key, value in self.values.items() if key.startswith(LABEL_PREFIX)
+        }
+
+
+def check_tag_value(flag: str, value: str) -> str:
+    """Raises UsageError for text that a tag cannot carry: restic separates tags by commas."""
+    if not value or "," in value or not value.isprintable() or value != value.strip():
+        raise UsageError(
+            f"{flag} {value!r:.80} cannot be used",
+            why="it is empty, or has a comma, a control character or blanks around it",
+        )
+    return value

@@ -1,0 +1,367 @@
+"""Backing up an application: its objects, read from a cluster, become one snapshot in a repository.
+
+Order: lock, capture while the lock settles, trees, record, flush (packs, then index), snapshot. Whatever ends the run, its report
+is published, or kept in a local file if the repository refuses.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from dataclasses import dataclass, field
+
+import msgspec
+
+from holdfast.cluster.cluster import Cluster
+from holdfast.codec.chunker import MIN_SIZE
+from holdfast.errors import Cancelled, HoldfastError, NothingSelected, UsageError
+from holdfast.ids import BlobId
+from holdfast.model import tags
+from holdfast.model.backup import (
+    BackupRecord,
+    BackupType,
+    Changes,
+    ClusterRecord,
+    ResourceRecord,
+    VolumeRecord,
+    VolumesMode,
+)
+from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import ObjectKey, Resource
+from holdfast.model.progress import Progress
+from holdfast.model.run import Outcome, Problem, Run, new_run_id, timestamp
+from holdfast.model.selection import Selection
+from holdfast.objects.metadata import Glimpse
+from holdfast.objects.paths import object_path
+from holdfast.operations.capture import Capture, Captured, Taken
+from holdfast.operations.catalog import Catalog, Entry, read_catalog
+from holdfast.operations.changes import changes_since
+from holdfast.operations.contents import OBJECTS, Contents
+from holdfast.operations.publishing import add_file, publish_report, reported, store_report
+from holdfast.operations.run_log import RunLog
+from holdfast.repository.lock import Lock, own_username
+from holdfast.repository.pack import BlobType
+from holdfast.repository.repository import Repository
+from holdfast.repository.snapshot import Snapshot, Summary
+from holdfast.repository.tree import EPOCH, subtree_id
+from holdfast.repository.tree_builder import TreeBuilder, TreeFile
+from holdfast.repository.writer import BlobWriter
+from holdfast.version import PROGRAM_VERSION, VERSION
+
+VERB = "backup create"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackUpOptions:
+    """What a user asks for. An empty name becomes one made of the selection and the time."""
+
+    selection: Selection
+    name: str = ""
+    type: BackupType = BackupType.INCREMENTAL
+    volumes: VolumesMode = VolumesMode.AUTO
+    labels: dict[str, str] = field(default_factory=dict)
+    cluster_name: str = ""
+
+
+class PlannedObject(msgspec.Struct, frozen=True):
+    """One line of a dry run."""
+
+    kind: str  # "deployments.apps"
+    namespace: str
+    name: str
+    size: int  # bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPreview:
+    """What `--dry-run` shows."""
+
+    objects: list[PlannedObject]
+    captured: Captured
+
+
+class _PreviewSink:
+    def __init__(self) -> None:
+        self.objects: list[PlannedObject] = []
+
+    def keep(self, taken: Taken) -> PlannedObject:
+        seen = taken.seen
+        return PlannedObject(taken.resource.group_resource, seen.namespace, seen.name, len(taken.data), taken.reason)
+
+    def commit(self, resource: Resource, tokens: list[PlannedObject]) -> None:  # noqa: ARG002 - the sink's contract
+        self.objects.extend(tokens)
+
+
+def preview(cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: Progress) -> BackupPreview:
+    """What a backup would take and why; nothing is written and no repository is needed."""
+    sink = _PreviewSink()
+    captured = Capture(cluster, options.selection, sink, cancel, progress).run()
+    sink.objects.sort(key=lambda item: (item.namespace, item.kind, item.name))
+    return BackupPreview(sink.objects, captured)
+
+
+def back_up(
+    repository: Repository, cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: Progress
+) -> Run:
+    """Makes a backup and returns its run, done or partial.
+
+    Any failure is raised, its `run` set, after its report was published or kept locally.
+    """
+    for key, value in options.labels.items():
+        tags.check_tag_value("--label", f"{key}={value}")
+    if options.name:
+        tags.check_tag_value("--name", options.name)
+    return _BackUp(repository, cluster, options, cancel, progress).run()
+
+
+class _RepositorySink:
+    """Stores each object as a file of the backup's tree."""
+
+    def __init__(self, repository: Repository, writer: BlobWriter, tree: TreeBuilder) -> None:
+        self._repository = repository
+        self._writer = writer
+        self._tree = tree
+        self.size = 0  # bytes of all objects
+
+    def keep(self, taken: Taken) -> tuple[Glimpse, TreeFile]:
+        data = taken.data
+        if len(data) <= MIN_SIZE:
+            content: tuple[BlobId, ...] = (self._writer.save(BlobType.DATA, data),)
+        else:
+            chunks = self._repository.chunker.split(io.BytesIO(data))
+            content = tuple(self._writer.save(BlobType.DATA, chunk) for chunk in chunks)
+        # The object's own time, so that an unchanged object makes an unchanged entry.
+        return taken.seen, TreeFile(content, len(data), taken.seen.metadata.creation_timestamp or EPOCH)
+
+    def commit(self, resource: Resource, tokens: list[tuple[Glimpse, TreeFile]]) -> None:
+        for seen, file in tokens:
+            *directory, name = object_path(resource, seen.namespace, seen.name).strip("/").split("/")
+            self._tree.directory(directory)[name] = file
+            self.size += file.size
+
+
+class _BackUp:
+    """One run."""
+
+    def __init__(
+        self, repository: Repository, cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: Progress
+    ) -> None:
+        self._repository = repository
+        self._cluster = cluster
+        self._options = options
+        self._cancel = cancel
+        self._clock = repository.clock
+        self._started = self._clock.now()
+        self._id = new_run_id(self._started)
+        self._log = RunLog(progress, self._clock)
+        self._name = options.name
+        self._hostname = options.cluster_name
+
+    def run(self) -> Run:
+        with reported(self._repository, self._log, self._failed) as lock:
+            writer = self._repository.writer(lock, self._cancel)
+            try:
+                return self._write(writer, lock)
+            finally:
+                writer.close()
+
+    def _write(self, writer: BlobWriter, lock: Lock) -> Run:
+        source = self._source()
+        tree = TreeBuilder()
+        sink = _RepositorySink(self._repository, writer, tree)
+        captured = Capture(self._cluster, self._options.selection, sink, self._cancel, self._log).run()
+        if not captured.objects:
+            why = "; ".join(problem.what for problem in captured.problems[:3])
+            raise NothingSelected("the selection holds no objects", why=why)
+        self._log.phase("write the backup")
+        paths = list(captured.selection.paths())
+        earlier = self._earlier(read_catalog(self._repository), paths)
+        self._name = self._options.name or _default_name(captured.selection, self._started)
+        record = self._record(source, captured, earlier, self._changes(tree, earlier))
+        run = self._describe(record, captured, sink.size, writer)
+        add_file(tree, writer, ["backup.json"], _pretty(record), record.finished_at)
+        root = tree.save(writer)
+        report = store_report(writer, run, self._log.text(), run.finished_at)
+        self._cancel.check()
+        writer.flush()
+        snapshot = Snapshot(
+            time=timestamp(self._started),
+            parent=earlier.id.hex() if earlier else None,
+            tree=root.hex(),
+            paths=paths,
+            hostname=self._hostname,
+            username=own_username(),
+            tags=self._tags(record).format(),
+            program_version=PROGRAM_VERSION,
+            summary=self._summary(record, captured, sink.size, writer),
+        )
+        run.id = self._repository.save_snapshot(snapshot, lock).hex()
+        publish_report(self._repository, lock, report, run, self._hostname)
+        return run
+
+    def _source(self) -> ClusterRecord:
+        identity = self._cluster.identity()
+        self._hostname = self._options.cluster_name or identity.uid
+        return ClusterRecord(uid=identity.uid, name=self._hostname, version=identity.version)
+
+    def _earlier(self, catalog: Catalog, paths: list[str]) -> Entry | None:
+        """The backup that this one is compared with. Raises UsageError if the wanted name is taken."""
+        if self._options.name and any(entry.name == self._options.name for entry in catalog.backups):
+            raise UsageError(
+                f"there is a backup named {self._options.name} already", next="Choose another --name, or leave it out."
+            )
+        if self._options.type is BackupType.FULL:
+            return None
+        candidates = [
+            entry
+            for entry in catalog.backups
+            if (entry.snapshot.hostname, entry.snapshot.paths) == (self._hostname, paths)
+            and (self._options.type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
+        ]
+        return candidates[-1] if candidates else None
+
+    def _changes(self, tree: TreeBuilder, earlier: Entry | None) -> Changes | None:
+        objects = tree.root.directories.get(OBJECTS)
+        if earlier is None or objects is None:
+            return None
+        found = Contents(self._repository, BlobId.parse(earlier.snapshot.tree)).find(f"/{OBJECTS}")
+        old = subtree_id(found.node) if found else None
+        return changes_since(objects, old, self._repository.reader, earlier.id.hex())
+
+    def _record(
+        self, source: ClusterRecord, captured: Captured, earlier: Entry | None, changes: Changes | None
+    ) -> BackupRecord:
+        volumes = [self._volume(claim) for claim in sorted(captured.claims)]
+        errors = list(captured.problems)
+        if self._options.volumes is VolumesMode.AUTO:
+            errors += [_unsaved_volume(volume) for volume in volumes]
+        return BackupRecord(
+            run=self._id,
+            name=self._name,
+            type=self._options.type if earlier else BackupType.FULL,
+            outcome=Outcome.PARTIAL if errors else Outcome.DONE,
+            started_at=timestamp(self._started),
+            finished_at=timestamp(self._clock.now()),
+            holdfast_version=VERSION,
+            cluster=source,
+            selection=captured.selection.to_dict(),
+            labels=dict(self._options.labels),
+            resources=[
+                ResourceRecord(
+                    group=resource.group,
+                    version=resource.version,
+                    plural=resource.plural,
+                    kind=resource.kind,
+                    namespaced=resource.namespaced,
+                    count=count,
+                )
+                for resource, count in sorted(captured.counts.items(), key=lambda item: item[0].group_resource)
+            ],
+            namespaces=sorted(captured.namespaces),
+            excluded=dict(sorted(captured.excluded.items())),
+            volumes=volumes,
+            changes=changes,
+            errors=errors,
+        )
+
+    def _volume(self, claim: ObjectKey) -> VolumeRecord:
+        left_out = self._options.volumes is VolumesMode.NONE
+        why = "left out with --volumes none" if left_out else "this version of Holdfast does not read volumes yet"
+        return VolumeRecord(namespace=claim.namespace, name=claim.name, saved=False, why=why)
+
+    def _tags(self, record: BackupRecord) -> tags.Tags:
+        values = {
+            tags.KIND: tags.APPLICATION,
+            tags.NAME: self._name,
+            tags.TYPE: record.type.value,
+            tags.RUN: self._id,
+            tags.OUTCOME: record.outcome.value,
+        }
+        return tags.Tags(values | {f"{tags.LABEL_PREFIX}{key}": value for key, value in self._options.labels.items()})
+
+    def _summary(self, record: BackupRecord, captured: Captured, size: int, writer: BlobWriter) -> Summary:
+        changes = record.changes
+        return Summary(
+            backup_start=record.started_at,
+            backup_end=record.finished_at,
+            files_new=changes.added if changes else captured.objects,
+            files_changed=changes.changed if changes else 0,
+            files_unmodified=changes.unchanged if changes else 0,
+            data_blobs=writer.stats.data_blobs,
+            tree_blobs=writer.stats.tree_blobs,
+            data_added=writer.stats.content_bytes,
+            data_added_packed=writer.stats.stored_bytes,
+            total_files_processed=captured.objects,
+            total_bytes_processed=size,
+        )
+
+    def _describe(self, record: BackupRecord, captured: Captured, size: int, writer: BlobWriter) -> Run:
+        changes = record.changes
+        counts = {
+            "objects": captured.objects,
+            "namespaces": len(record.namespaces),
+            "kinds": len(record.resources),
+            "excluded": captured.excluded.total(),
+            "volumes": len(record.volumes),
+            "volumesSaved": sum(volume.saved for volume in record.volumes),
+        }
+        if changes:
+            counts |= {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
+        return Run(
+            id=self._id,
+            run=self._id,
+            verb=VERB,
+            name=self._name,
+            kind=tags.APPLICATION,
+            type=record.type.value,
+            outcome=record.outcome,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            counts=counts,
+            bytes={"objects": size, "added": writer.stats.content_bytes, "stored": writer.stats.stored_bytes},
+            errors=record.errors,
+            notes=_volume_notes(record.volumes),
+        )
+
+    def _failed(self, error: HoldfastError) -> Run:
+        """The run as its report keeps it when no backup came of it."""
+        cancelled = isinstance(error, Cancelled)
+        return Run(
+            id=self._id,
+            run=self._id,
+            verb=VERB,
+            name=self._name,
+            kind=tags.APPLICATION,
+            type=self._options.type.value,
+            outcome=Outcome.CANCELLED if cancelled else Outcome.FAILED,
+            started_at=timestamp(self._started),
+            finished_at=timestamp(self._clock.now()),
+            counts={},
+            bytes={},
+            errors=[Problem.of(error)],
+        )
+
+
+def _unsaved_volume(volume: VolumeRecord) -> Problem:
+    return Problem(
+        f"the data of the volume {volume.namespace}/{volume.name} was not saved",
+        volume.why,
+        "Its PersistentVolumeClaim is in the backup. Use --volumes none to leave the data out knowingly.",
+    )
+
+
+def _volume_notes(volumes: list[VolumeRecord]) -> list[str]:
+    left_out = [f"{volume.namespace}/{volume.name}" for volume in volumes if not volume.saved]
+    return [f"The data of {len(left_out)} volumes is not in this backup: {', '.join(left_out)}"] if left_out else []
+
+
+def _default_name(selection: Selection, started: dt.datetime) -> str:
+    """`shop-20261123-051942`: the first namespace says what, the time makes it the only one."""
+    first = "all" if selection.all_namespaces else next(iter(selection.namespaces), "objects")
+    return f"{first.strip('*?') or 'namespaces'}-{started:%Y%m%d-%H%M%S}"
+
+
+def _pretty(record: BackupRecord) -> bytes:
+    """Indented, because people read it through restic too."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1)

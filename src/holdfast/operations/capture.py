@@ -1,0 +1,287 @@
+"""Reading the selected objects out of a cluster, each once, and handing them to a sink: a backup or a dry run.
+
+Order: what the selection means here, then all lists side by side, then single objects, then the Namespace objects of
+whatever was taken, and last the cluster-scoped companions, since only now it is known who needs what. A kind that cannot be
+listed is named as a problem and the rest goes on; a cluster that cannot be reached ends the run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from holdfast.cluster.cluster import Cluster
+from holdfast.errors import ApiRefused, NotFound
+from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import ObjectKey, Resource
+from holdfast.model.progress import Progress
+from holdfast.model.run import Problem
+from holdfast.model.selection import Selection
+from holdfast.objects import selection as selecting
+from holdfast.objects.companions import BY_SEARCH, CompanionCollector
+from holdfast.objects.exclusions import excluded_kind
+from holdfast.objects.metadata import Glimpse, glimpse
+
+_PARALLEL_LISTS = 4
+_MOST_NAMESPACES_LISTED_ONE_BY_ONE = 8
+"""Beyond this, one list over all namespaces costs less than one list for each, even if most of it is dropped."""
+
+Token = TypeVar("Token")
+
+
+class Taken(NamedTuple):
+    """An object that belongs to the backup."""
+
+    resource: Resource
+    seen: Glimpse
+    data: bytes  # as the API server sent it
+    reason: str
+
+
+class Sink(Protocol[Token]):
+    """Where objects go. Both methods are called from several threads."""
+
+    def keep(self, taken: Taken) -> Token:
+        """Takes the object in. What it returns comes back in `commit`, or never if the list had to start again."""
+        ...
+
+    def commit(self, resource: Resource, tokens: list[Token]) -> None:
+        """The objects of these tokens are in for good."""
+        ...
+
+
+@dataclass(slots=True)
+class Captured:
+    """What a capture came across besides the objects themselves."""
+
+    selection: Selection  # in normal form
+    namespaces: set[str] = field(default_factory=set)  # that hold something of the backup
+    counts: Counter[Resource] = field(default_factory=Counter)
+    excluded: Counter[str] = field(default_factory=Counter)  # reason → objects
+    claims: list[ObjectKey] = field(default_factory=list)  # PersistentVolumeClaims, whose data is a matter of its own
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def objects(self) -> int:
+        return self.counts.total()
+
+
+class Capture(Generic[Token]):
+    """One pass over a cluster. Use once."""
+
+    def __init__(
+        self, cluster: Cluster, selection: Selection, sink: Sink[Token], cancel: Cancel, progress: Progress
+    ) -> None:
+        self._cluster = cluster
+        self._sink = sink
+        self._cancel = cancel
+        self._progress = progress
+        self._surface = cluster.api_surface()
+        self._companions = CompanionCollector()
+        self._guard = threading.Lock()
+        self._result = Captured(selecting.normalise(selection, self._surface.find))
+
+    def run(self) -> Captured:
+        """Raises what the selection's rules raise, ClusterUnreachable, Cancelled."""
+        selection = self._result.selection
+        self._progress.phase("read the cluster's kinds")
+        self._name_unavailable_groups(selection)
+        namespaces = {seen.name: (seen, data) for seen, data in self._list_namespaces(selection)}
+        applied = selecting.apply(
+            selection, self._surface.resources, (seen for seen, _ in namespaces.values()), self._surface.find
+        )
+        self._progress.phase("read objects")
+        with ThreadPoolExecutor(_PARALLEL_LISTS, thread_name_prefix="holdfast-list") as pool:
+            tasks = [pool.submit(self._list, applied, resource, namespace) for resource, namespace in _scopes(applied)]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        for entry in applied.single:
+            self._fetch_single(applied, entry)
+        for seen, data in namespaces.values():
+            verdict = applied.decide_namespace(seen, holds_objects=seen.name in self._result.namespaces)
+            self._settle(self._namespace_resource(), seen, data, verdict)
+        if applied.follows_companions:
+            self._progress.phase("find cluster-scoped companions")
+            self._fetch_companions(applied)
+        return self._result
+
+    # Namespaces
+
+    def _namespace_resource(self) -> Resource:
+        return self._surface.find(selecting.NAMESPACES)
+
+    def _list_namespaces(self, selection: Selection) -> Iterator[tuple[Glimpse, bytes]]:
+        """All namespaces, or for callers who may not list them the ones that are named."""
+        resource = self._namespace_resource()
+        try:
+            for page in self._cluster.list_objects(resource, cancel=self._cancel):
+                for data in page.items:
+                    yield glimpse(data), data
+        except ApiRefused as error:
+            if error.reason != "Forbidden" or selection.all_namespaces or selection.namespace_selector:
+                raise
+        else:
+            return
+        named = {text.split("/")[1] for text in selection.objects if text.count("/") == 2}
+        for name in sorted({*selection.namespaces, *named}):
+            found = self._cluster.get(resource, "", name)
+            if found is None:
+                raise NotFound(f"the namespace {name!r} does not exist")
+            yield glimpse(found), found
+
+    # Lists
+
+    def _list(self, applied: selecting.AppliedSelection, resource: Resource, namespace: str | None) -> None:
+        """One list into the sink; what cannot be listed becomes a problem."""
+        tokens: list[Token] = []
+        keys: list[ObjectKey] = []
+        excluded: Counter[str] = Counter()
+        try:
+            for page in self._cluster.list_objects(
+                resource, namespace=namespace, label_selector=applied.selection.selector, cancel=self._cancel
+            ):
+                if page.restarted:
+                    tokens.clear()
+                    keys.clear()
+                    excluded.clear()
+                for data in page.items:
+                    seen = glimpse(data)
+                    verdict = applied.decide(resource, seen)
+                    if verdict.included:
+                        self._feed(resource, seen, data)
+                        tokens.append(self._sink.keep(Taken(resource, seen, data, verdict.reason)))
+                        keys.append(ObjectKey(resource.group, resource.plural, seen.namespace, seen.name))
+                    else:
+                        excluded[verdict.reason] += 1
+                self._progress.advance(len(page.items), sum(map(len, page.items)))
+        except ApiRefused as error:
+            if error.reason == "Forbidden" and namespace is None and resource.namespaced:
+                for name in applied.namespaces.names:  # whoever may not list all namespaces may list some
+                    self._list(applied, resource, name)
+                return
+            if error.status == 401:
+                raise
+            self._name_problem(resource, namespace, error)
+            return
+        self._commit(resource, tokens, keys)
+        with self._guard:
+            self._result.excluded.update(excluded)
+
+    def _feed(self, resource: Resource, seen: Glimpse, data: bytes) -> None:
+        with self._guard:
+            self._companions.feed(resource, seen, data)
+
+    def _commit(self, resource: Resource, tokens: list[Token], keys: Iterable[ObjectKey]) -> None:
+        if not tokens:
+            return
+        self._sink.commit(resource, tokens)
+        with self._guard:
+            self._result.counts[resource] += len(tokens)
+            for key in keys:
+                if key.namespace:
+                    self._result.namespaces.add(key.namespace)
+                if key.group_resource == "persistentvolumeclaims":
+                    self._result.claims.append(key)
+
+    def _settle(self, resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict) -> None:
+        """One object that came outside a list."""
+        if not verdict.included:
+            self._result.excluded[verdict.reason] += 1
+            return
+        self._feed(resource, seen, data)
+        token = self._sink.keep(Taken(resource, seen, data, verdict.reason))
+        self._commit(resource, [token], [ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)])
+        self._progress.advance(1, len(data))
+
+    def _fetch_single(self, applied: selecting.AppliedSelection, entry: selecting.NamedObject) -> None:
+        found = self._cluster.get(entry.resource, entry.key.namespace, entry.key.name)
+        if found is None:
+            raise NotFound(f"{entry.key} does not exist", next="Check the kind, the namespace and the name.")
+        seen = glimpse(found)
+        self._settle(entry.resource, seen, found, applied.decide(entry.resource, seen))
+
+    # Companions
+
+    def _fetch_companions(self, applied: selecting.AppliedSelection) -> None:
+        """Until nothing new is needed: a companion may need others (a binding its role)."""
+        for rule in BY_SEARCH:
+            self._search(self._surface.find(rule.kind))
+        done: set[ObjectKey] = set()
+        while missing := [(key, why) for key, why in self._companions.needed().items() if key not in done]:
+            for key, reason in missing:
+                done.add(key)
+                self._cancel.check()
+                resource = self._surface.served_as(key.group, key.plural)
+                if resource is None or excluded_kind(resource) or resource in self._listed(applied):
+                    continue
+                try:
+                    found = self._cluster.get(resource, "", key.name)
+                except ApiRefused as error:
+                    self._result.problems.append(Problem.of(error, f"{key} ({reason})"))
+                    continue
+                if found is not None:
+                    seen = glimpse(found)
+                    self._settle(resource, seen, found, applied.decide_companion(resource, seen, reason))
+
+    def _search(self, resource: Resource) -> None:
+        try:
+            for page in self._cluster.list_objects(resource, cancel=self._cancel):
+                for data in page.items:
+                    self._companions.search(resource, glimpse(data), data)
+        except ApiRefused as error:
+            self._name_problem(resource, None, error)
+
+    @staticmethod
+    def _listed(applied: selecting.AppliedSelection) -> tuple[Resource, ...]:
+        return applied.kinds.cluster_scoped
+
+    # Problems
+
+    def _name_unavailable_groups(self, selection: Selection) -> None:
+        """Kinds of a group whose server is down are unknown, so nobody can tell what is missing: say so."""
+        if selection.include_kinds or not selection.has_namespaces:
+            return
+        for group, why in self._surface.unavailable.items():
+            if (
+                excluded_kind(Resource(group, "v1", "", "", namespaced=True, verbs=frozenset(("list", "create"))))
+                is None
+            ):
+                self._result.problems.append(
+                    Problem(
+                        f"the API group {group} could not be read",
+                        why,
+                        "Repair or remove its APIService, or name the kinds you need with --include-kind.",
+                    )
+                )
+
+    def _name_problem(self, resource: Resource, namespace: str | None, error: ApiRefused) -> None:
+        where = f" in namespace {namespace}" if namespace else ""
+        forbidden = error.reason == "Forbidden"
+        problem = Problem(
+            f"{resource.group_resource}{where} could not be listed",
+            error.why or error.what,
+            "Grant the verb list on this kind, or leave it out with --exclude-kind." if forbidden else error.next,
+        )
+        with self._guard:
+            self._result.problems.append(problem)
+
+
+def _scopes(applied: selecting.AppliedSelection) -> Iterator[tuple[Resource, str | None]]:
+    """What to list where; None is the whole cluster."""
+    one_by_one = not applied.selection.takes_everything and (
+        len(applied.namespaces.names) <= _MOST_NAMESPACES_LISTED_ONE_BY_ONE
+    )
+    for resource in applied.kinds.namespaced:
+        if one_by_one:
+            yield from ((resource, name) for name in applied.namespaces.names)
+        else:
+            yield resource, None
+    yield from ((resource, None) for resource in applied.kinds.cluster_scoped)

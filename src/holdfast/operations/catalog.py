@@ -1,0 +1,127 @@
+"""What backups a repository holds: listing them, and finding the one that a user names.
+
+The catalog is read from the snapshots alone. A run that failed has no backup, but its report is listed in its place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.errors import DamagedData, NotFound
+from holdfast.ids import SnapshotId
+from holdfast.model import tags
+from holdfast.model.run import Outcome
+from holdfast.model.tags import Tags
+from holdfast.repository.repository import Repository
+from holdfast.repository.snapshot import Snapshot
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One snapshot with its parsed tags."""
+
+    id: SnapshotId
+    snapshot: Snapshot
+    tags: Tags
+
+    @property
+    def kind(self) -> str:
+        """`app`, `report`, …; `files` for what restic itself backed up."""
+        return self.tags.get(tags.KIND) or tags.FILES
+
+    @property
+    def is_backup(self) -> bool:
+        return self.kind not in (tags.REPORT, tags.PART)
+
+    @property
+    def name(self) -> str:
+        return self.tags.get(tags.NAME)
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.tags.get(tags.OUTCOME) or Outcome.DONE)
+
+    @property
+    def time(self) -> dt.datetime:
+        return self.snapshot.moment()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All snapshots of a repository, oldest first, and the damaged ones."""
+
+    entries: tuple[Entry, ...]
+    damaged: tuple[tuple[SnapshotId, DamagedData], ...]
+
+    @property
+    def backups(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.is_backup]
+
+    def reports(self, verb: str) -> list[Entry]:
+        """Reports of one verb's runs."""
+        return [entry for entry in self.entries if entry.kind == tags.REPORT and entry.tags.get(tags.VERB) == verb]
+
+    def backups_and_failures(self) -> list[Entry]:
+        """Backups, and the reports of backup runs that published none; oldest first."""
+        published = {entry.tags.get(tags.RUN) for entry in self.backups}
+        failures = [entry for entry in self.reports("backup create") if entry.tags.get(tags.RUN) not in published]
+        return sorted([*self.backups, *failures], key=lambda entry: entry.time)
+
+    def find_backup(self, reference: str, *, paths: Iterable[str] = (), before: dt.datetime | None = None) -> Entry:
+        """The backup that an id's first digits, a name, a run id or `latest` means. Raises NotFound.
+
+        `latest` is the newest of those whose snapshot has all of `paths` and is older than `before`.
+        """
+        if reference == LATEST:
+            wanted = set(paths)
+            fitting = [
+                entry
+                for entry in self.backups
+                if wanted <= set(entry.snapshot.paths) and (before is None or entry.time < before)
+            ]
+            if not fitting:
+                raise NotFound("there is no such backup", why="no backup fits `latest` with these conditions")
+            return fitting[-1]
+        return self._find(reference, self.backups, "backup")
+
+    def find_report(self, reference: str, verb: str) -> Entry:
+        """The report of a run of `verb`. Raises NotFound."""
+        entries = self.reports(verb)
+        if reference == LATEST and entries:
+            return entries[-1]
+        return self._find(reference, entries, verb.partition(" ")[0])
+
+    def report_of(self, run: str) -> Entry | None:
+        """The report of one run; None if it was deleted or never written."""
+        return next((e for e in self.entries if e.kind == tags.REPORT and e.tags.get(tags.RUN) == run), None)
+
+    def _find(self, reference: str, entries: list[Entry], what: str) -> Entry:
+        exact = [entry for entry in entries if reference and reference in (entry.name, entry.tags.get(tags.RUN))]
+        found = exact or [entry for entry in entries if reference and entry.id.hex().startswith(reference)]
+        if not found:
+            raise NotFound(
+                f"there is no {what} {reference!r:.80}",
+                why="it is neither the start of an id, nor a name, nor a run's id",
+                next=f"List what exists with `holdfast {what} list`.",
+            )
+        if len(found) > 1:
+            ids = ", ".join(entry.id.short for entry in found[:5])
+            raise NotFound(f"{reference!r:.80} means {len(found)} {what}s", why=ids, next="Name one by its id.")
+        return found[0]
+
+
+def read_catalog(repository: Repository) -> Catalog:
+    """Reads every snapshot's file, no trees."""
+    entries: list[Entry] = []
+    damaged: list[tuple[SnapshotId, DamagedData]] = []
+    for snapshot_id, snapshot in repository.snapshots():
+        if isinstance(snapshot, DamagedData):
+            damaged.append((snapshot_id, snapshot))
+        else:
+            entries.append(Entry(snapshot_id, snapshot, Tags.parse(snapshot.tags)))
+    entries.sort(key=lambda entry: (entry.time, entry.id))
+    return Catalog(tuple(entries), tuple(damaged))

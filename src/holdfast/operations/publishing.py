@@ -1,0 +1,108 @@
+"""The report of a run: published as a snapshot of its own, so that lists and logs need nothing but the repository."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from holdfast.errors import HoldfastError
+from holdfast.ids import SnapshotId
+from holdfast.model import tags
+from holdfast.model.cancel import Cancel
+from holdfast.model.run import Run
+from holdfast.operations.run_log import RunLog
+from holdfast.repository.lock import Lock, own_username
+from holdfast.repository.pack import BlobType
+from holdfast.repository.repository import Repository
+from holdfast.repository.snapshot import Snapshot
+from holdfast.repository.tree_builder import TreeBuilder, TreeFile
+from holdfast.repository.writer import BlobWriter
+from holdfast.version import PROGRAM_VERSION
+
+REPORT_FILE = "report.json"
+LOG_FILE = "log.txt"
+
+
+@contextlib.contextmanager
+def reported(
+    repository: Repository, run_log: RunLog, describe_failure: Callable[[HoldfastError], Run]
+) -> Iterator[Lock]:
+    """A run under a shared lock that is begun but not yet confirmed; a failed run leaves its report before it raises.
+
+    The body publishes the report of a run that ends well.
+    """
+    lock = repository.unconfirmed_lock()
+    try:
+        lock.begin()
+        yield lock
+    except HoldfastError as error:
+        run = describe_failure(error)
+        error.run = run.run
+        run_log.warn(f"{error} – {error.next}")
+        _publish_failure(repository, lock, run, run_log)
+        raise
+    finally:
+        lock.release()
+
+
+def add_file(tree: TreeBuilder, writer: BlobWriter, path: Sequence[str], content: bytes, time: str) -> None:
+    """Stores a small file and enters it into the tree."""
+    tree.add(path, TreeFile((writer.save(BlobType.DATA, content),) if content else (), len(content), time))
+
+
+def store_report(writer: BlobWriter, report: msgspec.Struct, log_text: str, time: str) -> str:
+    """Writes a report's tree; its id goes into the snapshot once the writer was flushed."""
+    tree = TreeBuilder()
+    add_file(tree, writer, [REPORT_FILE], _pretty(report), time)
+    add_file(tree, writer, [LOG_FILE], log_text.encode(), time)
+    return tree.save(writer).hex()
+
+
+def publish_report(repository: Repository, lock: Lock, tree: str, run: Run, hostname: str) -> SnapshotId:
+    """Saves the snapshot of a report whose tree was stored and flushed."""
+    values = {
+        tags.KIND: tags.REPORT,
+        tags.RUN: run.run,
+        tags.VERB: run.verb,
+        tags.NAME: run.name,
+        tags.TYPE: run.type,
+        tags.OUTCOME: run.outcome.value,
+    }
+    snapshot = Snapshot(
+        time=run.finished_at,
+        tree=tree,
+        paths=[f"/reports/{run.verb.replace(' ', '/')}"],
+        hostname=hostname,
+        username=own_username(),
+        tags=tags.Tags(values).format(),
+        program_version=PROGRAM_VERSION,
+    )
+    return repository.save_snapshot(snapshot, lock)
+
+
+def _publish_failure(repository: Repository, lock: Lock, run: Run, run_log: RunLog) -> None:
+    """In the repository if it takes it, else in a local file whose path the user is told."""
+    cancel = Cancel()  # the run's own may be set, and its report is wanted all the same
+    try:
+        lock.confirm(cancel)
+        writer = repository.writer(lock, cancel)
+        try:
+            tree = store_report(writer, run, run_log.text(), run.finished_at)
+            writer.flush()
+        finally:
+            writer.close()
+        publish_report(repository, lock, tree, run, hostname="")
+    except HoldfastError as refused:
+        directory = Path(tempfile.mkdtemp(prefix=f"holdfast-{run.run}-"))
+        (directory / REPORT_FILE).write_bytes(_pretty(run))
+        (directory / LOG_FILE).write_text(f"{run_log.text()}The repository did not take this report: {refused}\n")
+        run_log.warn(f"the repository did not take this run's report; it is in {directory}")
+
+
+def _pretty(report: msgspec.Struct) -> bytes:
+    """Indented, because people read it through restic too."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1)
