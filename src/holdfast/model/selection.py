@@ -53,7 +53,7 @@ class Selection:
     @property
     def takes_everything(self) -> bool:
         """Whether nothing but names of namespaces and kinds narrows a backup of all namespaces."""
-        return self.all_namespaces and not (self.namespace_selector or self.selector)
+        return (self.all_namespaces or "*" in self.namespaces) and not (self.namespace_selector or self.selector)
 
     def paths(self) -> tuple[str, ...]:
         """The `paths` of the backup's snapshot: sorted, absolute, equal for equal normalised selections.
@@ -75,6 +75,8 @@ class Selection:
 
     def _restrictions(self) -> Iterator[tuple[str, str]]:
         namespaces = self.namespaces or (("*",) if self.has_namespaces else ())
+        if "*" in namespaces:
+            namespaces = ("*",)
         yield from (("namespaces", name) for name in set(namespaces))
         yield from (("exclude-namespaces", name) for name in set(self.exclude_namespaces))
         for part, text in (
@@ -122,7 +124,7 @@ def _checked(name: str, value: Any, default: object) -> Any:
                 raise _wrong(name, "it is a list of texts")
             return tuple(value)
         case ClusterObjects():
-            if value not in set(ClusterObjects):
+            if value not in tuple(ClusterObjects):
                 raise _wrong(name, f"it is one of {', '.join(ClusterObjects)}")
             return ClusterObjects(value)
         case _:
