@@ -1,4 +1,4 @@
-"""Reading the selected objects out of a cluster, each once, and handing them to a sink: a backup or a dry run.
+"""Reading the selected objects out of a cluster or a backup, each once, and handing them to a sink.
 
 Order: what the selection means here, then all lists side by side, then single objects, then the Namespace objects of
 whatever was taken, and last the cluster-scoped companions, since only now it is known who needs what. A kind that cannot be
@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, NotFound
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
@@ -25,10 +24,13 @@ from holdfast.objects import selection as selecting
 from holdfast.objects.companions import BY_SEARCH, CompanionCollector
 from holdfast.objects.exclusions import excluded_kind
 from holdfast.objects.metadata import Glimpse, glimpse
+from holdfast.operations.source import Source
 
 _PARALLEL_LISTS = 4
 _MOST_NAMESPACES_LISTED_ONE_BY_ONE = 8
 """Beyond this, one list over all namespaces costs less than one list for each, even if most of it is dropped."""
+
+_ALL_VERBS = frozenset(("get", "list", "create", "delete"))
 
 Token = TypeVar("Token")
 
@@ -71,16 +73,16 @@ class Captured:
 
 
 class Capture(Generic[Token]):
-    """One pass over a cluster. Use once."""
+    """One pass over a source. Use once."""
 
     def __init__(
-        self, cluster: Cluster, selection: Selection, sink: Sink[Token], cancel: Cancel, progress: Progress
+        self, source: Source, selection: Selection, sink: Sink[Token], cancel: Cancel, progress: Progress
     ) -> None:
-        self._cluster = cluster
+        self._source = source
         self._sink = sink
         self._cancel = cancel
         self._progress = progress
-        self._surface = cluster.api_surface()
+        self._surface = source.api_surface()
         self._companions = CompanionCollector()
         self._guard = threading.Lock()
         self._result = Captured(selecting.normalise(selection, self._surface.find))
@@ -122,7 +124,7 @@ class Capture(Generic[Token]):
         """All namespaces, or for callers who may not list them the ones that are named."""
         resource = self._namespace_resource()
         try:
-            for page in self._cluster.list_objects(resource, cancel=self._cancel):
+            for page in self._source.list(resource):
                 for data in page.items:
                     yield glimpse(data), data
         except ApiRefused as error:
@@ -132,7 +134,7 @@ class Capture(Generic[Token]):
             return
         named = {text.split("/")[1] for text in selection.objects if text.count("/") == 2}
         for name in sorted({*selection.namespaces, *named}):
-            found = self._cluster.get(resource, "", name)
+            found = self._source.get(resource, "", name)
             if found is None:
                 raise NotFound(f"the namespace {name!r} does not exist")
             yield glimpse(found), found
@@ -145,9 +147,7 @@ class Capture(Generic[Token]):
         keys: list[ObjectKey] = []
         excluded: Counter[str] = Counter()
         try:
-            for page in self._cluster.list_objects(
-                resource, namespace=namespace, label_selector=applied.selection.selector, cancel=self._cancel
-            ):
+            for page in self._source.list(resource, namespace=namespace, label_selector=applied.selection.selector):
                 if page.restarted:
                     tokens.clear()
                     keys.clear()
@@ -202,7 +202,7 @@ class Capture(Generic[Token]):
         self._progress.advance(1, len(data))
 
     def _fetch_single(self, applied: selecting.AppliedSelection, entry: selecting.NamedObject) -> None:
-        found = self._cluster.get(entry.resource, entry.key.namespace, entry.key.name)
+        found = self._source.get(entry.resource, entry.key.namespace, entry.key.name)
         if found is None:
             raise NotFound(f"{entry.key} does not exist", next="Check the kind, the namespace and the name.")
         seen = glimpse(found)
@@ -219,11 +219,11 @@ class Capture(Generic[Token]):
             for key, reason in missing:
                 done.add(key)
                 self._cancel.check()
-                resource = self._surface.served_as(key.group, key.plural)
+                resource = self._surface.preferred(key.group, key.plural)
                 if resource is None or excluded_kind(resource) or resource in self._listed(applied):
                     continue
                 try:
-                    found = self._cluster.get(resource, "", key.name)
+                    found = self._source.get(resource, "", key.name)
                 except ApiRefused as error:
                     self._result.problems.append(Problem.of(error, f"{key} ({reason})"))
                     continue
@@ -233,7 +233,7 @@ class Capture(Generic[Token]):
 
     def _search(self, resource: Resource) -> None:
         try:
-            for page in self._cluster.list_objects(resource, cancel=self._cancel):
+            for page in self._source.list(resource):
                 for data in page.items:
                     self._companions.search(resource, glimpse(data), data)
         except ApiRefused as error:
@@ -249,15 +249,12 @@ class Capture(Generic[Token]):
         """Kinds of a group whose server is down are unknown, so nobody can tell what is missing: say so."""
         if selection.include_kinds or not selection.has_namespaces:
             return
-        for group, why in self._surface.unavailable.items():
-            if (
-                excluded_kind(Resource(group, "v1", "", "", namespaced=True, verbs=frozenset(("list", "create"))))
-                is None
-            ):
+        for name in self._surface.unavailable:
+            if excluded_kind(Resource(name.partition("/")[0], "", "", "", namespaced=True, verbs=_ALL_VERBS)) is None:
                 self._result.problems.append(
                     Problem(
-                        f"the API group {group} could not be read",
-                        why,
+                        f"the API group {name} could not be read",
+                        "the API service behind it does not answer, so its kinds and objects are unknown",
                         "Repair or remove its APIService, or name the kinds you need with --include-kind.",
                     )
                 )

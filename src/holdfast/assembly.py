@@ -1,0 +1,102 @@
+"""From settings to working parts: the only place that picks stores, stacks their wrappers and reads passwords."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.errors import UsageError
+from holdfast.model.cancel import Cancel
+from holdfast.model.clock import SystemClock
+
+if TYPE_CHECKING:  # each is imported where it is needed: `--help` and dry runs must not wait for the other half
+    from holdfast.cluster.cluster import Cluster
+    from holdfast.repository.repository import Repository
+    from holdfast.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are, as flags and environment say it. Empty texts and None mean "not given"."""
+
+    repository: str = ""
+    password_file: Path | None = None
+    store_cacert: Path | None = None
+    kubeconfig: str = ""
+    context: str = ""
+    cluster_name: str = ""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def open_store(settings: Settings, cancel: Cancel) -> Store:
+    """The store at the repository's URL, passing faults retried."""
+    from holdfast.store.retrying import RetryingStore  # noqa: PLC0415 - see above
+    from holdfast.store.url import open_store as open_url  # noqa: PLC0415
+
+    if not settings.repository:
+        raise UsageError("no repository is given", next="Give its URL with -r/--repository or in HOLDFAST_REPOSITORY.")
+    store = open_url(settings.repository, cacert=settings.store_cacert, environ=settings.environ)
+    return RetryingStore(store, cancel=cancel)
+
+
+def open_repository(settings: Settings, cancel: Cancel) -> Repository:
+    """Raises NoRepository, WrongPassword and what the store raises."""
+    from holdfast.repository import repository  # noqa: PLC0415
+
+    store = open_store(settings, cancel)
+    return repository.open_repository(store, read_password(settings), SystemClock())
+
+
+def init_repository(settings: Settings, cancel: Cancel) -> Repository:
+    """Raises RepositoryExists."""
+    from holdfast.repository import repository  # noqa: PLC0415
+
+    store = open_store(settings, cancel)
+    return repository.init_repository(store, read_password(settings, confirm=True), SystemClock())
+
+
+def connect(settings: Settings, cancel: Cancel) -> Cluster:
+    """The cluster of the kubeconfig, or the one around this pod. Nothing is sent yet."""
+    from holdfast.cluster import kubeconfig  # noqa: PLC0415
+    from holdfast.cluster.cluster import Cluster  # noqa: PLC0415
+    from holdfast.cluster.connection import Connection  # noqa: PLC0415
+
+    connection_settings = kubeconfig.load(settings.kubeconfig or None, settings.context or None, settings.environ)
+    return Cluster(Connection(connection_settings, cancel=cancel))
+
+
+def read_password(settings: Settings, *, confirm: bool = False) -> str:
+    """From the file, else the environment, else typed at a terminal (twice for a new one)."""
+    if settings.password_file is not None:
+        return read_password_file(settings.password_file)
+    given = settings.environ.get("HOLDFAST_PASSWORD", "")
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "no password is given",
+            next="Give --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD.",
+        )
+    return ask_password("Repository password: ", confirm=confirm)
+
+
+def ask_password(prompt: str, *, confirm: bool) -> str:
+    password = getpass.getpass(prompt)
+    if confirm and getpass.getpass("Once more: ") != password:
+        raise UsageError("the two passwords differ", next="Try again.")
+    return password
+
+
+def read_password_file(path: Path) -> str:
+    """The file's text without the line end that editors add, as restic reads it."""
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise UsageError(f"the password file {path} cannot be read", why=error.strerror or "") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the password file {path} cannot be read", why="it is not UTF-8 text") from error

@@ -1,0 +1,85 @@
+"""What a restore is asked for, what it would do, and what it did – object by object."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from holdfast.model.run import Problem, Run
+
+
+class OnConflict(StrEnum):
+    """What happens to an object that exists in the target and differs from the backup."""
+
+    SKIP = "skip"  # it stays as it is and is reported
+    UPDATE = "update"  # it becomes what the backup says; what the server allocated stays
+    FAIL = "fail"  # the restore does not begin
+
+
+class Action(StrEnum):
+    """What a plan says about one object."""
+
+    CREATE = "create"
+    UNCHECKED = "unchecked"  # would be created; nobody can say yet whether the server will accept it
+    UNCHANGED = "unchanged"
+    EXISTS = "exists"  # differs, and stays as it is
+    UPDATE = "update"
+    MERGE = "merge"  # gets what it lacks, whatever --on-conflict says
+    LEFT_OUT = "left out"  # a rule says that it must not be restored
+    BLOCKED = "blocked"  # cannot be restored as things are
+
+
+class Result(StrEnum):
+    """What became of one object."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a plan."""
+
+    kind: str  # "deployments.apps"
+    namespace: str  # in the target; "" for cluster-scoped objects
+    name: str
+    action: Action
+    why: str = ""
+    next: str = ""
+    differences: list[str] = []  # paths of fields, where the object exists and differs
+
+
+class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a report."""
+
+    kind: str
+    namespace: str
+    name: str
+    result: Result
+    why: str = ""
+    next: str = ""
+
+
+class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What `restore plan -o json` prints."""
+
+    backup: str  # snapshot id
+    backup_name: str
+    cluster: str  # uid of the target
+    on_conflict: OnConflict
+    counts: dict[str, int]  # action → objects
+    objects: list[ObjectPlan]
+    notes: list[str]
+    errors: list[Problem]
+
+
+class RestoreReport(Run, kw_only=True, rename="camel"):
+    """A restore's run, and what became of each object."""
+
+    backup: str
+    cluster: str
+    namespaces: dict[str, str]  # as mapped
+    objects: list[ObjectResult]

@@ -1,0 +1,130 @@
+"""A backup's objects, read as if it were a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from holdfast.cluster.listing import Page
+from holdfast.cluster.surface import ApiSurface
+from holdfast.errors import DamagedData
+from holdfast.ids import BlobId
+from holdfast.model.backup import BackupRecord, ResourceRecord
+from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import Resource
+from holdfast.model.run import Problem
+from holdfast.objects.fields import Object
+from holdfast.objects.paths import object_path
+from holdfast.operations.contents import Contents
+from holdfast.repository.reader import BlobReader
+from holdfast.repository.tree import NodeType, content_ids
+
+_PAGE = 500
+_NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, singular="namespace", short_names=("ns",))
+_VERBS = frozenset(("get", "list", "create", "delete"))
+
+
+class BackupSource:
+    """A source for captures. What cannot be read is named in `problems` and left out; the rest goes on."""
+
+    def __init__(
+        self, reader: BlobReader, contents: Contents, record: BackupRecord, target: ApiSurface, cancel: Cancel
+    ) -> None:
+        """`target` lends its short names and subresources to kinds that the backup has too."""
+        self._reader = reader
+        self._contents = contents
+        self._record = record
+        self._cancel = cancel
+        kinds = [_resource(entry, target) for entry in record.resources]
+        if not any(kind.group_resource == _NAMESPACES.group_resource for kind in kinds):
+            kinds.append(_NAMESPACES)
+        self._surface = ApiSurface(kinds)
+        self._content: dict[str, tuple[BlobId, ...]] = {}
+        self.problems: list[Problem] = []
+
+    def api_surface(self) -> ApiSurface:
+        return self._surface
+
+    def list(self, resource: Resource, *, namespace: str | None = None, label_selector: str = "") -> Iterator[Page]:
+        """Label selectors are not applied here: the selection looks at every object's labels itself."""
+        del label_selector
+        directory = _directory(resource)
+        for scope in self._scopes(directory, namespace):
+            try:
+                found = self._contents.entries(scope)
+            except DamagedData as error:
+                self.problems.append(Problem.of(error, scope))
+                continue
+            for start in range(0, len(found), _PAGE):
+                self._cancel.check()
+                page = found[start : start + _PAGE]
+                self._content.update((entry.path, tuple(content_ids(entry.node))) for entry in page)
+                yield Page([data for _, data in self._read([entry.path for entry in page])], "", None, restarted=False)
+        if resource.group_resource == _NAMESPACES.group_resource:
+            yield Page([*self._unsaved_namespaces()], "", None, restarted=False)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> bytes | None:
+        path = object_path(resource, namespace, name)
+        found = self._contents.find(path)
+        if found is None:
+            return None
+        self._content[path] = tuple(content_ids(found.node))
+        return self._reader.load_file(self._content[path])
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:
+        """Objects that were listed or got before, decoded, with their paths, in the order in which packs are read."""
+        for path, data in self._read(paths):
+            try:
+                yield path, msgspec.json.decode(data)
+            except msgspec.MsgspecError as error:
+                self.problems.append(Problem(f"{path} is not an object", str(error), DamagedData.default_next))
+
+    def _read(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        wanted = [(content[0], path) for path in paths if len(content := self._content[path]) == 1]
+        for path, data in self._reader.load_many(wanted):
+            if isinstance(data, DamagedData):
+                self.problems.append(Problem.of(data, path))
+            else:
+                yield path, data
+        for path in paths:
+            if len(content := self._content[path]) != 1:
+                try:
+                    yield path, self._reader.load_file(content)
+                except DamagedData as error:
+                    self.problems.append(Problem.of(error, path))
+
+    def _scopes(self, directory: str, namespace: str | None) -> Sequence[str]:
+        if namespace is not None:
+            return [f"{directory}/{namespace}"] if self._contents.find(f"{directory}/{namespace}") else []
+        if self._contents.find(directory) is None:
+            return []
+        return [entry.path for entry in self._contents.entries(directory) if entry.node.type is NodeType.DIRECTORY]
+
+    def _unsaved_namespaces(self) -> Iterator[bytes]:
+        """Namespaces whose objects are in the backup but they themselves are not, so that they can be selected."""
+        saved = self._contents.find(f"{_directory(_NAMESPACES)}/_cluster")
+        names = {entry.path.rpartition("/")[2] for entry in self._contents.entries(saved.path)} if saved else set()
+        for name in self._record.namespaces:
+            if f"{name}.json" not in names:
+                yield msgspec.json.encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def _directory(resource: Resource) -> str:
+    """`/objects/<group>/<version>/<plural>`"""
+    return object_path(resource, "", "x").rsplit("/", 2)[0]
+
+
+def _resource(entry: ResourceRecord, target: ApiSurface) -> Resource:
+    known = target.preferred(entry.group, entry.plural)
+    return Resource(
+        group=entry.group,
+        version=entry.version,
+        plural=entry.plural,
+        kind=entry.kind,
+        namespaced=entry.namespaced,
+        verbs=_VERBS,
+        singular=known.singular if known else entry.kind.lower(),
+        short_names=known.short_names if known else (),
+        subresources=known.subresources if known else frozenset(("status",)),
+    )

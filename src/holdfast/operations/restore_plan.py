@@ -1,0 +1,284 @@
+"""What a restore would do, object by object, computed from lists before anything is changed.
+
+Order: select from the backup, then for each object: is its kind served, what do the transforms make of it, is it there
+already and equal. A plan checks itself and is used once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from holdfast.errors import NothingSelected, PlanRefused
+from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import ObjectKey, Resource
+from holdfast.model.progress import Progress
+from holdfast.model.restore import Action, ObjectPlan, OnConflict
+from holdfast.model.run import Problem
+from holdfast.model.selection import Selection
+from holdfast.objects.comparison import differences
+from holdfast.objects.fields import Object, at, items, name_of, namespace_of
+from holdfast.objects.mapping import ObjectMapping
+from holdfast.objects.ownership import is_unfinished
+from holdfast.objects.paths import object_path
+from holdfast.objects.transforms import TRANSFORMS, Context, Transform, apply, merged
+from holdfast.operations.backup_source import BackupSource
+from holdfast.operations.capture import Capture, Taken
+from holdfast.operations.target import NAMESPACES, Target
+
+_PARALLEL_CHECKS = 8
+_PARALLEL_KINDS = 4
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOptions:
+    """What a user asks for. `transforms` is the whole table except in tests of its rows."""
+
+    selection: Selection
+    mapping: ObjectMapping = field(default_factory=ObjectMapping)
+    on_conflict: OnConflict = OnConflict.SKIP
+    transforms: Sequence[Transform] = TRANSFORMS
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedObject:
+    """One object of the plan; its content stays in the backup until it is needed."""
+
+    resource: Resource  # as the backup has it; the same version in the target
+    key: ObjectKey  # in the target
+    path: str  # in the backup
+    owners: tuple[ObjectKey, ...]
+    action: Action
+    why: str = ""
+    next: str = ""
+    differences: tuple[str, ...] = ()
+
+    def view(self) -> ObjectPlan:
+        return ObjectPlan(
+            kind=self.key.group_resource,
+            namespace=self.key.namespace,
+            name=self.key.name,
+            action=self.action,
+            why=self.why,
+            next=self.next,
+            differences=list(self.differences),
+        )
+
+
+@dataclass(slots=True)
+class RestorePlan:
+    """Made by `plan_restore`. `check` it, then hand it to `execute`, which takes it only once."""
+
+    options: RestoreOptions
+    target: Target
+    context: Context
+    source: BackupSource
+    objects: list[PlannedObject]
+    problems: list[Problem]
+    used: bool = False
+
+    @property
+    def counts(self) -> Counter[Action]:
+        return Counter(item.action for item in self.objects)
+
+    def check(self) -> None:
+        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
+        if self.options.on_conflict is OnConflict.FAIL:
+            existing = [str(item.key) for item in self.objects if item.action is Action.EXISTS]
+            if existing:
+                raise PlanRefused(
+                    f"{len(existing)} objects exist and differ, and --on-conflict is fail",
+                    why=", ".join(existing[:5]) + (", …" if len(existing) > 5 else ""),
+                    next="Nothing was changed. Use --on-conflict skip or update, or restore into another namespace.",
+                )
+
+    def take(self) -> None:
+        """Marks the plan as used. Raises PlanRefused the second time: what it says about the target is out of date."""
+        if self.used:
+            raise PlanRefused("a plan can be used only once", next="Make a new plan.")
+        self.used = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    resource: Resource
+    key: ObjectKey  # in the backup
+    path: str
+
+
+class _SelectedSink:
+    def __init__(self) -> None:
+        self.selected: list[_Selected] = []
+
+    def keep(self, taken: Taken) -> _Selected | None:
+        resource, seen = taken.resource, taken.seen
+        if seen.metadata.uid is None:
+            return None  # a namespace that is not in the backup itself, see BackupSource
+        key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
+        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name))
+
+    def commit(self, resource: Resource, tokens: list[_Selected | None]) -> None:  # noqa: ARG002 - the sink's contract
+        self.selected.extend(token for token in tokens if token is not None)
+
+
+def plan_restore(
+    source: BackupSource, target: Target, options: RestoreOptions, cancel: Cancel, progress: Progress
+) -> RestorePlan:
+    """Raises NothingSelected, and what selections and the target raise."""
+    sink = _SelectedSink()
+    captured = Capture(source, options.selection, sink, cancel, progress).run()
+    if not sink.selected:
+        raise NothingSelected("the backup holds no objects of this selection")
+    planner = _Planner(source, target, options, sink.selected, cancel, progress)
+    objects = planner.run()
+    problems = [*captured.problems, *source.problems]
+    return RestorePlan(options, target, planner.context, source, objects, problems)
+
+
+class _Planner:
+    def __init__(
+        self,
+        source: BackupSource,
+        target: Target,
+        options: RestoreOptions,
+        selected: Sequence[_Selected],
+        cancel: Cancel,
+        progress: Progress,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._options = options
+        self._cancel = cancel
+        self._progress = progress
+        self._selected = {entry.key: entry for entry in selected}
+        self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
+        self._refused: dict[ObjectKey, bool] = {}
+        self._guard = threading.Lock()
+        self.context = Context(
+            mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
+        )
+
+    def run(self) -> list[PlannedObject]:
+        self._progress.phase("plan", len(self._selected))
+        by_kind: dict[Resource, list[_Selected]] = {}
+        for entry in self._selected.values():
+            by_kind.setdefault(entry.resource, []).append(entry)
+        with ThreadPoolExecutor(_PARALLEL_KINDS, thread_name_prefix="holdfast-plan") as pool:
+            planned = pool.map(self._plan_kind, by_kind.items())
+            return sorted((item for part in planned for item in part), key=lambda item: item.key)
+
+    def _plan_kind(self, kind: tuple[Resource, list[_Selected]]) -> list[PlannedObject]:
+        resource, selected = kind
+        served = self._target.served(resource)
+        planned = []
+        for start in range(0, len(selected), _CHUNK):
+            self._cancel.check()
+            for path, original in self._source.read_objects([entry.path for entry in selected[start : start + _CHUNK]]):
+                planned.append(self._plan_object(resource, served, path, original))
+                self._progress.advance()
+        if served is not None:
+            self._target.forget(served)
+        return planned
+
+    def _plan_object(self, resource: Resource, served: Resource | None, path: str, original: Object) -> PlannedObject:
+        outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
+        desired = outcome.object
+        key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
+
+        def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
+            owners = self._owners(desired) if desired else ()
+            return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
+
+        if desired is None:
+            return planned(Action.LEFT_OUT, outcome.not_restored or "")
+        if served is None:
+            return planned(*self._unserved(resource))
+        namespace_state = self._target.namespace_state(key.namespace) if key.namespace else "Active"
+        if namespace_state == "Terminating":
+            why = f"the namespace {key.namespace} is being deleted"
+            return planned(Action.BLOCKED, why, "Wait until it is gone, or restore into another with --map-namespace.")
+        if not namespace_state:
+            if not self._in_plan(ObjectKey("", NAMESPACES, "", key.namespace)):
+                why = f"the namespace {key.namespace} does not exist and is not part of this restore"
+                return planned(Action.BLOCKED, why, f"Create it with `kubectl create namespace {key.namespace}`.")
+            return planned(Action.UNCHECKED, "its namespace does not exist yet")
+        live = self._target.find(served, key.namespace, key.name)
+        if live is None:
+            return planned(Action.CREATE)
+        return planned(*self._existing(resource, original, desired, live))
+
+    def _existing(
+        self, resource: Resource, original: Object, desired: Object, live: Object
+    ) -> tuple[Action, str, str, Sequence[str]]:
+        if at(live, "metadata").get("deletionTimestamp"):
+            return Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.", ()
+        rows, kind = self._options.transforms, resource.group_resource
+        completed = merged(rows, kind, live, desired, self.context)
+        if completed is not None:
+            if completed == live:
+                return Action.UNCHANGED, "", "", ()
+            return Action.MERGE, "it gets what it lacks", "", ()
+        found = differences(live, desired, rows, kind, self.context)
+        if not found:
+            if is_unfinished(original, live):
+                return Action.MERGE, "an interrupted restore left its field owners unfinished", "", ()
+            return Action.UNCHANGED, "", "", ()
+        if self._options.on_conflict is OnConflict.UPDATE:
+            return Action.UPDATE, "", "", found
+        return Action.EXISTS, "it differs and stays as it is", "Use --on-conflict update to change it.", found
+
+    def _unserved(self, resource: Resource) -> tuple[Action, str, str]:
+        group, plural = resource.group, resource.plural
+        versions = self._target.surface.served(group, plural)
+        if versions:
+            why = f"the cluster serves {resource.group_resource} only as {', '.join(versions)}, not {resource.version}"
+            return Action.BLOCKED, why, "Restore into a cluster that serves this version."
+        if ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", f"{plural}.{group}") in self._selected:
+            return Action.UNCHECKED, "its definition does not exist yet", ""
+        why = f"the cluster does not serve {resource.group_resource}"
+        return Action.BLOCKED, why, "Install what defines this kind, or select its CustomResourceDefinition too."
+
+    # What transforms ask
+
+    def _in_plan(self, key: ObjectKey) -> bool:
+        """Selected, and not refused by a row. `key` is the target's."""
+        source_key = self._back.get(key)
+        if source_key is None:
+            return False
+        refused = self._refused.get(source_key)
+        if refused is None:
+            entry = self._selected[source_key]
+            readable = list(self._source.read_objects([entry.path]))
+            refused = not readable or any(
+                apply(self._options.transforms, entry.resource.group_resource, original, self.context).object is None
+                for _, original in readable
+            )
+            self._refused[source_key] = refused
+        return not refused
+
+    def _subresources(self, api_version: str, kind: str) -> frozenset[str]:
+        served = self._target.surface.by_kind(api_version, kind)
+        if served is not None:
+            return served.subresources
+        known = self._source.api_surface().by_kind(api_version, kind)
+        return known.subresources if known else frozenset(("status",))
+
+    def _mapped(self, key: ObjectKey) -> ObjectKey:
+        names = self._options.mapping.namespaces
+        if key.group_resource == NAMESPACES:
+            return key._replace(name=names[key.name])
+        return key._replace(namespace=names[key.namespace]) if key.namespace else key
+
+    def _owners(self, desired: Object) -> tuple[ObjectKey, ...]:
+        return tuple(
+            ObjectKey(kind.group, kind.plural, namespace_of(desired) if kind.namespaced else "", str(owner.get("name")))
+            for owner in items(desired, "metadata", "ownerReferences")
+            if (kind := self._kind(str(owner.get("apiVersion")), str(owner.get("kind")))) is not None
+        )
+
+    def _kind(self, api_version: str, kind: str) -> Resource | None:
+        return self._source.api_surface().by_kind(api_version, kind) or self._target.surface.by_kind(api_version, kind)

@@ -1,0 +1,192 @@
+"""A restore from its options to its report: open the backup, plan, check, execute, publish."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from holdfast.cluster.cluster import Cluster
+from holdfast.errors import Cancelled, HoldfastError
+from holdfast.ids import BlobId
+from holdfast.model import tags
+from holdfast.model.backup import BackupRecord
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
+from holdfast.model.restore import ObjectResult, RestorePlanView, RestoreReport, Result
+from holdfast.model.run import Outcome, Problem, new_run_id, timestamp
+from holdfast.operations.backup_source import BackupSource
+from holdfast.operations.catalog import Entry
+from holdfast.operations.contents import Contents
+from holdfast.operations.dry_run import judge
+from holdfast.operations.publishing import publish_report, reported, store_report
+from holdfast.operations.restore import Execution
+from holdfast.operations.restore_plan import RestoreOptions, RestorePlan, plan_restore
+from holdfast.operations.run_log import RunLog
+from holdfast.operations.target import Target
+from holdfast.repository.repository import Repository
+
+VERB = "restore run"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBackup:
+    """A backup that can be planned from."""
+
+    entry: Entry
+    contents: Contents
+    record: BackupRecord
+
+
+def open_backup(repository: Repository, entry: Entry) -> OpenedBackup:
+    """Raises NotFound for a snapshot that is no application backup, DamagedData."""
+    contents = Contents(repository, BlobId.parse(entry.snapshot.tree))
+    return OpenedBackup(entry, contents, contents.record())
+
+
+def make_plan(
+    repository: Repository,
+    backup: OpenedBackup,
+    cluster: Cluster,
+    options: RestoreOptions,
+    cancel: Cancel,
+    progress: Progress,
+) -> RestorePlan:
+    """A plan from lists, as a run uses it."""
+    source = BackupSource(repository.reader, backup.contents, backup.record, cluster.api_surface(), cancel)
+    return plan_restore(source, Target(cluster), options, cancel, progress)
+
+
+def show_plan(
+    repository: Repository,
+    backup: OpenedBackup,
+    cluster: Cluster,
+    options: RestoreOptions,
+    cancel: Cancel,
+    progress: Progress,
+) -> RestorePlanView:
+    """A plan for people: what can be tried beforehand is tried, by the server's own dry run; nothing is changed."""
+    plan = make_plan(repository, backup, cluster, options, cancel, progress)
+    judge(plan, cancel, progress)
+    return RestorePlanView(
+        backup=backup.entry.id.hex(),
+        backup_name=backup.entry.name,
+        cluster=cluster.identity().uid,
+        on_conflict=options.on_conflict,
+        counts={action.value: count for action, count in sorted(plan.counts.items())},
+        objects=[item.view() for item in plan.objects],
+        notes=_volume_notes(plan, backup.record),
+        errors=plan.problems,
+    )
+
+
+def restore(
+    repository: Repository,
+    backup: OpenedBackup,
+    cluster: Cluster,
+    options: RestoreOptions,
+    cancel: Cancel,
+    progress: Progress,
+) -> RestoreReport:
+    """Restores and returns the report, which is published in the repository too.
+
+    Any failure of the run as a whole is raised after its report was published or kept locally.
+    """
+    return _Restore(repository, backup, cluster, options, cancel, progress).run()
+
+
+class _Restore:
+    def __init__(
+        self,
+        repository: Repository,
+        backup: OpenedBackup,
+        cluster: Cluster,
+        options: RestoreOptions,
+        cancel: Cancel,
+        progress: Progress,
+    ) -> None:
+        self._repository = repository
+        self._backup = backup
+        self._cluster = cluster
+        self._options = options
+        self._cancel = cancel
+        self._clock = repository.clock
+        self._started = self._clock.now()
+        self._id = new_run_id(self._started)
+        self._run_log = RunLog(progress, self._clock)
+        self._target_uid = ""
+        self._execution: Execution | None = None
+        self._plan: RestorePlan | None = None
+
+    def run(self) -> RestoreReport:
+        with reported(self._repository, self._run_log, self._failed) as lock:
+            self._target_uid = self._cluster.identity().uid
+            self._plan = make_plan(
+                self._repository, self._backup, self._cluster, self._options, self._cancel, self._run_log
+            )
+            lock.confirm(self._cancel)
+            self._execution = Execution(self._plan, self._cancel, self._run_log)
+            self._execution.run()
+            problems = [*self._plan.problems, *_failures(self._execution.results)]
+            report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
+            writer = self._repository.writer(lock, self._cancel)
+            try:
+                tree = store_report(writer, report, self._run_log.text(), report.finished_at)
+                writer.flush()
+            finally:
+                writer.close()
+            publish_report(self._repository, lock, tree, report, self._target_uid)
+        return report
+
+    def _failed(self, error: HoldfastError) -> RestoreReport:
+        outcome = Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
+        return self._report(outcome, [Problem.of(error)])
+
+    def _report(self, outcome: Outcome, problems: list[Problem]) -> RestoreReport:
+        results = sorted(
+            self._execution.results if self._execution else [],
+            key=lambda item: (item.namespace, item.kind, item.name),
+        )
+        counts = Counter(item.result.value for item in results)
+        return RestoreReport(
+            id=self._id,
+            run=self._id,
+            verb=VERB,
+            name=self._backup.entry.name,
+            kind=tags.APPLICATION,
+            type="",
+            outcome=outcome,
+            started_at=timestamp(self._started),
+            finished_at=timestamp(self._clock.now()),
+            counts={result.value: counts[result.value] for result in Result},
+            bytes={},
+            errors=problems,
+            notes=_volume_notes(self._plan, self._backup.record) if self._plan else [],
+            backup=self._backup.entry.id.hex(),
+            cluster=self._target_uid,
+            namespaces=dict(self._options.mapping.namespaces.names),
+            objects=results,
+        )
+
+
+def _failures(results: list[ObjectResult]) -> list[Problem]:
+    return [
+        Problem(
+            "/".join(filter(None, (item.kind, item.namespace, item.name))) + " was not restored", item.why, item.next
+        )
+        for item in results
+        if item.result is Result.FAILED
+    ]
+
+
+def _volume_notes(plan: RestorePlan, record: BackupRecord) -> list[str]:
+    """Says plainly which restored claims will have empty volumes."""
+    planned = {item.path for item in plan.objects if item.key.group_resource == "persistentvolumeclaims"}
+    missing = [
+        f"{volume.namespace}/{volume.name}"
+        for volume in record.volumes
+        if not volume.saved
+        and f"/objects/core/v1/persistentvolumeclaims/{volume.namespace}/{volume.name}.json" in planned
+    ]
+    if not missing:
+        return []
+    return [f"The data of these volumes was not part of the backup; they come back empty: {', '.join(missing)}"]
