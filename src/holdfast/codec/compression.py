@@ -70,7 +70,8 @@ def decompress(frame: bytes | memoryview, *, limit: int) -> bytes:
         plain = decompressor.decompress(frame, max_length=limit + 1)
     except ZstdError as error:
         raise DamagedData("a block cannot be decompressed", why=str(error)[:120]) from error
-    if len(plain) > limit or not decompressor.eof or decompressor.unused_data:
+    is_whole = decompressor.eof and not decompressor.unused_data and claimed in (None, len(plain))
+    if not is_whole or len(plain) > limit:
         raise DamagedData(
             "a block cannot be decompressed", why="its compressed frame is cut short or has more behind it"
         )

@@ -22,6 +22,8 @@ MAC_SIZE = 16
 OVERHEAD = IV_SIZE + MAC_SIZE
 
 _SCRYPT_MEMORY_LIMIT = 256 << 20
+_SCRYPT_WORK_LIMIT = 1 << 30
+"""Bytes that a derivation may go through, 128 · N · r · p: about 3 seconds. restic calibrates for half a second."""
 
 
 class _Contexts(threading.local):
@@ -93,10 +95,13 @@ class ScryptCost:
     def check(self) -> None:
         """Raises DamagedData for costs that no honest key file has and that would exhaust this machine."""
         power_of_two = self.n > 1 and self.n & (self.n - 1) == 0
-        if not power_of_two or self.r < 1 or self.p < 1 or 128 * self.n * self.r > _SCRYPT_MEMORY_LIMIT or self.p > 64:
-            raise DamagedData(
-                "a key file asks for an impossible key derivation", why=f"N={self.n} r={self.r} p={self.p}"
-            )
+        memory = 128 * self.n * self.r
+        within_limits = memory <= _SCRYPT_MEMORY_LIMIT and memory * self.p <= _SCRYPT_WORK_LIMIT
+        if not power_of_two or self.r < 1 or self.p < 1 or not within_limits:
+            raise self.refusal()
+
+    def refusal(self) -> DamagedData:
+        return DamagedData("a key file asks for an impossible key derivation", why=f"N={self.n} r={self.r} p={self.p}")
 
 
 DEFAULT_COST = ScryptCost(n=1 << 15, r=8, p=1)
@@ -104,9 +109,12 @@ DEFAULT_COST = ScryptCost(n=1 << 15, r=8, p=1)
 
 
 def derive_key(password: bytes, salt: bytes, cost: ScryptCost) -> SealingKey:
-    """The key that a password gives with a key file's salt."""
+    """The key that a password gives with a key file's salt. Raises DamagedData for a cost that is not acceptable."""
     cost.check()
-    derived = hashlib.scrypt(
-        password, salt=salt, n=cost.n, r=cost.r, p=cost.p, dklen=64, maxmem=2 * _SCRYPT_MEMORY_LIMIT
-    )
+    try:
+        derived = hashlib.scrypt(
+            password, salt=salt, n=cost.n, r=cost.r, p=cost.p, dklen=64, maxmem=2 * _SCRYPT_MEMORY_LIMIT
+        )
+    except ValueError as error:  # some combinations within the limits are not defined, r = 1 with N = 65536 for one
+        raise cost.refusal() from error
     return SealingKey(derived[:32], derived[32:48], derived[48:])

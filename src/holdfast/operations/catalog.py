@@ -101,7 +101,11 @@ class Catalog:
 
     def _find(self, reference: str, entries: list[Entry], what: str) -> Entry:
         exact = [entry for entry in entries if reference and reference in (entry.name, entry.tags.get(tags.RUN))]
-        found = exact or [entry for entry in entries if reference and entry.id.hex().startswith(reference)]
+        found = exact or [
+            entry
+            for entry in entries
+            if reference and (entry.id.hex().startswith(reference) or entry.tags.get(tags.RUN).startswith(reference))
+        ]
         if not found:
             raise NotFound(
                 f"there is no {what} {reference!r:.80}",

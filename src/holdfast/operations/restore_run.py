@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+import msgspec
+
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import Cancelled, HoldfastError
+from holdfast.errors import Cancelled, DamagedData, HoldfastError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import BackupRecord
@@ -15,10 +17,10 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import ObjectResult, RestorePlanView, RestoreReport, Result
 from holdfast.model.run import Outcome, Problem, new_run_id, timestamp
 from holdfast.operations.backup_source import BackupSource
-from holdfast.operations.catalog import Entry
+from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
 from holdfast.operations.dry_run import judge
-from holdfast.operations.publishing import publish_report, reported, store_report
+from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported, store_report
 from holdfast.operations.restore import Execution
 from holdfast.operations.restore_plan import RestoreOptions, RestorePlan, plan_restore
 from holdfast.operations.run_log import RunLog
@@ -166,6 +168,17 @@ class _Restore:
             namespaces=dict(self._options.mapping.namespaces.names),
             objects=results,
         )
+
+
+def read_report(repository: Repository, reference: str) -> tuple[RestoreReport, str]:
+    """A restore's report and its log, by the start of its run's id or `latest`. Raises NotFound, DamagedData."""
+    entry = read_catalog(repository).find_report(reference, VERB)
+    contents = Contents(repository, BlobId.parse(entry.snapshot.tree))
+    try:
+        report = msgspec.json.decode(contents.read(f"/{REPORT_FILE}"), type=RestoreReport)
+    except msgspec.MsgspecError as error:
+        raise DamagedData(f"the report {reference} cannot be read", why=str(error)) from error
+    return report, contents.read(f"/{LOG_FILE}").decode(errors="replace")
 
 
 def _failures(results: list[ObjectResult]) -> list[Problem]:

@@ -1,8 +1,8 @@
 """Whether a repository holds what it claims: from the index and the snapshots down to every stored byte.
 
-Structure: the index can be read, the packs it lists exist with the right sizes, and every snapshot's trees lead to indexed
-blobs only. Reading data: each pack's bytes match its name, its header and its index entry, and each blob decrypts,
-decompresses and hashes to its id. Nothing is changed.
+Structure: the keys and the index can be read, the packs that the index lists exist with the right sizes, and every
+snapshot's trees lead to indexed blobs only. Reading data: each pack's bytes match its name, its header and its index entry,
+and each blob decrypts, decompresses and hashes to its id. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from holdfast.errors import DamagedData, FileMissing
-from holdfast.ids import BlobId, PackId
+from holdfast.ids import BlobId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.repository.blob import open_blob
+from holdfast.repository.keys import list_keys
 from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import LENGTH_SIZE, BlobType, decode_header, header_length
 from holdfast.repository.repository import Repository
@@ -67,16 +68,29 @@ class CheckReport:
 def check(repository: Repository, *, read_fraction: float, cancel: Cancel, progress: Progress) -> CheckReport:
     """Checks the structure, then reads `read_fraction` (0 to 1) of the packs, chosen at random."""
     report = CheckReport()
+    # Before the index, or a backup that ends meanwhile would seem to lack its blobs.
+    snapshot_ids = repository.snapshot_ids()
+    _check_keys(repository, report)
     progress.phase("load the index")
     for fault in repository.index.faults:
         report.damaged(fault)
     report.blobs = len(repository.index)
     progress.phase("list the packs")
     present = _check_packs(repository, report)
-    _check_snapshots(repository, report, cancel, progress)
+    _check_snapshots(repository, snapshot_ids, report, cancel, progress)
     if read_fraction > 0:
         _read_packs(repository, report, _sample(present, read_fraction), cancel, progress)
     return report
+
+
+def _check_keys(repository: Repository, report: CheckReport) -> None:
+    for _, key_file in list_keys(repository.store):
+        if isinstance(key_file, DamagedData):
+            report.error(
+                key_file.what,
+                key_file.why,
+                "Its password may open nothing any more. Add the password again, then remove this key.",
+            )
 
 
 def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, int]:
@@ -105,10 +119,12 @@ def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, in
     return {pack_id: size for pack_id, size in listed.items() if pack_id in known}
 
 
-def _check_snapshots(repository: Repository, report: CheckReport, cancel: Cancel, progress: Progress) -> None:
-    progress.phase("check snapshots and trees", len(repository.snapshot_ids()))
+def _check_snapshots(
+    repository: Repository, snapshot_ids: list[SnapshotId], report: CheckReport, cancel: Cancel, progress: Progress
+) -> None:
+    progress.phase("check snapshots and trees", len(snapshot_ids))
     seen: set[BlobId] = set()
-    for snapshot_id, snapshot in repository.snapshots():
+    for snapshot_id, snapshot in repository.snapshots(snapshot_ids):
         cancel.check()
         report.snapshots += 1
         if isinstance(snapshot, DamagedData):

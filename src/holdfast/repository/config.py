@@ -26,6 +26,10 @@ class Config(msgspec.Struct, frozen=True):
         return cls(VERSION, os.urandom(32).hex(), f"{polynomial.random_irreducible():x}")
 
 
+class _Version(msgspec.Struct, frozen=True):
+    version: int
+
+
 def seal_config(key: SealingKey, config: Config) -> bytes:
     return key.seal(go_json.encode(config))
 
@@ -33,11 +37,13 @@ def seal_config(key: SealingKey, config: Config) -> bytes:
 def open_config(key: SealingKey, stored: bytes) -> Config:
     """Raises DamagedData, or UnsupportedRepository for another version."""
     try:
-        config = msgspec.json.decode(key.open(stored), type=Config)
-    except (DamagedData, msgspec.MsgspecError, RecursionError) as error:
+        plain = key.open(stored)
+    except DamagedData as error:
         raise DamagedData("the repository's config is damaged", why=str(error)) from error
-    if config.version != VERSION:
+    what = "the repository's config"
+    version = go_json.decode(plain, _Version, what).version
+    if version != VERSION:  # before the other fields: another version may have others
         raise UnsupportedRepository(
-            f"the repository has format version {config.version}", why=f"Holdfast reads and writes version {VERSION}"
+            f"the repository has format version {version}", why=f"Holdfast reads and writes version {VERSION}"
         )
-    return config
+    return go_json.decode(plain, Config, what)

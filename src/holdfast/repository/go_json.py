@@ -7,8 +7,14 @@ Names of nodes are further wrapped by Go's strconv.Quote, which is how restic ke
 from __future__ import annotations
 
 import re
+import sys
+from typing import TypeVar
 
 import msgspec
+
+from holdfast.errors import DamagedData
+
+Decoded = TypeVar("Decoded")
 
 _encoder = msgspec.json.Encoder()
 
@@ -29,6 +35,14 @@ def encode(value: object) -> bytes:
         if plain in text:
             text = text.replace(plain, escaped)
     return text
+
+
+def decode(text: bytes | memoryview, shape: type[Decoded], what: str) -> Decoded:
+    """The value in a JSON text. Raises DamagedData, saying that `what` is damaged, for anything else."""
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except (ValueError, RecursionError) as error:  # msgspec's own errors and UnicodeDecodeError are ValueErrors
+        raise DamagedData(f"{what} is damaged", why=f"its JSON is not what the format says: {error}") from error
 
 
 _SHORT_ESCAPES = {
@@ -66,13 +80,13 @@ def quote_name(name: bytes) -> str:
     return "".join(quoted)
 
 
-_ESCAPE = re.compile(r"""\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.)|$)""", re.DOTALL)
+_ESCAPE = re.compile(
+    r"""\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.)|$)|["\n]""", re.DOTALL
+)
 
 
 def unquote_name(quoted: str) -> bytes:
     """The file name that `quote_name` wrapped. Raises ValueError for text that Go's strconv.Unquote refuses."""
-    if "\\" not in quoted:
-        return quoted.encode("utf-8")
     out = bytearray()
     position = 0
     for match in _ESCAPE.finditer(quoted):
@@ -83,11 +97,11 @@ def unquote_name(quoted: str) -> bytes:
             out.append(int(byte, 16))
         elif octal is not None and int(octal, 8) < 256:
             out.append(int(octal, 8))
-        elif short is not None or long is not None:
-            out += chr(int(short or long, 16)).encode("utf-8")
+        elif (digits := short or long) is not None and int(digits, 16) <= sys.maxunicode:
+            out += chr(int(digits, 16)).encode("utf-8")
         elif single is not None and (escape := _LONG_ESCAPES.get("\\" + single)) is not None:
             out += escape.encode("utf-8")
         else:
-            raise ValueError(f"bad escape in the name {quoted!r}")
+            raise ValueError(f"bad escape in the name {quoted!r:.80}")
     out += quoted[position:].encode("utf-8")
     return bytes(out)

@@ -6,10 +6,11 @@ a row number, and the rows in four packed columns – about 190 bytes a blob.
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing
 from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.repository import sealed
-from holdfast.repository.layout import Directory, parse_name
+from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import BlobType, PackedBlob, pack_size
 from holdfast.store.base import Store
 
@@ -27,12 +28,15 @@ FULL_AT = 50_000
 _PARALLEL_LOADS = 4
 
 
+UInt32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+
+
 class IndexedBlob(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     type: BlobType
-    offset: int
-    length: int
-    uncompressed_length: int = 0
+    offset: UInt32
+    length: UInt32
+    uncompressed_length: UInt32 = 0
 
 
 class IndexedPack(msgspec.Struct, frozen=True):
@@ -52,12 +56,13 @@ class BlobLocation(NamedTuple):
 
 
 class Index:
-    """The packs and blobs that are known to be in the repository. Not thread-safe for adding; reading beside it is."""
+    """The packs and blobs that index files list. Thread-safe: reading takes no lock, adding does."""
 
     def __init__(self) -> None:
         self.packs: list[PackId] = []
         self.pack_sizes = array("Q")  # bytes that each pack's file must have, in the order of `packs`
         self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
+        self._adding = threading.Lock()
         self._pack_numbers: dict[PackId, int] = {}
         self._rows: dict[BlobType, dict[bytes, int]] = {BlobType.DATA: {}, BlobType.TREE: {}}
         self._pack = array("I")
@@ -67,20 +72,21 @@ class Index:
 
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> None:
         """A blob that is known already keeps its first place. The rows come before the key that makes them visible."""
-        number = self._pack_numbers.get(pack_id)
-        if number is None:
-            number = self._pack_numbers[pack_id] = len(self.packs)
-            self.packs.append(pack_id)
-            self.pack_sizes.append(pack_size(blobs))
-        for blob in blobs:
-            rows = self._rows[blob.type]
-            if blob.id not in rows:
-                row = len(self._pack)
-                self._offset.append(blob.offset)
-                self._length.append(blob.length)
-                self._plain_length.append(blob.plain_length)
-                self._pack.append(number)
-                rows[blob.id] = row
+        with self._adding:
+            number = self._pack_numbers.get(pack_id)
+            if number is None:
+                number = self._pack_numbers[pack_id] = len(self.packs)
+                self.packs.append(pack_id)
+                self.pack_sizes.append(pack_size(blobs))
+            for blob in blobs:
+                rows = self._rows[blob.type]
+                if blob.id not in rows:
+                    row = len(self._pack)
+                    self._offset.append(blob.offset)
+                    self._length.append(blob.length)
+                    self._plain_length.append(blob.plain_length)
+                    self._pack.append(number)
+                    rows[blob.id] = row
 
     def __len__(self) -> int:
         return len(self._pack)
@@ -117,21 +123,29 @@ def load_index(store: Store, key: SealingKey) -> Index:
             if isinstance(outcome, DamagedData):
                 index.faults.append(outcome)
             elif outcome is not None:
-                for pack_id, blobs in decode_packs(outcome):
+                for pack_id, blobs in outcome:
                     index.add_pack(pack_id, blobs)
     return index
 
 
-def _try_load(store: Store, key: SealingKey, index_id: IndexId) -> IndexFile | DamagedData | None:
+_Packs = list[tuple[PackId, list[PackedBlob]]]
+
+
+def _try_load(store: Store, key: SealingKey, index_id: IndexId) -> _Packs | DamagedData | None:
     try:
-        return sealed.load(store, key, index_id, IndexFile)
+        index_file = sealed.load(store, key, index_id, IndexFile)
     except FileMissing:
         return None
     except DamagedData as error:
         return error
+    try:
+        return list(decode_packs(index_file))
+    except DamagedData as error:
+        return DamagedData(f"{file_name(index_id)} is damaged", why=str(error))
 
 
 def decode_packs(index_file: IndexFile) -> Iterator[tuple[PackId, list[PackedBlob]]]:
+    """Raises DamagedData for ids that are none."""
     for pack in index_file.packs:
         yield (
             PackId.parse(pack.id),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey, derive_key
-from holdfast.errors import DamagedData, FileMissing, UsageError, WrongPassword
+from holdfast.errors import DamagedData, FileMissing, UsageError
 from holdfast.ids import KeyId
 from holdfast.repository import go_json
 from holdfast.repository.layout import Directory, file_name, parse_name
@@ -73,7 +73,7 @@ def add_key(
         raise UsageError("the new password is empty", next="Give a password; without one nothing is protected.")
     salt = os.urandom(_SALT_SIZE)
     plain = go_json.encode(_MasterKey(_Mac(_text(master.mac_k), _text(master.mac_r)), _text(master.encrypt)))
-    sealed = derive_key(password.encode(), salt, cost).seal(plain)
+    sealed = derive_key(_encoded(password), salt, cost).seal(plain)
     stored = go_json.encode(
         KeyFile(
             now.isoformat(), username, hostname, "scrypt", cost.n, cost.r, cost.p, salt=_text(salt), data=_text(sealed)
@@ -84,68 +84,77 @@ def add_key(
     return key_id
 
 
-def list_keys(store: Store) -> Iterator[tuple[KeyId, KeyFile]]:
-    """Every key file that can be read; a damaged one is left out, since another may still open the repository."""
-    for key_id in sorted(_key_ids(store)):
+def list_keys(store: Store) -> Iterator[tuple[KeyId, KeyFile | DamagedData]]:
+    """Every key file, in the order of their ids; a damaged one comes as its error."""
+    for key_id in sorted(key_ids(store)):
         try:
             yield key_id, _read(store, key_id)
-        except (DamagedData, FileMissing):
-            continue
+        except DamagedData as error:
+            yield key_id, error
+        except FileMissing:
+            continue  # removed since it was listed
 
 
-def find_key(store: Store, password: str) -> OpenedKey:
-    """The first key file that `password` opens. Raises WrongPassword."""
+def opened_keys(store: Store, password: str) -> Iterator[OpenedKey]:
+    """The key files that `password` opens: one, unless an interrupted `init` left another. None for a wrong password.
+
+    Raises DamagedData if no key file is whole, so that nobody is told to look for another password in vain.
+    """
     tried = 0
+    found: list[KeyFile | DamagedData] = []
     for key_id, key_file in list_keys(store):
-        if tried == _MOST_KEYS_TRIED:
-            break
+        found.append(key_file)
+        if isinstance(key_file, DamagedData) or tried == _MOST_KEYS_TRIED:
+            continue
         tried += 1
         try:
-            return OpenedKey(key_id, _open(key_file, password))
+            master = _open(key_file, password)
         except DamagedData:
             continue  # another password's key file
-    if not tried:
+        yield OpenedKey(key_id, master)
+    if all(isinstance(key_file, DamagedData) for key_file in found):
         raise DamagedData(
             "the repository has no readable key",
-            why="without a key file nothing in it can be decrypted",
+            why=str(found[0]) if found else "without a file in keys/ nothing in it can be decrypted",
             next="Restore a file of keys/ from a copy of the repository or from the recovery kit.",
         )
-    raise WrongPassword("the password opens none of the repository's keys", why=f"{tried} tried")
 
 
 def remove_key(store: Store, key_id: KeyId) -> None:
-    """Removes a password. Raises UsageError for the last one: nothing could ever be read again."""
-    if not _key_ids(store) - {key_id}:
+    """Removes a password. Raises UsageError for the last one that works: nothing could ever be read again."""
+    if all(other == key_id or isinstance(key_file, DamagedData) for other, key_file in list_keys(store)):
         raise UsageError("this is the repository's last key", next="Add another password first.")
     store.delete(file_name(key_id))
 
 
-def _key_ids(store: Store) -> set[KeyId]:
+def key_ids(store: Store) -> set[KeyId]:
     listed = (parse_name(entry.name, KeyId) for entry in store.list(Directory.KEYS.value))
     return {key_id for key_id in listed if key_id is not None}
 
 
 def _read(store: Store, key_id: KeyId) -> KeyFile:
     stored = store.get(file_name(key_id))
-    try:
-        key_file = msgspec.json.decode(stored, type=KeyFile)
-    except msgspec.MsgspecError as error:
-        raise DamagedData(f"key file {key_id.short} is damaged", why=str(error)) from error
+    what = f"key file {key_id.short}"
+    if KeyId.of(stored) != key_id:
+        raise DamagedData(f"{what} is damaged", why="its content does not match its name")
+    key_file = go_json.decode(stored, KeyFile, what)
     if key_file.kdf != "scrypt":
-        raise DamagedData(f"key file {key_id.short} is damaged", why=f"unknown key derivation {key_file.kdf!r:.40}")
+        raise DamagedData(f"{what} is damaged", why=f"unknown key derivation {key_file.kdf!r:.40}")
     return key_file
 
 
 def _open(key_file: KeyFile, password: str) -> SealingKey:
-    derived = derive_key(password.encode(), _bytes(key_file.salt), ScryptCost(key_file.N, key_file.r, key_file.p))
-    try:
-        master = msgspec.json.decode(derived.open(_bytes(key_file.data)), type=_MasterKey)
-    except msgspec.MsgspecError as error:
-        raise DamagedData("a key file holds no master key", why=str(error)) from error
+    derived = derive_key(_encoded(password), _bytes(key_file.salt), ScryptCost(key_file.N, key_file.r, key_file.p))
+    master = go_json.decode(derived.open(_bytes(key_file.data)), _MasterKey, "a master key")
     key = SealingKey(_bytes(master.encrypt), _bytes(master.mac.k), _bytes(master.mac.r))
     if (len(key.encrypt), len(key.mac_k), len(key.mac_r)) != (32, 16, 16):
         raise DamagedData("a key file holds no master key", why="its parts have wrong lengths")
     return key
+
+
+def _encoded(password: str) -> bytes:
+    """The password's bytes as restic takes them, also where an environment variable is not UTF-8."""
+    return password.encode("utf-8", "surrogateescape")
 
 
 def _text(value: bytes) -> str:

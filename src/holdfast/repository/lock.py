@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -46,6 +47,11 @@ class LockFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pid: int
     uid: int = 0
     gid: int = 0
+
+
+class _Moment(NamedTuple):
+    wall: dt.datetime
+    monotonic: float  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,9 @@ def list_locks(store: Store, key: SealingKey) -> Iterator[FoundLock]:
         if lock_id is None or entry.size == 0:
             continue
         try:
-            yield FoundLock(lock_id, sealed.load(store, key, lock_id, LockFile))
+            file = sealed.load(store, key, lock_id, LockFile)
+            parse_time(file.time)
+            yield FoundLock(lock_id, file)
         except FileMissing:
             continue  # released meanwhile
         except DamagedData:
@@ -99,7 +107,7 @@ def list_locks(store: Store, key: SealingKey) -> Iterator[FoundLock]:
 
 
 def remove_stale_locks(store: Store, key: SealingKey, clock: Clock, *, all_locks: bool = False) -> list[FoundLock]:
-    """Deletes stale locks (or all) and returns them."""
+    """Deletes stale locks (or all, also those that cannot be read) and returns them."""
     hostname = own_hostname()
     removed = [found for found in list_locks(store, key) if all_locks or found.is_stale(clock.now(), hostname)]
     for found in removed:
@@ -115,9 +123,9 @@ class Lock:
         self._key = key
         self._clock = clock
         self.exclusive = exclusive
-        self._id: LockId | None = None
-        self._written_at = 0.0
-        self._refreshed_at = 0.0
+        self._ids: list[LockId] = []  # the last one is valid; those before it are still to be deleted
+        self._written_at = 0.0  # real time, for the wait in `confirm`
+        self._refreshed: _Moment | None = None
         self._is_lost = False
         self._released = threading.Event()
         self._confirmed = threading.Lock()
@@ -153,7 +161,7 @@ class Lock:
 
     def check(self) -> None:
         """Raises LockLost if others may already treat this lock as dead. Called before anything is published."""
-        if self._id is None or self._is_lost or self._overdue():
+        if not self._ids or self._is_lost or self._is_overdue(self._moment()):
             raise LockLost("the repository's lock was lost", why="it could not be refreshed for 22 minutes")
 
     def release(self) -> None:
@@ -161,23 +169,29 @@ class Lock:
         self._released.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
-        lock_id, self._id = self._id, None
-        if lock_id is not None:
+        while self._ids:
             with contextlib.suppress(StoreError):
-                self._store.delete(file_name(lock_id))
+                self._store.delete(file_name(self._ids[-1]))
+            self._ids.pop()
 
     def _refuse_conflicts(self) -> None:
         now, hostname = self._clock.now(), own_hostname()
         for found in list_locks(self._store, self._key):
-            if found.id == self._id or found.is_stale(now, hostname):
+            if found.id in self._ids or found.is_stale(now, hostname):
                 continue
             if self.exclusive or found.file is None or found.file.exclusive:
                 raise RepositoryLocked("the repository is locked", why=found.describe())
 
     def _write(self) -> None:
-        now = self._clock.now()
+        """Stores a new file, then removes the old one. Does neither if the lock is lost already."""
+        moment = self._moment()  # before the file is stored, which may take long: others count from the time in it
+        if self._is_overdue(moment):
+            # The process was stopped for so long that others may have removed data that this lock protected.
+            # Refreshing now would hide that from `check`.
+            self._is_lost = True
+            return
         file = LockFile(
-            time=now.isoformat(),
+            time=moment.wall.isoformat(),
             exclusive=self.exclusive,
             hostname=own_hostname(),
             username=own_username(),
@@ -185,24 +199,27 @@ class Lock:
             uid=os.getuid(),
             gid=os.getgid(),
         )
-        old, self._id = self._id, sealed.save(self._store, self._key, file, LockId)
-        self._refreshed_at = self._clock.monotonic()
+        self._ids.append(sealed.save(self._store, self._key, file, LockId))
+        self._refreshed = moment
         self._written_at = time.monotonic()
-        if old is not None:
-            self._store.delete(file_name(old))
+        while len(self._ids) > 1:
+            self._store.delete(file_name(self._ids[0]))
+            del self._ids[0]
 
     def _keep_fresh(self) -> None:
         while not self._released.wait(REFRESH_EVERY):
-            if self._overdue():
-                # The process was stopped for so long that others may have removed data that this lock protected.
-                # Refreshing now would hide that from `check`.
-                self._is_lost = True
-                return
             with contextlib.suppress(StoreError):  # tried again next time; `check` tells when it is too late
                 self._write()
 
-    def _overdue(self) -> bool:
-        return self._clock.monotonic() - self._refreshed_at > LOST_AFTER
+    def _moment(self) -> _Moment:
+        return _Moment(self._clock.now(), self._clock.monotonic())
+
+    def _is_overdue(self, moment: _Moment) -> bool:
+        if self._refreshed is None:
+            return False
+        # Both clocks: the monotonic one stands still while a machine sleeps, the other may be set back.
+        wall = (moment.wall - self._refreshed.wall).total_seconds()
+        return max(wall, moment.monotonic - self._refreshed.monotonic) > LOST_AFTER
 
 
 @contextlib.contextmanager

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from holdfast.codec.chunker import Chunker
 from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey
-from holdfast.errors import DamagedData, FileExists, FileMissing, NoRepository, NotFound, RepositoryExists
+from holdfast.errors import (
+    DamagedData,
+    FileExists,
+    FileMissing,
+    HoldfastError,
+    NoRepository,
+    NotFound,
+    RepositoryExists,
+    StoreError,
+    WrongPassword,
+)
 from holdfast.ids import KeyId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
@@ -35,11 +47,16 @@ class Repository:
         self.config = config
         self.clock = clock
         self.key_id = key_id
+        self._loading = threading.Lock()
+        self._loaded_index: Index | None = None
         self.reader = BlobReader(store, key, lambda: self.index)
 
-    @functools.cached_property
+    @property
     def index(self) -> Index:
-        return load_index(self.store, self.key)
+        with self._loading:  # one index for all threads: what a writer adds to it, readers must find
+            if self._loaded_index is None:
+                self._loaded_index = load_index(self.store, self.key)
+            return self._loaded_index
 
     @functools.cached_property
     def chunker(self) -> Chunker:
@@ -83,10 +100,14 @@ class Repository:
         except FileMissing as error:
             raise NotFound(f"snapshot {snapshot_id.short} does not exist") from error
 
-    def snapshots(self) -> Iterator[tuple[SnapshotId, Snapshot | DamagedData]]:
-        """All snapshots in no order, read in parallel; a damaged one comes as its error."""
+    def snapshots(
+        self, snapshot_ids: Iterable[SnapshotId] | None = None
+    ) -> Iterator[tuple[SnapshotId, Snapshot | DamagedData]]:
+        """These or all snapshots in no order, read in parallel; a damaged one comes as its error."""
         with ThreadPoolExecutor(_PARALLEL_LOADS) as pool:
-            for snapshot_id, snapshot in pool.map(self._try_load, self.snapshot_ids()):
+            for snapshot_id, snapshot in pool.map(
+                self._try_load, self.snapshot_ids() if snapshot_ids is None else snapshot_ids
+            ):
                 if snapshot is not None:
                     yield snapshot_id, snapshot
 
@@ -111,11 +132,11 @@ class Repository:
 def init_repository(store: Store, password: str, clock: Clock, cost: ScryptCost = DEFAULT_COST) -> Repository:
     """Makes a new repository. Raises RepositoryExists.
 
-    Order: the key, then the config that makes it a repository; `create` lets only one of two competing inits win. The
-    loser's key file opens a master key that nothing uses; it is taken away again.
+    Order: the key, then the config that makes it a repository; `create` lets only one of two competing inits win. Key files
+    that are there before any config open master keys that nothing uses: a loser's, or a killed init's. The loser takes its
+    own away and the winner all that it saw, because restic gives up at the first key file that its password opens.
     """
-    if _config_exists(store):
-        raise RepositoryExists(f"there is a repository at {store.url} already")
+    _refuse_existing(store)
     master, config = SealingKey.random(), Config.random()
     key_id = keys.add_key(
         store,
@@ -126,11 +147,13 @@ def init_repository(store: Store, password: str, clock: Clock, cost: ScryptCost 
         now=clock.now(),
         cost=cost,
     )
+    useless = keys.key_ids(store) - {key_id}
     try:
         store.create(CONFIG, [seal_config(master, config)])
     except FileExists as error:
-        store.delete(file_name(key_id))
+        _discard(store, {key_id})
         raise RepositoryExists(f"there is a repository at {store.url} already") from error
+    _discard(store, useless)
     return Repository(store, master, config, clock, key_id=key_id)
 
 
@@ -140,13 +163,34 @@ def open_repository(store: Store, password: str, clock: Clock) -> Repository:
         stored = store.get(CONFIG)
     except FileMissing as error:
         raise NoRepository(f"there is no repository at {store.url}", why="it has no file named config") from error
-    opened = keys.find_key(store, password)
-    return Repository(store, opened.master, open_config(opened.master, stored), clock, key_id=opened.key_id)
+    fault: HoldfastError = WrongPassword("the password opens none of the repository's keys")
+    for opened in keys.opened_keys(store, password):
+        try:
+            config = open_config(opened.master, stored)
+        except DamagedData as error:
+            fault = error
+            continue
+        return Repository(store, opened.master, config, clock, key_id=opened.key_id)
+    raise fault
 
 
-def _config_exists(store: Store) -> bool:
+def _discard(store: Store, key_ids: set[KeyId]) -> None:
+    for key_id in key_ids:
+        with contextlib.suppress(StoreError):  # a store that forbids it: `open_repository` tries every key
+            store.delete(file_name(key_id))
+
+
+def _refuse_existing(store: Store) -> None:
     try:
         store.size(CONFIG)
     except FileMissing:
-        return False
-    return True
+        pass
+    else:
+        raise RepositoryExists(f"there is a repository at {store.url} already")
+    for directory in (Directory.SNAPSHOTS, Directory.INDEX, Directory.PACKS):
+        if any(store.list(directory.value)):
+            raise RepositoryExists(
+                f"there is a repository without its config at {store.url}",
+                why=f"it has files in {directory.value}/, which a new repository would make unreadable",
+                next="Restore the file config from a copy, or choose another URL.",
+            )

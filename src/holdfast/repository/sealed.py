@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import msgspec
-
 from holdfast.codec import compression
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
@@ -22,7 +20,6 @@ _COMPRESSED = 0x02
 _LARGEST = 512 << 20
 """An index of 50,000 blobs has 8 MB; other programs write larger ones, none near this."""
 
-Decoded = TypeVar("Decoded")
 SealedId = TypeVar("SealedId", bound=StoredId)
 
 
@@ -30,7 +27,7 @@ def encode(key: SealingKey, value: object) -> bytes:
     return key.seal(bytes((_COMPRESSED,)) + compression.compress(go_json.encode(value)))
 
 
-def decode(key: SealingKey, stored: bytes, shape: type[Decoded], what: str) -> Decoded:
+def decode(key: SealingKey, stored: bytes, shape: type[go_json.Decoded], what: str) -> go_json.Decoded:
     """The value in a stored file. `what` names the file in the DamagedData that any fault raises."""
     try:
         plain = key.open(stored)
@@ -38,11 +35,9 @@ def decode(key: SealingKey, stored: bytes, shape: type[Decoded], what: str) -> D
             plain = compression.decompress(memoryview(plain)[1:], limit=_LARGEST)
         elif plain[:1] not in (b"{", b"["):
             raise DamagedData("unknown encoding", why=f"first byte {plain[:1]!r}")
-        return msgspec.json.decode(plain, type=shape)
     except DamagedData as error:
         raise DamagedData(f"{what} is damaged", why=str(error)) from error
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise DamagedData(f"{what} is damaged", why=f"its JSON is not what the format says: {error}") from error
+    return go_json.decode(plain, shape, what)
 
 
 def save(store: Store, key: SealingKey, value: object, id_type: type[SealedId]) -> SealedId:
@@ -53,7 +48,7 @@ def save(store: Store, key: SealingKey, value: object, id_type: type[SealedId]) 
     return file_id
 
 
-def load(store: Store, key: SealingKey, file_id: StoredId, shape: type[Decoded]) -> Decoded:
+def load(store: Store, key: SealingKey, file_id: StoredId, shape: type[go_json.Decoded]) -> go_json.Decoded:
     """Raises FileMissing, or DamagedData if the bytes do not belong to the name or cannot be read."""
     name = file_name(file_id)
     stored = store.get(name)

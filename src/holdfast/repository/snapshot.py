@@ -6,6 +6,8 @@ import datetime as dt
 
 import msgspec
 
+from holdfast.errors import DamagedData
+
 
 class Summary(msgspec.Struct, kw_only=True, frozen=True):
     """restic's statistics of the run that made a snapshot."""
@@ -49,9 +51,15 @@ class Snapshot(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 def parse_time(text: str) -> dt.datetime:
-    """RFC 3339 with any number of fraction digits → aware datetime, cut to microseconds."""
+    """RFC 3339 with any number of fraction digits → aware datetime, cut to microseconds. Raises DamagedData."""
     head, dot, rest = text.partition(".")
     if dot:
         digits = len(rest) - len(rest.lstrip("0123456789"))
         text = f"{head}.{rest[: min(digits, 6)]}{rest[digits:]}"
-    return dt.datetime.fromisoformat(text)
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise DamagedData(f"{text!r:.80} is not a time", why="a time looks like 2026-01-31T23:59:59.123456789+01:00")
+    return moment

@@ -1,4 +1,4 @@
-"""Trees: one blob per directory, JSON in the one form that restic's canonical writer gives.
+"""Trees: one blob per directory, JSON in the one form that today's restic gives it.
 
 `{"nodes":[node,…]}` and a newline, nodes strictly ascending by the bytes of their names. Equal directories must become equal
 bytes, whoever wrote them, or they are stored twice.
@@ -52,8 +52,8 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     device_id: int = 0
     size: int = 0
     links: int = 0
-    linktarget: str = ""
-    linktarget_raw: bytes = b""
+    linktarget: str = ""  # with U+FFFD for each byte that is not UTF-8
+    linktarget_raw: bytes = b""  # the target if it is not UTF-8
     extended_attributes: list[ExtendedAttribute] = []
     generic_attributes: dict[str, msgspec.Raw] = {}
     device: int = 0
@@ -76,11 +76,13 @@ class _Tree(msgspec.Struct):
     nodes: list[Node]
 
 
-_decoder = msgspec.json.Decoder(_Tree)
-
-
 def encode_node(node: Node) -> bytes:
-    return go_json.encode(node)
+    text = go_json.encode(node)
+    if node.linktarget_raw:
+        # Go writes the stand-in for bytes that are not UTF-8 as an escape, unlike a U+FFFD that is really there.
+        target = b'"linktarget":' + go_json.encode(node.linktarget)
+        text = text.replace(target, target.replace("\ufffd".encode(), b"\\ufffd"))
+    return text
 
 
 def join_nodes(encoded: Iterable[bytes]) -> bytes:
@@ -99,10 +101,7 @@ def encode_tree(nodes: Iterable[Node]) -> bytes:
 
 def decode_tree(content: bytes) -> list[Node]:
     """The nodes of a tree blob. Raises DamagedData for anything that is not one, also for duplicate or unsorted names."""
-    try:
-        nodes = _decoder.decode(content).nodes
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise DamagedData("a tree is damaged", why=f"its JSON is not what the format says: {error}") from error
+    nodes = go_json.decode(content, _Tree, "a tree").nodes
     previous = b""
     for node in nodes:
         name = node.raw_name()

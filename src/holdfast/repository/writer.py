@@ -2,6 +2,7 @@
 
 Safety order: packs, then the index that lists them, then the snapshot that refers to them. A crash between any two leaves
 only files that nothing refers to. The lock is confirmed before the first file is written and checked before each index.
+After any failure nothing is published: other callers may hold ids of blobs that went down with it.
 
 Blobs are hashed, compressed, sealed and proved in the caller's thread (the kernels release the GIL, so callers may be many);
 finished packs are uploaded by a small pool with a bound, so memory holds at most the open packs and UPLOADS more.
@@ -10,8 +11,9 @@ finished packs are uploaded by a small pool with a bound, so memory holds at mos
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
@@ -51,7 +53,11 @@ class _OpenPack:
 
 
 class BlobWriter:
-    """Adds blobs that `index` does not know. Thread-safe; `flush` once at the end."""
+    """Adds blobs that `index` does not know. Thread-safe; `flush` once at the end.
+
+    The index learns of blobs only when an index file lists them: another writer, perhaps one that reports the failure of
+    this one, must not count on packs that were never indexed.
+    """
 
     def __init__(
         self,
@@ -74,10 +80,15 @@ class BlobWriter:
         self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="holdfast-upload")
         self._slots = threading.Semaphore(UPLOADS)
         self._uploads: list[Future[None]] = []
+        self._failure: BaseException | None = None
         self.stats = WriterStats()
 
     def save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
         """Stores the content unless the repository has it; returns its id. The content is safe only after `flush`."""
+        with self._failing():
+            return self._save(blob_type, content)
+
+    def _save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
         blob_id = BlobId.of(content)
         with self._guard:
             if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
@@ -97,19 +108,33 @@ class BlobWriter:
 
     def flush(self) -> None:
         """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""
-        for blob_type in BlobType:
+        with self._failing():
+            for blob_type in BlobType:
+                with self._guard:
+                    pack, self._open[blob_type] = self._open[blob_type], _OpenPack()
+                if pack.blobs:
+                    self._upload(pack)
             with self._guard:
-                pack, self._open[blob_type] = self._open[blob_type], _OpenPack()
-            if pack.blobs:
-                self._upload(pack)
-        uploads, self._uploads = self._uploads, []
-        for upload in uploads:
-            upload.result()
-        self._save_index()
+                uploads, self._uploads = self._uploads, []
+            for upload in uploads:
+                upload.result()
+        with self._failing():  # anew: an upload may have failed since
+            self._save_index()
 
     def close(self) -> None:
         """Ends the threads. Without a `flush` before, what was not yet indexed is left as rubbish for prune."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Raises what broke this writer before, and remembers what breaks it now."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except BaseException as error:
+            self._failure = error
+            raise
 
     def _count(self, blob_type: BlobType, content: int, stored: int) -> None:
         if blob_type is BlobType.DATA:
@@ -120,28 +145,30 @@ class BlobWriter:
         self.stats.stored_bytes += stored
 
     def _upload(self, pack: _OpenPack) -> None:
-        """Hands a pack to the pool; blocks while all slots are taken. Raises what an earlier upload raised."""
+        """Hands a pack to the pool; blocks while all slots are taken."""
         self._before_first_write()
-        while self._uploads and self._uploads[0].done():
-            self._uploads.pop(0).result()
         self._slots.acquire()
         try:
-            self._uploads.append(self._pool.submit(self._store_pack, pack))
+            upload = self._pool.submit(self._store_pack, pack)
         except BaseException:
             self._slots.release()
             raise
+        with self._guard:
+            self._uploads = [*(one for one in self._uploads if not one.done()), upload]
 
     def _store_pack(self, pack: _OpenPack) -> None:
         try:
-            pack.parts.append(encode_header(self._key, pack.blobs))
-            pack_id = PackId.of(*pack.parts)
-            self._store.put(file_name(pack_id), pack.parts)
+            with self._failing():
+                self._put_pack(pack)
         finally:
             self._slots.release()
+
+    def _put_pack(self, pack: _OpenPack) -> None:
+        pack.parts.append(encode_header(self._key, pack.blobs))
+        pack_id = PackId.of(*pack.parts)
+        self._store.put(file_name(pack_id), pack.parts)
         pack.parts.clear()
         with self._guard:
-            self._index.add_pack(pack_id, pack.blobs)
-            self._on_the_way[pack.blobs[0].type].difference_update(blob.id for blob in pack.blobs)
             self._unindexed.append((pack_id, pack.blobs))
             index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT
         if index_is_due:
@@ -153,3 +180,7 @@ class BlobWriter:
         if packs:
             self._before_index()
             save_index(self._store, self._key, packs)
+        for pack_id, blobs in packs:
+            self._index.add_pack(pack_id, blobs)  # before the ids leave the set: a blob is always in one of the two
+            with self._guard:
+                self._on_the_way[blobs[0].type].difference_update(blob.id for blob in blobs)

@@ -1,0 +1,334 @@
+"""`holdfast backup`: making backups of applications, listing them and looking into them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.errors import show_problem
+from holdfast.cli.output import local_time, say, show_document, show_facts, show_table, to_yaml
+from holdfast.cli.progress import format_size
+from holdfast.cli.selection import make_selection, selection_options
+from holdfast.errors import NotFound, UsageError
+
+if TYPE_CHECKING:  # see main
+    from holdfast.model.run import Run
+    from holdfast.operations.catalog import Catalog, Entry
+
+
+@click.group("backup", short_help="Make backups of applications, list them, look into them.")
+def command() -> None:
+    """Backups of applications. A BACKUP is named by the start of its id, by its name, or by `latest`."""
+
+
+@command.command("create", cls=Verb)
+@selection_options
+@click.option("--name", default="", help="Name of the backup. Default: made of the namespace and the time.")
+@click.option(
+    "--type",
+    "backup_type",
+    type=click.Choice(["full", "incremental", "differential"]),
+    default="incremental",
+    show_default=True,
+    help="What 'changed since' compares with. Objects are always read in full; every type restores alone.",
+)
+@click.option(
+    "--volumes",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="Data of volumes. What was selected and could not be saved makes the backup partial; none leaves it out knowingly.",
+)
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find the backup by; repeatable."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be taken and why each object is in; write nothing.")
+@click.pass_obj
+def create(
+    session: Session, /, name: str, backup_type: str, volumes: str, labels: tuple[str, ...], **flags: Any
+) -> int:
+    """Back up namespaces, labelled objects or single objects.
+
+    \b
+    holdfast backup create -n shop
+    holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
+    holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
+    """
+    from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
+    from holdfast.operations.back_up import BackUpOptions, back_up, preview  # noqa: PLC0415
+
+    options = BackUpOptions(
+        selection=make_selection(flags),
+        name=name,
+        type=BackupType(backup_type),
+        volumes=VolumesMode(volumes),
+        labels=_parse_labels(labels),
+        cluster_name=session.settings.cluster_name,
+    )
+    if flags["dry_run"]:
+        return _show_preview(session, preview(session.connect(), options, session.cancel, session.progress))
+    cluster, repository = session.connect_and_open()
+    run = back_up(repository, cluster, options, session.cancel, session.progress)
+    _show_run(session, run)
+    return run.outcome.exit_code
+
+
+def _parse_labels(labels: tuple[str, ...]) -> dict[str, str]:
+    parsed = {}
+    for label in labels:
+        key, equals, value = label.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--label {label!r} is not KEY=VALUE")
+        parsed[key] = value
+    return parsed
+
+
+def _show_preview(session: Session, found: Any) -> int:
+    document = {
+        "objects": found.objects,
+        "excluded": dict(found.captured.excluded),
+        "errors": found.captured.problems,
+    }
+    exit_code = 3 if found.captured.problems else 0
+    if show_document(session, document):
+        return exit_code
+    rows = [
+        (item.kind, item.namespace or "-", item.name, format_size(item.size), item.reason) for item in found.objects
+    ]
+    show_table(session, ("KIND", "NAMESPACE", "NAME", "SIZE", "WHY"), rows, right=("SIZE",))
+    click.echo(f"\n{len(found.objects):,} objects would be backed up. Left out:")
+    for reason, count in found.captured.excluded.most_common():
+        click.echo(f"{count:>7,}  {reason}")
+    for problem in found.captured.problems:
+        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+    return exit_code
+
+
+def _show_run(session: Session, run: Run) -> None:
+    if show_document(session, run):
+        return
+    for problem in run.errors:
+        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+    for note in run.notes:
+        say(session, f"Note: {note}")
+    counts, sizes = run.counts, run.bytes
+    changed = ""
+    if "added" in counts:
+        changed = (
+            f"; since the last: {counts['added']:,} added, {counts['changed']:,} changed, {counts['removed']:,} removed"
+        )
+    click.echo(
+        f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is "
+        f"{'done' if run.outcome == 'done' else 'PARTIAL'}: "
+        f"{counts['objects']:,} objects of {counts['kinds']:,} kinds in {counts['namespaces']:,} namespaces, "
+        f"{format_size(sizes['objects'])} read, {format_size(sizes['stored'])} stored{changed}"
+    )
+
+
+@command.command("list", cls=Verb)
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only backups with this label; repeatable.")
+@click.pass_obj
+def list_backups(session: Session, labels: tuple[str, ...]) -> None:
+    """List backups, and the runs that failed to make one; newest last."""
+    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+
+    catalog = read_catalog(session.open_repository())
+    wanted = _parse_labels(labels).items()
+    entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
+    if show_document(session, [_entry_document(entry) for entry in entries]):
+        return
+    _warn_of_damage(catalog)
+    rows = [
+        (
+            entry.id.short,
+            entry.name or "-",
+            "app" if not entry.is_backup else entry.kind,
+            entry.tags.get("type") or "-",
+            entry.outcome.value,
+            local_time(entry.time),
+            f"{entry.snapshot.summary.total_files_processed:,}" if entry.snapshot.summary else "-",
+            format_size(entry.snapshot.summary.data_added_packed) if entry.snapshot.summary else "-",
+            entry.snapshot.hostname[:20] or "-",
+            ", ".join(entry.snapshot.paths) if entry.is_backup else "-",
+        )
+        for entry in entries
+    ]
+    if not rows:
+        say(session, "There are no backups. Make one with `holdfast backup create`.")
+        return
+    columns = ("ID", "NAME", "KIND", "TYPE", "OUTCOME", "TIME", "OBJECTS", "ADDED", "CLUSTER", "SELECTION")
+    show_table(session, columns, rows, right=("OBJECTS", "ADDED"))
+
+
+def _warn_of_damage(catalog: Catalog) -> None:
+    for _, error in catalog.damaged:
+        show_problem(error.what, error.why, error.next, style="red", word="Damage")
+
+
+def _entry_document(entry: Entry) -> dict[str, Any]:
+    summary = entry.snapshot.summary
+    return {
+        "id": entry.id.hex(),
+        "run": entry.tags.get("run"),
+        "name": entry.name,
+        "kind": entry.kind if entry.is_backup else "app",
+        "type": entry.tags.get("type"),
+        "outcome": entry.outcome.value,
+        "time": entry.snapshot.time,
+        "startedAt": summary.backup_start if summary else entry.snapshot.time,
+        "finishedAt": summary.backup_end if summary else entry.snapshot.time,
+        "cluster": entry.snapshot.hostname,
+        "selection": entry.snapshot.paths if entry.is_backup else [],
+        "labels": entry.tags.labels,
+        "objects": summary.total_files_processed if summary else 0,
+        "addedBytes": summary.data_added_packed if summary else 0,
+    }
+
+
+@command.command("show", cls=Verb)
+@click.argument("reference", metavar="BACKUP")
+@click.option("--log", is_flag=True, help="Print the log of the run that made it.")
+@click.pass_obj
+def show(session: Session, reference: str, log: bool) -> None:
+    """Show what one backup holds, or why a run failed."""
+    from holdfast.operations.backup_details import read_details  # noqa: PLC0415
+
+    details = read_details(session.open_repository(), reference)
+    if log:
+        click.echo(details.log, nl=False)
+        return
+    if details.record is None:
+        if not show_document(session, details.run):
+            _show_failed_run(session, details.run)
+        return
+    record = details.record
+    document = {"id": details.id} | msgspec.to_builtins(record)
+    if show_document(session, document):
+        return
+    facts = [
+        ("Backup", f"{record.name} ({details.id[:8]})"),
+        ("Outcome", record.outcome.value),
+        ("Type", record.type.value),
+        ("Taken", f"{record.started_at} to {record.finished_at}"),
+        ("Cluster", f"{record.cluster.name} ({record.cluster.version})"),
+        ("Namespaces", ", ".join(record.namespaces) or "-"),
+        ("Objects", f"{sum(resource.count for resource in record.resources):,}"),
+        ("Labels", ", ".join(f"{key}={value}" for key, value in record.labels.items()) or "-"),
+    ]
+    if record.changes:
+        changes = record.changes
+        text = f"{changes.added:,} added, {changes.changed:,} changed, {changes.removed:,} removed"
+        facts.append(("Changed", f"since {changes.since[:8]}: {text}"))
+    show_facts(session, facts)
+    click.echo()
+    rows = [(resource.plural, resource.group or "core", f"{resource.count:,}") for resource in record.resources]
+    show_table(session, ("KIND", "GROUP", "OBJECTS"), rows, right=("OBJECTS",))
+    if record.volumes:
+        click.echo()
+        volumes = [(v.namespace, v.name, "saved" if v.saved else "not saved", v.why) for v in record.volumes]
+        show_table(session, ("NAMESPACE", "VOLUME", "DATA", "WHY"), volumes)
+    for problem in record.errors:
+        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+
+
+def _show_failed_run(session: Session, run: Run | None) -> None:
+    if run is None:
+        raise NotFound("this snapshot is not a backup of Holdfast", next="Look into it with `holdfast backup browse`.")
+    show_facts(
+        session,
+        [
+            ("Run", run.run),
+            ("Verb", run.verb),
+            ("Outcome", run.outcome.value),
+            ("Time", f"{run.started_at} to {run.finished_at}"),
+        ],
+    )
+    for problem in run.errors:
+        show_problem(problem.what, problem.why, problem.next, style="red", word="Error")
+
+
+@command.command("browse", cls=Verb)
+@click.argument("reference", metavar="BACKUP")
+@click.argument("path", default="/")
+@click.option("-R", "--recursive", is_flag=True, help="Everything below PATH.")
+@click.pass_obj
+def browse(session: Session, reference: str, path: str, recursive: bool) -> int:
+    """List what a backup holds at PATH, as directories and files."""
+    from holdfast.errors import DamagedData  # noqa: PLC0415
+    from holdfast.operations.backup_details import open_contents  # noqa: PLC0415
+
+    contents = open_contents(session.open_repository(), reference)
+    entries: list[dict[str, Any]] = []
+    damaged: list[DamagedData] = []
+    for found in contents.walk(path) if recursive else contents.entries(path):
+        if isinstance(found, DamagedData):
+            damaged.append(found)
+        else:
+            node = found.node
+            entries.append({"path": found.path, "type": node.type.value, "size": node.size, "time": node.mtime})
+    if not show_document(session, entries):
+        rows = [
+            (e["type"], format_size(e["size"]) if e["type"] == "file" else "-", e["time"], e["path"]) for e in entries
+        ]
+        show_table(session, ("TYPE", "SIZE", "TIME", "PATH"), rows, right=("SIZE",))
+    for error in damaged:
+        show_problem(error.what, error.why, error.next, style="red", word="Damage")
+    return 3 if damaged else 0
+
+
+@command.command("cat", cls=Verb)
+@click.argument("reference", metavar="BACKUP")
+@click.argument("what", metavar="OBJECT|PATH")
+@click.pass_obj
+def cat(session: Session, reference: str, what: str) -> None:
+    """Print one file of a backup, or an object named as kind/namespace/name. Secrets are printed too.
+
+    \b
+    holdfast backup cat latest deployment/shop/web -o yaml
+    holdfast backup cat latest /backup.json
+    """
+    from holdfast.operations.backup_details import open_contents, read_named  # noqa: PLC0415
+
+    content = read_named(open_contents(session.open_repository(), reference), what)
+    session.progress.pause()
+    if session.output == "yaml":
+        click.echo(to_yaml(content), nl=False)
+    elif session.output == "json":
+        click.echo(msgspec.json.format(content, indent=2))
+    else:
+        click.echo(content, nl=not content.endswith(b"\n"))
+
+
+@command.command("delete", cls=Verb)
+@click.argument("references", metavar="BACKUP...", nargs=-1, required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(session: Session, references: tuple[str, ...], yes: bool) -> None:
+    """Delete backups. Their data goes when the repository is pruned and no other backup uses it."""
+    from holdfast.operations.backup_details import delete_backups, find_backups  # noqa: PLC0415
+
+    repository = session.open_repository()
+    entries = find_backups(repository, references)
+    if not yes:
+        if not is_interactive():
+            raise UsageError("deleting needs your word", next="Add --yes.")
+        names = ", ".join(f"{entry.name or entry.id.short} of {local_time(entry.time)}" for entry in entries)
+        click.confirm(f"Delete {names}?", abort=True, err=True)
+    delete_backups(repository, entries, session.cancel)
+    if not show_document(session, [{"id": entry.id.hex(), "name": entry.name} for entry in entries]):
+        for entry in entries:
+            click.echo(f"Deleted {entry.name or entry.id.short} ({entry.id.short})")
+
+
+def parse_before(text: str) -> dt.datetime | None:
+    """`--before` as ISO 8601; without a zone the reader's own. Raises UsageError."""
+    if not text:
+        return None
+    try:
+        return dt.datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise UsageError(f"--before {text!r} is not a time", next="Write it as 2026-11-23T14:00.") from error

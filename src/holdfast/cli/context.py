@@ -1,0 +1,163 @@
+"""What one invocation of the command line shares: its settings, its cancel flag and how it speaks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdfast.model.cancel import Cancel
+
+if TYPE_CHECKING:  # imported when used: see assembly
+    from holdfast.assembly import Settings
+    from holdfast.cli.progress import TerminalProgress
+    from holdfast.cluster.cluster import Cluster
+    from holdfast.repository.repository import Repository
+
+
+@dataclass(slots=True)
+class Session:
+    """Filled by each verb's global options."""
+
+    cancel: Cancel = field(default_factory=Cancel)
+    output: str = "table"
+    options: dict[str, Any] = field(default_factory=dict)
+    _progress: TerminalProgress | None = None
+    _closing: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def progress(self) -> TerminalProgress:
+        if self._progress is None:
+            from holdfast.cli.progress import make_progress  # noqa: PLC0415
+
+            self._progress = make_progress(
+                self.options.get("progress") or "",
+                self.options.get("log_format") or "text",
+                bool(self.options.get("quiet")),
+            )
+        return self._progress
+
+    @property
+    def settings(self) -> Settings:
+        from holdfast.assembly import Settings  # noqa: PLC0415
+
+        return Settings(
+            repository=self.options.get("repository") or "",
+            password_file=self.options.get("password_file"),
+            store_cacert=self.options.get("store_cacert"),
+            kubeconfig=self.options.get("kubeconfig") or "",
+            context=self.options.get("context") or "",
+            cluster_name=self.options.get("cluster_name") or "",
+            environ=os.environ,
+        )
+
+    def open_repository(self) -> Repository:
+        from holdfast import assembly  # noqa: PLC0415
+
+        repository = assembly.open_repository(self.settings, self.cancel)
+        self._closing.append(repository.store.close)
+        return repository
+
+    def connect(self) -> Cluster:
+        from holdfast import assembly  # noqa: PLC0415
+
+        cluster = assembly.connect(self.settings, self.cancel)
+        self._closing.append(cluster.close)
+        return cluster
+
+    def connect_and_open(self) -> tuple[Cluster, Repository]:
+        """Both at once: deriving the key and asking what the cluster serves take about as long as each other."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+        cluster = self.connect()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(cluster.api_surface)
+            repository = self.open_repository()
+            asked.result()
+        return cluster, repository
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.close()
+        for close in reversed(self._closing):
+            close()
+
+
+GLOBAL_OPTIONS: tuple[click.Option, ...] = (
+    click.Option(
+        ["-r", "--repository"],
+        metavar="URL",
+        envvar="HOLDFAST_REPOSITORY",
+        help="Where backups live: /path, s3:https://host/bucket/prefix, gs://…, azure:…",
+    ),
+    click.Option(
+        ["--password-file"],
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar="HOLDFAST_PASSWORD_FILE",
+        help="File with the repository's password. Or set HOLDFAST_PASSWORD.",
+    ),
+    click.Option(
+        ["--store-cacert"],
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar="HOLDFAST_STORE_CACERT",
+        help="Certificate authority of the object store.",
+    ),
+    click.Option(
+        ["--kubeconfig"], metavar="FILE", help="Which cluster. Default: KUBECONFIG, ~/.kube/config, this pod's."
+    ),
+    click.Option(["--context"], metavar="NAME", help="Context in the kubeconfig."),
+    click.Option(
+        ["--cluster-name"], metavar="NAME", envvar="HOLDFAST_CLUSTER_NAME", help="Default: the cluster's UID."
+    ),
+    click.Option(["-o", "--output"], type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True),
+    click.Option(
+        ["--progress"],
+        type=click.Choice(["bar", "lines", "json", "none"]),
+        help="Default: bar on a terminal, else lines.",
+    ),
+    click.Option(["-q", "--quiet"], is_flag=True, help="Only results and errors."),
+    click.Option(
+        ["--log-format"], type=click.Choice(["text", "json"]), default="text", help="Form of messages on stderr."
+    ),
+)
+_NAMES = tuple(option.name or "" for option in GLOBAL_OPTIONS)
+
+
+class Verb(click.Command):
+    """A command that understands the global options and shows them apart from its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(GLOBAL_OPTIONS)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        session = ctx.find_object(Session)
+        assert session is not None
+        session.options = {name: ctx.params.pop(name) for name in _NAMES}
+        session.output = session.options["output"]
+        return super().invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = [
+            record
+            for param in self.get_params(ctx)
+            if param.name not in _NAMES and (record := param.get_help_record(ctx))
+        ]
+        shared = [record for option in GLOBAL_OPTIONS if (record := option.get_help_record(ctx))]
+        if own:
+            with formatter.section("Options"):
+                formatter.write_dl(own)
+        with formatter.section("Global options"):
+            formatter.write_dl(shared)
+
+
+def is_interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

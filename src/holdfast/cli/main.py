@@ -1,0 +1,87 @@
+"""The command `holdfast`: nouns with verbs, global options, and how errors become exit codes.
+
+Each noun's module is imported only when it is used, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from holdfast.cli import errors
+from holdfast.cli.context import Session
+from holdfast.version import VERSION
+
+NOUNS = {
+    "backup": "Make backups of applications, list them, look into them.",
+    "completion": "Print the completion script of a shell.",
+    "repository": "Create, show, check and unlock the place where backups live; its keys.",
+    "restore": "Plan and run restores, and read their reports.",
+}
+
+
+class _Nouns(click.Group):
+    """Finds nouns without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in NOUNS:
+            return None
+        command = importlib.import_module(f"holdfast.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Nouns"):
+            formatter.write_dl(sorted(NOUNS.items()))
+
+
+@click.command(
+    cls=_Nouns,
+    name="holdfast",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Global options (-r, --kubeconfig, -o, …) are shown by every verb's --help. Manual: docs/ in the source.",
+)
+@click.version_option(VERSION, message="holdfast %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Kubernetes backup you can prove.
+
+    Backs up applications – their API objects – into an encrypted, deduplicating repository that restic can read, and
+    restores them into the same cluster or another one.
+    """
+    ctx.ensure_object(Session)
+
+
+def run() -> None:
+    """The program's entry point."""
+    session = Session()
+    _stop_at_a_safe_point(session)
+    try:
+        result = cli.main(standalone_mode=False, obj=session, prog_name="holdfast")
+    except Exception as error:  # noqa: BLE001 - the one place where everything ends
+        result = errors.report(error, session)
+    finally:
+        session.close()
+    sys.stdout.flush()
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _stop_at_a_safe_point(session: Session) -> None:
+    """The first Ctrl-C or SIGTERM asks the run to stop; the second one ends the process where it is."""
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a signal handler
+        if session.cancel.requested:
+            os._exit(130)
+        session.cancel.request()
+        click.echo("\nStopping at the next safe point; press Ctrl-C again to stop at once.", err=True)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)

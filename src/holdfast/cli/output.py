@@ -1,0 +1,79 @@
+"""Results on standard output: tables for people, one JSON or YAML document for scripts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from holdfast.cli.context import Session
+
+
+def show_document(session: Session, value: Any) -> bool:
+    """Prints `value` as JSON or YAML if the user asked for one; False means that a table is wanted."""
+    if session.output == "table":
+        return False
+    session.progress.pause()
+    encoded = msgspec.json.encode(value)
+    if session.output == "json":
+        click.echo(msgspec.json.format(encoded, indent=2).decode())
+    else:
+        click.echo(to_yaml(encoded), nl=False)
+    return True
+
+
+def to_yaml(encoded: bytes) -> str:
+    """JSON → YAML, keys in their order."""
+    import yaml  # noqa: PLC0415 - only who wants YAML waits for it
+
+    text: str = yaml.dump(msgspec.json.decode(encoded), sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return text
+
+
+def show_table(
+    session: Session, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
+) -> None:
+    """A table without lines; on a terminal its last column folds, elsewhere nothing is cut."""
+    from rich.console import Console  # noqa: PLC0415 - only tables wait for it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    session.progress.pause()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        last = number == len(columns) - 1
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=not last,
+            overflow="fold" if last else "ignore",
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    terminal = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if terminal else 10_000, highlight=False, soft_wrap=not terminal)
+    console.print(table)
+
+
+def show_facts(session: Session, facts: Sequence[tuple[str, str]]) -> None:
+    """Names and values, one pair a line."""
+    session.progress.pause()
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        click.echo(f"{click.style(name.ljust(width), bold=True)}  {value}")
+
+
+def local_time(moment: dt.datetime) -> str:
+    """As tables show times: the reader's own zone, to the second."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def say(session: Session, message: str) -> None:
+    """A message for people, on standard error."""
+    if not session.options.get("quiet"):
+        session.progress.pause()
+        click.echo(message, err=True)

@@ -1,0 +1,225 @@
+"""`holdfast repository`: the place where backups live, and its keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.errors import show_problem
+from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
+from holdfast.cli.progress import format_size
+from holdfast.errors import DamagedData, UsageError
+
+
+@click.group("repository", short_help="Create, show, check and unlock the place where backups live; its keys.")
+def command() -> None:
+    """The encrypted, deduplicating place where backups live. restic reads and writes it too."""
+
+
+@command.command("init", cls=Verb)
+@click.pass_obj
+def init(session: Session) -> None:
+    """Create a repository. Keep its password: without it nothing can be read, by nobody."""
+    from holdfast import assembly  # noqa: PLC0415
+
+    repository = assembly.init_repository(session.settings, session.cancel)
+    made = {"id": repository.config.id, "url": repository.store.url, "version": repository.config.version}
+    if not show_document(session, made):
+        click.echo(f"Created repository {repository.config.id[:8]} at {repository.store.url}")
+        say(session, "Keep its password in a safe place outside the cluster: without it nobody can read the backups.")
+
+
+@command.command("show", cls=Verb)
+@click.pass_obj
+def show(session: Session) -> None:
+    """Show what is in the repository and how much room it takes."""
+    from holdfast.operations.repository_facts import read_facts  # noqa: PLC0415
+
+    facts = read_facts(session.open_repository())
+    if show_document(session, facts):
+        return
+    ratio = f" ({facts.content_bytes / facts.stored_bytes:.1f} times smaller)" if facts.stored_bytes else ""
+    show_facts(
+        session,
+        [
+            ("URL", facts.url),
+            ("ID", facts.id),
+            ("Format", f"restic repository, version {facts.version}"),
+            ("Backups", f"{facts.backups:,}"),
+            ("Snapshots", f"{facts.snapshots:,} (backups, reports and other programs' snapshots)"),
+            ("Blobs", f"{facts.blobs:,} in {facts.packs:,} packs"),
+            ("Content", format_size(facts.content_bytes)),
+            ("Stored", format_size(facts.stored_bytes) + ratio),
+            ("Keys", str(facts.keys)),
+            ("Locks", str(facts.locks)),
+        ],
+    )
+    for problem in facts.problems:
+        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Warning")
+
+
+@command.command("check", cls=Verb)
+@click.option(
+    "--read-data",
+    is_flag=False,
+    flag_value="100%",
+    default="0%",
+    metavar="[=N%]",
+    help="Read stored data too, all or a random part of the packs, and prove every byte of it.",
+)
+@click.pass_obj
+def check(session: Session, read_data: str) -> int:
+    """Check that all backups are whole: structure always, stored data as asked. Exit code 1 if anything is damaged."""
+    from holdfast.repository.check import Severity  # noqa: PLC0415
+    from holdfast.repository.check import check as check_repository  # noqa: PLC0415
+
+    fraction = parse_percent(read_data)
+    repository = session.open_repository()
+    with repository.lock(session.cancel):
+        report = check_repository(repository, read_fraction=fraction, cancel=session.cancel, progress=session.progress)
+    document = {
+        "outcome": "failed" if report.errors else "done",
+        "counts": {
+            "packs": report.packs,
+            "packsRead": report.packs_read,
+            "blobs": report.blobs,
+            "snapshots": report.snapshots,
+            "trees": report.trees,
+        },
+        "bytes": {"read": report.bytes_read},
+        "errors": [{"what": f.what, "why": f.why, "next": f.next} for f in report.errors],
+        "notes": [f"{f.what}: {f.why}" for f in report.findings if f.severity is Severity.NOTE],
+    }
+    if show_document(session, document):
+        return 1 if report.errors else 0
+    for finding in report.findings:
+        is_error = finding.severity is Severity.ERROR
+        word, style = ("Damage", "red") if is_error else ("Note", "cyan")
+        show_problem(finding.what, finding.why, finding.next, style=style, word=word)
+    read = f", {report.packs_read:,} packs read ({format_size(report.bytes_read)})" if report.packs_read else ""
+    click.echo(
+        f"Checked {report.snapshots:,} snapshots, {report.trees:,} trees, {report.blobs:,} blobs in {report.packs:,} packs{read}"
+    )
+    if report.errors:
+        click.echo(click.style(f"{len(report.errors)} errors were found", fg="red", bold=True))
+        return 1
+    click.echo(click.style("no errors were found", fg="green"))
+    return 0
+
+
+def parse_percent(text: str) -> float:
+    """`5%` → 0.05. Raises UsageError."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not text.endswith("%") or not 0 <= value <= 100:
+        raise UsageError(f"--read-data={text} is not a part of the data", next="Write --read-data or --read-data=5%.")
+    return value / 100
+
+
+@command.command("unlock", cls=Verb)
+@click.option(
+    "--all", "all_locks", is_flag=True, help="Also locks that look alive. Only if you know that nothing is running."
+)
+@click.pass_obj
+def unlock(session: Session, all_locks: bool) -> None:
+    """Remove locks that dead processes left behind."""
+    from holdfast.repository.lock import remove_stale_locks  # noqa: PLC0415
+
+    repository = session.open_repository()
+    removed = remove_stale_locks(repository.store, repository.key, repository.clock, all_locks=all_locks)
+    if not show_document(session, {"removed": [{"id": lock.id.hex(), "lock": lock.describe()} for lock in removed]}):
+        for lock in removed:
+            click.echo(f"removed {lock.id.short}: held {lock.describe()}")
+        click.echo(f"{len(removed)} locks removed")
+
+
+@command.group("key")
+def key() -> None:
+    """Passwords: each key file lets one open the repository."""
+
+
+@key.command("list", cls=Verb)
+@click.pass_obj
+def key_list(session: Session) -> None:
+    """List the repository's keys; the one in use is marked."""
+    from holdfast.repository.keys import list_keys  # noqa: PLC0415
+    from holdfast.repository.snapshot import parse_time  # noqa: PLC0415
+
+    repository = session.open_repository()
+    document: list[dict[str, object]] = []
+    for key_id, file in list_keys(repository.store):
+        known = {"id": key_id.hex(), "current": key_id == repository.key_id}
+        if isinstance(file, DamagedData):
+            show_problem(file.what, file.why, file.next, style="red", word="Damage")
+            document.append(known | {"damaged": True})
+        else:
+            document.append(
+                known
+                | {"username": file.username, "hostname": file.hostname, "created": file.created, "damaged": False}
+            )
+    if not show_document(session, document):
+        rows = [
+            (
+                ("*" if entry["current"] else " ") + str(entry["id"])[:8],
+                str(entry.get("username", "-")),
+                str(entry.get("hostname", "-")),
+                local_time(parse_time(str(entry["created"]))) if "created" in entry else "damaged",
+            )
+            for entry in document
+        ]
+        show_table(session, ("ID", "USER", "HOST", "CREATED"), rows)
+
+
+@key.command("add", cls=Verb)
+@click.option(
+    "--new-password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the new password; else it is asked for.",
+)
+@click.pass_obj
+def key_add(session: Session, new_password_file: Path | None) -> None:
+    """Add a password that opens the repository."""
+    from holdfast import assembly  # noqa: PLC0415
+    from holdfast.repository import keys  # noqa: PLC0415
+    from holdfast.repository.lock import own_hostname, own_username  # noqa: PLC0415
+
+    if new_password_file is None and not is_interactive():
+        raise UsageError("no new password is given", next="Give --new-password-file.")
+    repository = session.open_repository()
+    if new_password_file is not None:
+        password = assembly.read_password_file(new_password_file)
+    else:
+        password = assembly.ask_password("New password: ", confirm=True)
+    key_id = keys.add_key(
+        repository.store,
+        repository.key,
+        password,
+        username=own_username(),
+        hostname=own_hostname(),
+        now=repository.clock.now(),
+    )
+    if not show_document(session, {"id": key_id.hex()}):
+        click.echo(f"Added key {key_id.short}")
+
+
+@key.command("remove", cls=Verb)
+@click.argument("key_id", metavar="ID")
+@click.pass_obj
+def key_remove(session: Session, key_id: str) -> None:
+    """Remove the key whose id starts with ID. Neither the last one nor the one in use can be removed."""
+    from holdfast.repository import keys  # noqa: PLC0415
+
+    repository = session.open_repository()
+    found = [candidate for candidate, _ in keys.list_keys(repository.store) if candidate.hex().startswith(key_id)]
+    if len(found) != 1:
+        raise UsageError(f"{key_id} names {len(found)} keys", next="See `holdfast repository key list`.")
+    if found[0] == repository.key_id:
+        raise UsageError("this key is in use", why="it belongs to the password given", next="Use another password.")
+    keys.remove_key(repository.store, found[0])
+    if not show_document(session, {"id": found[0].hex()}):
+        click.echo(f"Removed key {found[0].short}")

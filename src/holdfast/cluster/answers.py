@@ -1,0 +1,23 @@
+"""Decodes the parts of an API server's answers that we look at."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from holdfast.errors import ClusterError
+
+T = TypeVar("T")
+
+
+def decode(body: bytes, shape: type[T], what: str) -> T:
+    """JSON → `shape`, a msgspec Struct. Raises ClusterError if something else answered, such as a login page."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.MsgspecError as error:
+        raise ClusterError(
+            f"the answer to {what} is not what an API server sends",
+            why=str(error),
+            next="Check that the server address in the kubeconfig is the API server's.",
+        ) from None

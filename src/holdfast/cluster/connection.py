@@ -1,0 +1,156 @@
+"""Requests to one API server: raw bytes in and out, with credentials, retries and errors in words.
+
+Knows nothing of kinds and objects. Asks for no compression: on a cluster's own network gzip costs more than it saves
+(docs/decisions/0003-kubernetes-client.md).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from urllib.parse import quote, urlencode
+
+import urllib3
+
+from holdfast.cluster import failures, retry
+from holdfast.cluster.credentials import ClientCertificate, Presented
+from holdfast.cluster.settings import ConnectionSettings
+from holdfast.cluster.transport import Response, Transport, TransportError
+from holdfast.model.cancel import Cancel
+from holdfast.model.clock import Clock, SystemClock
+
+JSON = "application/json"
+Query = Mapping[str, str] | Sequence[tuple[str, str]]
+
+_UNAUTHORIZED = 401
+
+
+class Connection:
+    """Keep-alive connections to one API server, for up to `pool_size` threads at once; more threads wait."""
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        *,
+        cancel: Cancel,
+        pool_size: int = 16,
+        clock: Clock | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        """Opens nothing yet. `sleep` makes the pauses between tries; by default they end early when cancelled."""
+        self.settings = settings
+        self.cancel = cancel
+        self.clock = clock or SystemClock()
+        self.sleep = sleep or cancel.wait
+        self._pool_size = pool_size
+        self._headers = _common_headers(settings)
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None  # None until the first request
+        self._answered = False  # whether the server has ever answered
+
+    def request(  # noqa: PLR0913 - the parts of an HTTP request
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        body: bytes | None = None,
+        *,
+        content_type: str = JSON,
+        accept: str = JSON,
+        expect: Collection[int] = (),
+        repeatable: bool | None = None,
+        what: str = "",
+    ) -> Response:
+        """Sends a request, again where that is safe and may help, and returns the answer.
+
+        `path` is percent-encoded already. `expect` are statuses of 300 and above that are answers, not errors.
+        `repeatable`: carrying the request out twice does no harm (None: true for GET only). `what` is how an error's
+        text begins. Raises ClusterUnreachable, ApiRefused, Cancelled, and what the credential raises.
+        """
+        target = f"{path}?{urlencode(query)}" if query else path
+        what = what or f"{method} {path}"
+        repeatable = method == "GET" if repeatable is None else repeatable
+        extra = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
+        renewed = False
+        attempt = 0
+        while True:
+            self.cancel.check()
+            attempt += 1
+            presented = self.settings.credential.current()
+            try:
+                answer = self._send(presented, method, target, body, extra)
+            except TransportError as error:
+                pause = self._pause_after(error, attempt, repeatable=repeatable)
+                if pause is None:
+                    raise failures.unreachable(error.cause, self.settings) from error.cause
+            else:
+                if answer.status < 300 or answer.status in expect:
+                    return answer
+                if answer.status == _UNAUTHORIZED and not renewed and self.settings.credential.renew(presented):
+                    renewed = True
+                    continue
+                pause = self._pause_or_raise(answer, presented, attempt, repeatable=repeatable, what=what)
+            self.sleep(pause)
+
+    def close(self) -> None:
+        """Gives back all connections. The object is not used afterwards."""
+        with self._lock:
+            if self._transport is not None:
+                self._transport.close()
+
+    def _send(
+        self, presented: Presented, method: str, target: str, body: bytes | None, extra: Mapping[str, str]
+    ) -> Response:
+        headers = self._headers.copy()
+        headers.update(extra)
+        if presented.authorization:
+            headers["Authorization"] = presented.authorization
+        answer = self._transport_for(presented.certificate).send(method, target, body, headers)
+        self._answered = True
+        return answer
+
+    def _transport_for(self, certificate: ClientCertificate | None) -> Transport:
+        transport = self._transport
+        if transport is not None and transport.certificate is certificate:
+            return transport
+        with self._lock:
+            if self._transport is None or self._transport.certificate != certificate:
+                former = self._transport
+                self._transport = Transport(self.settings, certificate, pool_size=self._pool_size)
+                if former is not None:
+                    former.close()
+            return self._transport
+
+    def _pause_after(self, error: TransportError, attempt: int, *, repeatable: bool) -> float | None:
+        if failures.hopeless(error.cause):
+            return None
+        # A server that took a minute and a half to say nothing is not given eight of these.
+        patient = self._answered and not (error.sent and isinstance(error.cause, TimeoutError))
+        return retry.pause_after_failure(attempt, sent=error.sent, repeatable=repeatable, patient=patient)
+
+    def _pause_or_raise(
+        self, answer: Response, presented: Presented, attempt: int, *, repeatable: bool, what: str
+    ) -> float:
+        if answer.status == _UNAUTHORIZED:
+            raise failures.unauthorized(what, self.settings.context)
+        advice = failures.retry_after(answer.headers.get("Retry-After"), answer.body, self.clock.now())
+        pause = retry.pause_after_answer(answer.status, advice, attempt, repeatable=repeatable)
+        if pause is None:
+            raise failures.refusal(what, answer.status, answer.body, wait=advice, authorization=presented.authorization)
+        return pause
+
+
+def _common_headers(settings: ConnectionSettings) -> urllib3.HTTPHeaderDict:
+    headers = urllib3.HTTPHeaderDict({"User-Agent": f"holdfast/{importlib.metadata.version('holdfast')}"})
+    impersonation = settings.impersonation
+    if impersonation is not None:
+        headers["Impersonate-User"] = impersonation.user
+        if impersonation.uid:
+            headers["Impersonate-Uid"] = impersonation.uid
+        for group in impersonation.groups:
+            headers.add("Impersonate-Group", group)
+        for name, values in impersonation.extra.items():
+            for value in values:
+                headers.add(f"Impersonate-Extra-{quote(name.lower(), safe='')}", value)
+    return headers

@@ -1,0 +1,1 @@
+"""What Holdfast knows about Kubernetes objects, as pure functions and tables."""

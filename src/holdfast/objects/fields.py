@@ -1,0 +1,87 @@
+"""Reaching into decoded objects: nested maps and lists that may be absent.
+
+Objects come from other people's backups and API servers, so a field that should be a map may be missing or something
+else. Reading then gives an empty value, never an error; the API server is the judge of objects, not these functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Object = dict[str, Any]
+"""A Kubernetes object, or a map inside one, as decoded from JSON."""
+
+
+def at(obj: Object, *path: str) -> Object:
+    """The map at `path`; an empty one, not part of the object, if there is none."""
+    for part in path:
+        below = obj.get(part)
+        if not isinstance(below, dict):
+            return {}
+        obj = below
+    return obj
+
+
+def items(obj: Object, *path: str) -> list[Object]:
+    """The maps in the list at `path`; empty if there is no list."""
+    found = at(obj, *path[:-1]).get(path[-1])
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def put(obj: Object, *path: str, value: Any) -> None:
+    """Sets the field at `path`, making the maps on the way."""
+    for part in path[:-1]:
+        obj = obj.setdefault(part, {})
+    obj[path[-1]] = value
+
+
+def remove(obj: Object, *path: str) -> None:
+    """Removes the field at `path` and every map above it that this empties, as the API server would not send those."""
+    field, *rest = path
+    if not rest:
+        obj.pop(field, None)
+    elif isinstance(below := obj.get(field), dict):
+        remove(below, *rest)
+        if not below:
+            del obj[field]
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of a JSON value, several times faster than `copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
+
+
+def maps_within(value: Any) -> Iterator[Object]:
+    """Every map in a JSON value, the value itself first."""
+    if isinstance(value, dict):
+        yield value
+        for item in value.values():
+            yield from maps_within(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from maps_within(item)
+
+
+def name_of(obj: Object) -> str:
+    return str(at(obj, "metadata").get("name", ""))
+
+
+def namespace_of(obj: Object) -> str:
+    """Empty for cluster-scoped objects."""
+    return str(at(obj, "metadata").get("namespace", ""))
+
+
+def pod_spec(obj: Object) -> Object:
+    """The PodSpec of a Pod or of a workload that makes pods; empty for anything else."""
+    match obj.get("kind"):
+        case "Pod":
+            return at(obj, "spec")
+        case "CronJob":
+            return at(obj, "spec", "jobTemplate", "spec", "template", "spec")
+        case _:
+            return at(obj, "spec", "template", "spec")

@@ -1,0 +1,19 @@
+"""The table of transforms: every rule by which an object changes on its way into a cluster.
+
+`docs/transforms.md` shows it to users. The order matters in one way only: rows see the fields that rows after them
+change or remove, so those for namespaces and server-set fields come last.
+"""
+
+from __future__ import annotations
+
+from holdfast.objects.transforms.access import ACCESS
+from holdfast.objects.transforms.namespaces import NAMESPACES
+from holdfast.objects.transforms.server_fields import SERVER_FIELDS
+from holdfast.objects.transforms.services import SERVICES
+from holdfast.objects.transforms.storage import STORAGE
+from holdfast.objects.transforms.transform import Context, Outcome, Transform, apply, carried, merged
+from holdfast.objects.transforms.workloads import WORKLOADS
+
+TRANSFORMS: tuple[Transform, ...] = (*SERVICES, *ACCESS, *STORAGE, *WORKLOADS, *NAMESPACES, *SERVER_FIELDS)
+
+__all__ = ["TRANSFORMS", "Context", "Outcome", "Transform", "apply", "carried", "merged"]

@@ -1,0 +1,106 @@
+"""One backup in detail: its record, the run that made it, single files of it, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from holdfast.errors import DamagedData, NotFound
+from holdfast.ids import BlobId
+from holdfast.model import tags
+from holdfast.model.backup import BackupRecord
+from holdfast.model.cancel import Cancel
+from holdfast.model.run import Run
+from holdfast.operations.catalog import Catalog, Entry, read_catalog
+from holdfast.operations.contents import Contents
+from holdfast.operations.publishing import LOG_FILE, REPORT_FILE
+from holdfast.repository.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """`record` is None if no backup came of the run, `run` if its report is not there (any more)."""
+
+    id: str
+    record: BackupRecord | None
+    run: Run | None
+    log: str
+
+
+def read_details(repository: Repository, reference: str) -> Details:
+    """A backup, or a run that failed to make one. Raises NotFound."""
+    catalog = read_catalog(repository)
+    try:
+        entry = catalog.find_backup(reference)
+    except NotFound:
+        report = catalog.find_report(reference, "backup create")
+        return Details(report.id.hex(), None, *_read_report(repository, report))
+    report_entry = catalog.report_of(entry.tags.get(tags.RUN)) if entry.tags.get(tags.RUN) else None
+    run, log = _read_report(repository, report_entry) if report_entry else (None, "")
+    is_ours = entry.kind == tags.APPLICATION
+    return Details(entry.id.hex(), _contents(repository, entry).record() if is_ours else None, run, log)
+
+
+def _read_report(repository: Repository, entry: Entry) -> tuple[Run, str]:
+    contents = _contents(repository, entry)
+    try:
+        run = msgspec.json.decode(contents.read(f"/{REPORT_FILE}"), type=Run)
+    except msgspec.MsgspecError as error:
+        raise DamagedData(f"the report {entry.id.short} cannot be read", why=str(error)) from error
+    return run, contents.read(f"/{LOG_FILE}").decode(errors="replace")
+
+
+def _contents(repository: Repository, entry: Entry) -> Contents:
+    return Contents(repository, BlobId.parse(entry.snapshot.tree))
+
+
+def open_contents(repository: Repository, reference: str) -> Contents:
+    """The tree of any backup, also of one that restic made. Raises NotFound."""
+    return _contents(repository, read_catalog(repository).find_backup(reference))
+
+
+def read_named(contents: Contents, what: str) -> bytes:
+    """A file by its path (`/backup.json`), or an object as `kind/namespace/name` or `kind/name`. Raises NotFound."""
+    if what.startswith("/"):
+        return contents.read(what)
+    kind, *rest = what.split("/")
+    *namespace, name = rest or [""]
+    for resource in contents.record().resources:
+        known = (resource.plural, f"{resource.plural}.{resource.group}", resource.kind.lower())
+        if kind.lower() in known and len(namespace) == resource.namespaced:
+            scope = namespace[0] if namespace else "_cluster"
+            path = f"/objects/{resource.group or 'core'}/{resource.version}/{resource.plural}/{scope}/{name}.json"
+            if contents.find(path) is not None:
+                return contents.read(path)
+    raise NotFound(
+        f"the backup has no object {what!r:.120}",
+        why="objects are named kind/namespace/name, or kind/name without a namespace",
+        next="Look around with `holdfast backup browse BACKUP -R /objects`.",
+    )
+
+
+def find_backups(repository: Repository, references: Sequence[str]) -> list[Entry]:
+    """Each once. Raises NotFound for the first that does not exist, so that a list is taken whole or not at all."""
+    catalog = read_catalog(repository)
+    found = {entry.id: entry for entry in (_find(catalog, reference) for reference in references)}
+    return list(found.values())
+
+
+def _find(catalog: Catalog, reference: str) -> Entry:
+    try:
+        return catalog.find_backup(reference)
+    except NotFound:
+        return catalog.find_report(reference, "backup create")
+
+
+def delete_backups(repository: Repository, entries: Sequence[Entry], cancel: Cancel) -> None:
+    """Removes the snapshots and their runs' reports; a shared lock keeps prune away meanwhile."""
+    with repository.lock(cancel):
+        catalog = read_catalog(repository)
+        for entry in entries:
+            repository.delete_snapshot(entry.id)
+            report = catalog.report_of(entry.tags.get(tags.RUN)) if entry.tags.get(tags.RUN) else None
+            if report is not None and report.id != entry.id:
+                repository.delete_snapshot(report.id)

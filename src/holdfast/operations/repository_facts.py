@@ -1,0 +1,49 @@
+"""How much is in a repository."""
+
+from __future__ import annotations
+
+import msgspec
+
+from holdfast.model.run import Problem
+from holdfast.operations.catalog import read_catalog
+from holdfast.repository.keys import list_keys
+from holdfast.repository.lock import list_locks
+from holdfast.repository.repository import Repository
+
+
+class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What `repository show -o json` prints."""
+
+    url: str
+    id: str
+    version: int
+    backups: int
+    snapshots: int
+    packs: int
+    blobs: int
+    content_bytes: int  # of all blobs, each once
+    stored_bytes: int  # of all packs
+    keys: int
+    locks: int
+    problems: list[Problem]
+
+
+def read_facts(repository: Repository) -> RepositoryFacts:
+    """From the index and the snapshots; no data is read."""
+    catalog = read_catalog(repository)
+    index = repository.index
+    damaged = [*(error for _, error in catalog.damaged), *index.faults]
+    return RepositoryFacts(
+        url=repository.store.url,
+        id=repository.config.id,
+        version=repository.config.version,
+        backups=len(catalog.backups),
+        snapshots=len(catalog.entries) + len(catalog.damaged),
+        packs=len(index.packs),
+        blobs=len(index),
+        content_bytes=sum(location.blob.content_size for location in index.blobs()),
+        stored_bytes=sum(index.pack_sizes),
+        keys=sum(1 for _ in list_keys(repository.store)),
+        locks=sum(1 for _ in list_locks(repository.store, repository.key)),
+        problems=[Problem.of(error) for error in damaged],
+    )
