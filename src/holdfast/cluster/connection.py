@@ -117,7 +117,7 @@ class Connection:
         with self._lock:
             if self._transport is None or self._transport.certificate != certificate:
                 former = self._transport
-                self._transport = Transport(self.settings, certificate, pool_size=self._pool_size)
+                self._transport = Transport(self.settings, certificate, pool_size=self._pool_size, clock=self.clock)
                 if former is not None:
                     former.close()
             return self._transport

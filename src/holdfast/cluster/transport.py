@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
@@ -24,9 +24,13 @@ from holdfast.cluster import tls
 from holdfast.cluster.credentials import ClientCertificate
 from holdfast.cluster.settings import ConnectionSettings
 from holdfast.errors import KubeconfigInvalid
+from holdfast.model.clock import Clock
 
 _CONNECT_TIMEOUT = 10.0  # seconds, also for each step of a handshake
 _ANSWER_TIMEOUT = 90.0  # between two pieces of an answer; API servers themselves give up on a request after 60 s
+# API servers end a connection after 90 s without a request. A request that meets this on its way gets no answer, and
+# then nobody knows whether it was carried out.
+_IDLE_LIMIT = 45.0  # seconds
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -79,10 +83,15 @@ class _TlsConnection(_Exchange, HTTPSConnection):
     pass
 
 
+_AnyConnection: TypeAlias = _PlainConnection | _TlsConnection
+
+
 class Transport:
     """Thread-safe. One client certificate for its whole life: another one means other connections."""
 
-    def __init__(self, settings: ConnectionSettings, certificate: ClientCertificate | None, *, pool_size: int) -> None:
+    def __init__(
+        self, settings: ConnectionSettings, certificate: ClientCertificate | None, *, pool_size: int, clock: Clock
+    ) -> None:
         """Opens nothing yet. Raises KubeconfigInvalid if the address, a certificate or a key cannot be used."""
         self.certificate = certificate
         self._server = _parse(settings.server, "an API server")
@@ -93,7 +102,8 @@ class Transport:
         origin = f"http://{self._server.netloc}" if self._proxy is not None and self._tls is None else ""
         self._prefix = origin + (self._server.path or "").rstrip("/")  # a server behind a gateway has a path
         self._slots = threading.BoundedSemaphore(pool_size)
-        self._idle: deque[_PlainConnection | _TlsConnection] = deque()  # the last used one is taken first
+        self._clock = clock
+        self._idle: deque[tuple[_AnyConnection, float]] = deque()  # with when it was used; the last is taken first
         self._closed = False
 
     def send(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
@@ -109,7 +119,7 @@ class Transport:
                 connection.close()  # half a conversation cannot be continued
                 raise
             if not connection.is_closed:  # http.client closes it if the server asked for that
-                self._idle.append(connection)
+                self._idle.append((connection, self._clock.monotonic()))
                 if self._closed:
                     self.close()
             return answer
@@ -117,20 +127,21 @@ class Transport:
     def close(self) -> None:
         """Ends idle connections at once and busy ones after their answer."""
         self._closed = True
-        while (connection := self._take_idle()) is not None:
-            connection.close()
+        while (idle := self._take_idle()) is not None:
+            idle[0].close()
 
-    def _take_idle(self) -> _PlainConnection | _TlsConnection | None:
+    def _take_idle(self) -> tuple[_AnyConnection, float] | None:
         try:
             return self._idle.pop()
         except IndexError:  # asking first whether there is one would be a race
             return None
 
-    def _connected(self) -> _PlainConnection | _TlsConnection:
-        while (connection := self._take_idle()) is not None:
-            if connection.is_connected:
+    def _connected(self) -> _AnyConnection:
+        while (idle := self._take_idle()) is not None:
+            connection, used_at = idle
+            if connection.is_connected and self._clock.monotonic() - used_at < _IDLE_LIMIT:
                 return connection
-            connection.close()  # the server has ended it meanwhile
+            connection.close()
         connection = self._new()
         try:
             connection.connect()
@@ -140,7 +151,7 @@ class Transport:
             raise TransportError(error, sent=False) from error
         return connection
 
-    def _new(self) -> _PlainConnection | _TlsConnection:
+    def _new(self) -> _AnyConnection:
         host, port = _host_and_port(self._server)
         options: dict[str, Any] = {"timeout": _CONNECT_TIMEOUT}
         first = host, port

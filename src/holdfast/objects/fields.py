@@ -74,14 +74,3 @@ def name_of(obj: Object) -> str:
 def namespace_of(obj: Object) -> str:
     """Empty for cluster-scoped objects."""
     return str(at(obj, "metadata").get("namespace", ""))
-
-
-def pod_spec(obj: Object) -> Object:
-    """The PodSpec of a Pod or of a workload that makes pods; empty for anything else."""
-    match obj.get("kind"):
-        case "Pod":
-            return at(obj, "spec")
-        case "CronJob":
-            return at(obj, "spec", "jobTemplate", "spec", "template", "spec")
-        case _:
-            return at(obj, "spec", "template", "spec")
