@@ -30,7 +30,7 @@ from holdfast.operations.target import DEFINITIONS
 
 THREADS = 16
 _CHUNK = 256
-_OWNERSHIP_TRIES = 5
+_CONFLICT_TRIES = 5
 _TO_DO = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.MERGE))
 _RESULTS = {
     Action.UNCHANGED: Result.UNCHANGED,
@@ -130,7 +130,9 @@ class Execution:
                 body = msgspec.json.encode(desired)
                 made = cluster.create(served, key.namespace, body, field_manager=plan.field_manager)
         except ApiRefused as error:
-            live = self._get(served, key) if error.reason in ("AlreadyExists", "Conflict") else None
+            if error.reason not in ("AlreadyExists", "Conflict"):
+                raise
+            live = self._get(served, key)
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
@@ -138,10 +140,26 @@ class Execution:
             self._restore_owners(served, key, plan.entries, made)
         return _result(item, Result.CREATED, note)
 
-    def _change(
+    def _change(  # noqa: PLR0913 - one object in all its forms
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
     ) -> ObjectResult:
-        """What is to be done with an object that is there, also one that appeared since the plan was made."""
+        """What is to be done with an object that is there, also one that appeared since the plan was made.
+
+        A controller's write in between is answered with a conflict: look again, decide again.
+        """
+        for _ in range(_CONFLICT_TRIES - 1):
+            try:
+                return self._change_once(served, item, original, desired, live)
+            except ApiRefused as error:
+                found = self._get(served, item.key) if error.reason == "Conflict" else None
+                if found is None:
+                    raise
+                live = found
+        return self._change_once(served, item, original, desired, live)
+
+    def _change_once(  # noqa: PLR0913 - one object in all its forms
+        self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
+    ) -> ObjectResult:
         plan, key, kind = self._plan, item.key, item.resource.group_resource
         rows = plan.options.transforms
         completed = merged(rows, kind, live, desired, plan.context)
@@ -165,14 +183,14 @@ class Execution:
     def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> None:
         """Gives the fields back to their managers. A write in between is a conflict: look again, try again."""
         live: Object = msgspec.json.decode(made)
-        for attempt in range(_OWNERSHIP_TRIES):
+        for attempt in range(_CONFLICT_TRIES):
             body = msgspec.json.encode(restoring_patch(entries, live))
             try:
                 self._target.cluster.patch(served, key.namespace, key.name, body, patch_type=PatchType.MERGE)
             except ApiRefused as error:
                 if error.reason == "NotFound":
                     return  # its controller took it away already, as is its right
-                if error.reason != "Conflict" or attempt == _OWNERSHIP_TRIES - 1:
+                if error.reason != "Conflict" or attempt == _CONFLICT_TRIES - 1:
                     raise
                 found = self._get(served, key)
                 if found is None:
