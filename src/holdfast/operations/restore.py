@@ -140,7 +140,7 @@ class Execution:
             self._restore_owners(served, key, plan.entries, made)
         return _result(item, Result.CREATED, note)
 
-    def _change(  # noqa: PLR0913 - one object in all its forms
+    def _change(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
     ) -> ObjectResult:
         """What is to be done with an object that is there, also one that appeared since the plan was made.
@@ -157,7 +157,7 @@ class Execution:
                 live = found
         return self._change_once(served, item, original, desired, live)
 
-    def _change_once(  # noqa: PLR0913 - one object in all its forms
+    def _change_once(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
     ) -> ObjectResult:
         plan, key, kind = self._plan, item.key, item.resource.group_resource
