@@ -16,6 +16,7 @@ class Request(NamedTuple):
     headers: object
     body: bytes
     client: str  # common name of the client's certificate
+    port: int  # the client's, which tells connections apart
 
 
 class Answer(NamedTuple):
@@ -31,13 +32,19 @@ class Server:
     def __init__(self, answer, tls=None):
         server = self
         self.requests = []
+        self.ended = threading.Semaphore(0)  # released when a connection was closed on the server's side
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = (
+                -1
+            )  # an answer in one piece; in two, each would wait for the other side's delayed acknowledgement
 
             def handle_one(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                request = Request(self.command, self.path, self.headers, body, _common_name(self.connection))
+                request = Request(
+                    self.command, self.path, self.headers, body, _common_name(self.connection), self.client_address[1]
+                )
                 server.requests.append(request)
                 reply = answer(request)
                 self.close_connection = reply.hang_up
@@ -58,6 +65,10 @@ class Server:
         class Http(http.server.ThreadingHTTPServer):
             def handle_error(self, *_):
                 pass  # clients that refuse a certificate are what some tests are about
+
+            def shutdown_request(self, request):
+                super().shutdown_request(request)
+                server.ended.release()
 
             def get_request(self):
                 connection, address = super().get_request()

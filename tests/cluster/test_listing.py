@@ -69,7 +69,7 @@ def test_pages_follow_each_other_until_the_end(pages):
     assert [query.get("continue") for query in lists.queries] == [None, "2", "4"]
 
 
-def test_a_list_is_narrowed_by_namespace_and_labels(pages, serve, connect):
+def test_a_list_is_narrowed_by_namespace_and_labels(serve, connect):
     server = serve(Lists([]))
     list(
         list_objects(connect(server.url), CONFIGMAPS, namespace="shop", label_selector="app in (a,b)", cancel=Cancel())
@@ -159,7 +159,11 @@ def test_kind_and_version_are_put_in_front_only_where_they_are_missing(item, exp
     assert with_type(item, CONFIGMAPS) == expected
 
 
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)))
+@given(
+    st.dictionaries(
+        st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4)
+    )
+)
 def test_any_object_gains_its_type_and_loses_nothing(content):
     content = {key: value for key, value in content.items() if key not in {"kind", "apiVersion"}}
     expected = {"kind": "ConfigMap", "apiVersion": "v1"} | content

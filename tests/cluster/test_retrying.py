@@ -94,10 +94,22 @@ def test_a_read_survives_a_broken_connection(serve, connect):
 
 
 def test_a_connection_that_the_server_ended_while_idle_is_replaced(serve, connect, pauses):
-    connection = connect(serve(in_turn(Answer(hang_up=True))).url)
+    server = serve(in_turn(Answer(hang_up=True)))
+    connection = connect(server.url)
     for _ in range(3):
         assert connection.request("POST", "/x", (), b"{}").status == 200
+        assert server.ended.acquire(timeout=30)
     assert pauses == []
+
+
+def test_a_connection_is_kept_but_not_until_the_server_may_end_it(serve, connect, clock):
+    server = serve(in_turn(Answer()))
+    connection = connect(server.url)
+    for idle in (0, 30, 60):
+        clock.advance(idle)
+        connection.request("POST", "/x", (), b"{}")
+    first, second, third = (request.port for request in server.requests)
+    assert first == second != third
 
 
 def test_a_server_that_was_never_reached_is_given_up_soon(connect, pauses):

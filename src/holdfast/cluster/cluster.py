@@ -187,13 +187,16 @@ class Cluster:
         dry_run: bool = False,
     ) -> bytes:
         """Asks for deletion; the object may stay while finalizers run. With `uid`, Conflict if it is another object."""
-        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
-        body = options | {"preconditions": {"uid": uid}} if uid else options
+        options: dict[str, object] = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if dry_run:
+            options["dryRun"] = ["All"]  # beside a body, the server ignores the query: there it would not be dry
         return self._change(
             "DELETE",
             paths.single(resource, namespace, name),
-            _options("", dry_run),
-            msgspec.json.encode(body),
+            {},
+            msgspec.json.encode(options),
             what=_what("delete", resource, namespace, name),
         )
 

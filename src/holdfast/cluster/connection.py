@@ -6,7 +6,6 @@ Knows nothing of kinds and objects. Asks for no compression: on a cluster's own 
 
 from __future__ import annotations
 
-import importlib.metadata
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import quote, urlencode
@@ -19,6 +18,7 @@ from holdfast.cluster.settings import ConnectionSettings
 from holdfast.cluster.transport import Response, Transport, TransportError
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock, SystemClock
+from holdfast.version import VERSION
 
 JSON = "application/json"
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -142,7 +142,7 @@ class Connection:
 
 
 def _common_headers(settings: ConnectionSettings) -> urllib3.HTTPHeaderDict:
-    headers = urllib3.HTTPHeaderDict({"User-Agent": f"holdfast/{importlib.metadata.version('holdfast')}"})
+    headers = urllib3.HTTPHeaderDict({"User-Agent": f"holdfast/{VERSION}"})
     impersonation = settings.impersonation
     if impersonation is not None:
         headers["Impersonate-User"] = impersonation.user
