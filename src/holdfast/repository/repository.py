@@ -96,9 +96,14 @@ class Repository:
     def load_snapshot(self, snapshot_id: SnapshotId) -> Snapshot:
         """Raises NotFound, DamagedData."""
         try:
-            return sealed.load(self.store, self.key, snapshot_id, Snapshot)
+            snapshot = sealed.load(self.store, self.key, snapshot_id, Snapshot)
         except FileMissing as error:
             raise NotFound(f"snapshot {snapshot_id.short} does not exist") from error
+        try:
+            snapshot.moment()  # so that nobody who sorts by time meets the fault
+        except DamagedData as error:
+            raise DamagedData(f"{file_name(snapshot_id)} is damaged", why=str(error)) from error
+        return snapshot
 
     def snapshots(
         self, snapshot_ids: Iterable[SnapshotId] | None = None

@@ -42,14 +42,12 @@ class WriterStats:
 
 class _OpenPack:
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
+        self.content = bytearray()
         self.blobs: list[PackedBlob] = []
-        self.size = 0
 
     def add(self, blob_type: BlobType, blob_id: BlobId, sealed: bytes, plain_length: int) -> None:
-        self.blobs.append(PackedBlob(blob_type, blob_id, self.size, len(sealed), plain_length))
-        self.parts.append(sealed)
-        self.size += len(sealed)
+        self.blobs.append(PackedBlob(blob_type, blob_id, len(self.content), len(sealed), plain_length))
+        self.content += sealed
 
 
 class BlobWriter:
@@ -100,7 +98,7 @@ class BlobWriter:
             pack = self._open[blob_type]
             pack.add(blob_type, blob_id, sealed, plain_length)
             self._count(blob_type, len(content), len(sealed))
-            if pack.size >= PACK_SIZE[blob_type]:
+            if len(pack.content) >= PACK_SIZE[blob_type]:
                 full, self._open[blob_type] = pack, _OpenPack()
         if full is not None:
             self._upload(full)
@@ -164,10 +162,10 @@ class BlobWriter:
             self._slots.release()
 
     def _put_pack(self, pack: _OpenPack) -> None:
-        pack.parts.append(encode_header(self._key, pack.blobs))
-        pack_id = PackId.of(*pack.parts)
-        self._store.put(file_name(pack_id), pack.parts)
-        pack.parts.clear()
+        pack.content += encode_header(self._key, pack.blobs)
+        pack_id = PackId.of(pack.content)
+        self._store.put(file_name(pack_id), [pack.content])
+        pack.content.clear()
         with self._guard:
             self._unindexed.append((pack_id, pack.blobs))
             index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT
