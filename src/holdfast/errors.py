@@ -119,7 +119,10 @@ class WrongPassword(RepositoryError):
 class DamagedData(RepositoryError):
     """Bytes that fail their hash, their authentication code or their format."""
 
-    default_next = "Run `holdfast repository check --read-data` to see everything that is affected."
+    default_next = (
+        "Run `holdfast repository check --read-data` to see everything that is affected. "
+        "A new backup stores again what still exists."
+    )
 
 
 class ClusterError(HoldfastError):

@@ -42,8 +42,10 @@ def reported(
     except HoldfastError as error:
         run = describe_failure(error)
         error.run = run.run
-        run_log.warn(f"{error} – {error.next}")
-        _publish_failure(repository, lock, run, run_log)
+        run_log.record(f"{error} – {error.next}")
+        kept = _publish_failure(repository, lock, run, run_log)
+        if kept is not None:
+            error.next = f"{error.next} The repository did not take this run's report; it is in {kept}.".lstrip()
         raise
     finally:
         lock.release()
@@ -84,8 +86,8 @@ def publish_report(repository: Repository, lock: Lock, tree: str, run: Run, host
     return repository.save_snapshot(snapshot, lock)
 
 
-def _publish_failure(repository: Repository, lock: Lock, run: Run, run_log: RunLog) -> None:
-    """In the repository if it takes it, else in a local file whose path the user is told."""
+def _publish_failure(repository: Repository, lock: Lock, run: Run, run_log: RunLog) -> Path | None:
+    """In the repository if it takes it, else in a local directory, which is returned; on a full disk nowhere."""
     cancel = Cancel()  # the run's own may be set, and its report is wanted all the same
     try:
         lock.confirm(cancel)
@@ -97,10 +99,12 @@ def _publish_failure(repository: Repository, lock: Lock, run: Run, run_log: RunL
             writer.close()
         publish_report(repository, lock, tree, run, hostname="")
     except HoldfastError as refused:
-        directory = Path(tempfile.mkdtemp(prefix=f"holdfast-{run.run}-"))
-        (directory / REPORT_FILE).write_bytes(_pretty(run))
-        (directory / LOG_FILE).write_text(f"{run_log.text()}The repository did not take this report: {refused}\n")
-        run_log.warn(f"the repository did not take this run's report; it is in {directory}")
+        with contextlib.suppress(OSError):
+            directory = Path(tempfile.mkdtemp(prefix=f"holdfast-{run.run}-"))
+            (directory / REPORT_FILE).write_bytes(_pretty(run))
+            (directory / LOG_FILE).write_text(f"{run_log.text()}The repository did not take this report: {refused}\n")
+            return directory
+    return None
 
 
 def _pretty(report: msgspec.Struct) -> bytes:

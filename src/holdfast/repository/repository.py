@@ -22,7 +22,7 @@ from holdfast.errors import (
     StoreError,
     WrongPassword,
 )
-from holdfast.ids import KeyId, SnapshotId
+from holdfast.ids import KeyId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 from holdfast.repository import keys, sealed
@@ -69,6 +69,23 @@ class Repository:
     def unconfirmed_lock(self) -> Lock:
         """A shared lock whose waiting time its user spends with work that writes nothing: `begin`, …, `confirm`."""
         return Lock(self.store, self.key, self.clock, exclusive=False)
+
+    def forget_lost_packs(self) -> int:
+        """Compares the index with the packs that are really stored; what lies in lost ones is then stored anew by writers.
+
+        Returns how many packs are missing or cut short. The index is loaded before the packs are listed: whatever it
+        names was stored by then. Costs one listing.
+        """
+        index = self.index
+        stored = {
+            pack_id: entry.size
+            for entry in self.store.list(Directory.PACKS.value)
+            if (pack_id := parse_name(entry.name, PackId)) is not None
+        }
+        lost = [p for p, size in zip(index.packs, index.pack_sizes, strict=True) if stored.get(p) != size]
+        if lost:
+            index.forget_packs(lost)
+        return len(lost)
 
     def writer(self, lock: Lock, cancel: Cancel) -> BlobWriter:
         """A writer under `lock`, which need not be confirmed yet. The caller flushes and closes it."""
