@@ -22,13 +22,14 @@ class Restic:
 
     def __init__(self, binary, home):
         self.binary = binary
+        self._home = home  # where it works too: `repair packs` leaves copies in the current directory
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)}
 
     def run(self, repository, *arguments, password=PASSWORD, code=0):
         """Runs one command and returns its standard output; fails unless it ends with `code` (None: any)."""
         command = [self.binary, "--no-cache", "--repo", repository, *arguments]
         environment = {**self._environment, "RESTIC_PASSWORD": password}
-        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        done = subprocess.run(command, env=environment, cwd=self._home, capture_output=True, check=False)
         output = f"{' '.join(map(str, arguments))}\n{done.stdout.decode()}\n{done.stderr.decode()}"
         assert code is None or done.returncode == code, output
         return done.stdout.decode() if code == 0 else output

@@ -171,5 +171,5 @@ class Cancelled(HoldfastError):
     exit_code = 130
     default_next = "Run the command again; what was stored already is not stored twice."
 
-    def __init__(self, what: str = "cancelled", *, why: str = "", next: str = "") -> None:  # noqa: A002
+    def __init__(self, what: str = "cancelled", *, why: str = "it was asked to stop", next: str = "") -> None:  # noqa: A002
         super().__init__(what, why=why, next=next)

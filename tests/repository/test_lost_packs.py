@@ -67,5 +67,5 @@ def test_a_lost_pack_without_copies_is_named(store):
     for entry in packs(store):
         store.delete(entry.name)
 
-    with pytest.raises(DamagedData, match="pack .* is missing"):
+    with pytest.raises(DamagedData, match=r"pack .* is missing"):
         reopen(store).reader.load(BlobType.DATA, BlobId.of(FILES["backup.json"]))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.context import Session, Verb, confirm, is_interactive
 from holdfast.cli.errors import show_problem
-from holdfast.cli.output import local_time, say, show_document, show_facts, show_table, to_yaml
+from holdfast.cli.output import local_time, printable, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
@@ -82,7 +82,7 @@ def _parse_labels(labels: tuple[str, ...]) -> dict[str, str]:
     for label in labels:
         key, equals, value = label.partition("=")
         if not key or not equals:
-            raise UsageError(f"--label {label!r} is not KEY=VALUE")
+            raise UsageError(f"--label {label!r} is not KEY=VALUE", why="it needs a key and an equals sign")
         parsed[key] = value
     return parsed
 
@@ -104,7 +104,7 @@ def _show_preview(session: Session, found: Any) -> int:
     for reason, count in found.captured.excluded.most_common():
         click.echo(f"{count:>7,}  {reason}")
     for problem in found.captured.problems:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
     return exit_code
 
 
@@ -112,7 +112,7 @@ def _show_run(session: Session, run: Run) -> None:
     if show_document(session, run):
         return
     for problem in run.errors:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
     for note in run.notes:
         say(session, f"Note: {note}")
     counts, sizes = run.counts, run.bytes
@@ -139,9 +139,9 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     catalog = read_catalog(session.open_repository())
     wanted = _parse_labels(labels).items()
     entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
+    _warn_of_damage(session, catalog)
     if show_document(session, [_entry_document(entry) for entry in entries]):
         return
-    _warn_of_damage(catalog)
     rows = [
         (
             entry.id.short,
@@ -164,9 +164,9 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     show_table(session, columns, rows, right=("OBJECTS", "ADDED"))
 
 
-def _warn_of_damage(catalog: Catalog) -> None:
+def _warn_of_damage(session: Session, catalog: Catalog) -> None:
     for _, error in catalog.damaged:
-        show_problem(error.what, error.why, error.next, style="red", word="Damage")
+        show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
 
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
@@ -199,11 +199,18 @@ def show(session: Session, reference: str, log: bool) -> None:
 
     details = read_details(session.open_repository(), reference)
     if log:
-        click.echo(details.log, nl=False)
+        show_log(session, details.log)
         return
     if details.record is None:
-        if not show_document(session, details.run):
-            _show_failed_run(session, details.run)
+        run = details.run
+        if run is None:
+            raise NotFound(
+                "this snapshot is not a backup of Holdfast",
+                why="another program made it",
+                next="Look into it with `holdfast backup browse`.",
+            )
+        if not show_document(session, run):
+            _show_failed_run(session, run)
         return
     record = details.record
     document = {"id": details.id} | msgspec.to_builtins(record)
@@ -232,12 +239,10 @@ def show(session: Session, reference: str, log: bool) -> None:
         volumes = [(v.namespace, v.name, "saved" if v.saved else "not saved", v.why) for v in record.volumes]
         show_table(session, ("NAMESPACE", "VOLUME", "DATA", "WHY"), volumes)
     for problem in record.errors:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
 
 
-def _show_failed_run(session: Session, run: Run | None) -> None:
-    if run is None:
-        raise NotFound("this snapshot is not a backup of Holdfast", next="Look into it with `holdfast backup browse`.")
+def _show_failed_run(session: Session, run: Run) -> None:
     show_facts(
         session,
         [
@@ -248,7 +253,7 @@ def _show_failed_run(session: Session, run: Run | None) -> None:
         ],
     )
     for problem in run.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Error")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Error")
 
 
 @command.command("browse", cls=Verb)
@@ -269,14 +274,16 @@ def browse(session: Session, reference: str, path: str, recursive: bool) -> int:
             damaged.append(found)
         else:
             node = found.node
-            entries.append({"path": found.path, "type": node.type.value, "size": node.size, "time": node.mtime})
+            entries.append(
+                {"path": printable(found.path), "type": node.type.value, "size": node.size, "time": node.mtime}
+            )
     if not show_document(session, entries):
         rows = [
             (e["type"], format_size(e["size"]) if e["type"] == "file" else "-", e["time"], e["path"]) for e in entries
         ]
         show_table(session, ("TYPE", "SIZE", "TIME", "PATH"), rows, right=("SIZE",))
     for error in damaged:
-        show_problem(error.what, error.why, error.next, style="red", word="Damage")
+        show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
     return 3 if damaged else 0
 
 
@@ -294,13 +301,15 @@ def cat(session: Session, reference: str, what: str) -> None:
     from holdfast.operations.backup_details import open_contents, read_named  # noqa: PLC0415
 
     content = read_named(open_contents(session.open_repository(), reference), what)
-    session.progress.pause()
-    if session.output == "yaml":
-        click.echo(to_yaml(content), nl=False)
-    elif session.output == "json":
-        click.echo(msgspec.json.format(content, indent=2))
-    else:
+    if session.output == "table":
+        session.progress.pause()
         click.echo(content, nl=not content.endswith(b"\n"))
+        return
+    try:
+        msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{what} cannot be shown as {session.output}", why=str(error), next="Leave -o out.") from error
+    show_document(session, msgspec.Raw(content))
 
 
 @command.command("delete", cls=Verb)
@@ -315,9 +324,9 @@ def delete(session: Session, references: tuple[str, ...], yes: bool) -> None:
     entries = find_backups(repository, references)
     if not yes:
         if not is_interactive():
-            raise UsageError("deleting needs your word", next="Add --yes.")
+            raise UsageError("deleting needs your word", why="there is no terminal to ask at", next="Add --yes.")
         names = ", ".join(f"{entry.name or entry.id.short} of {local_time(entry.time)}" for entry in entries)
-        click.confirm(f"Delete {names}?", abort=True, err=True)
+        confirm(f"Delete {names}?")
     delete_backups(repository, entries, session.cancel)
     if not show_document(session, [{"id": entry.id.hex(), "name": entry.name} for entry in entries]):
         for entry in entries:
@@ -331,4 +340,6 @@ def parse_before(text: str) -> dt.datetime | None:
     try:
         return dt.datetime.fromisoformat(text).astimezone()
     except ValueError as error:
-        raise UsageError(f"--before {text!r} is not a time", next="Write it as 2026-11-23T14:00.") from error
+        raise UsageError(
+            f"--before {text!r} is not a time", why=str(error), next="Write it as 2026-11-23T14:00."
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +16,9 @@ from holdfast.cli.context import Session
 
 def show_document(session: Session, value: Any) -> bool:
     """Prints `value` as JSON or YAML if the user asked for one; False means that a table is wanted."""
+    session.progress.pause()  # the table or text that follows needs the room, too
     if session.output == "table":
         return False
-    session.progress.pause()
     encoded = msgspec.json.encode(value)
     if session.output == "json":
         click.echo(msgspec.json.format(encoded, indent=2).decode())
@@ -32,6 +33,18 @@ def to_yaml(encoded: bytes) -> str:
 
     text: str = yaml.dump(msgspec.json.decode(encoded), sort_keys=False, allow_unicode=True, default_flow_style=False)
     return text
+
+
+def printable(path: str) -> str:
+    """A path of a backup as any terminal and JSON can show it: bytes that are not UTF-8 become `\\xff`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def show_log(session: Session, text: str) -> None:
+    """A run's log, one line for each event."""
+    if not show_document(session, {"log": text.splitlines()}):
+        session.progress.pause()
+        click.echo(text, nl=False)
 
 
 def show_table(
@@ -73,7 +86,9 @@ def local_time(moment: dt.datetime) -> str:
 
 
 def say(session: Session, message: str) -> None:
-    """A message for people, on standard error."""
+    """A message on standard error."""
     if not session.options.get("quiet"):
         session.progress.pause()
-        click.echo(message, err=True)
+        click.echo(
+            json.dumps({"event": "note", "message": message}) if session.messages_are_json else message, err=True
+        )

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from holdfast.cli.backup import parse_before
-from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.context import Session, Verb, confirm, is_interactive
 from holdfast.cli.errors import show_problem
-from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
+from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.model.restore import Action, ObjectResult, OnConflict, RestorePlanView, RestoreReport, Result
 from holdfast.model.selection import ClusterObjects, Selection
@@ -73,7 +73,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 
     repository, backup, cluster, options = _open(session, reference, flags)
     if options.on_conflict is OnConflict.UPDATE and not yes and is_interactive():
-        click.confirm("Objects that exist and differ will be overwritten. Go on?", abort=True, err=True)
+        confirm("Objects that exist and differ will be overwritten. Go on?")
     report = restore(repository, backup, cluster, options, session.cancel, session.progress)
     _show_report(session, report)
     return report.outcome.exit_code
@@ -121,7 +121,7 @@ def _show_plan(session: Session, view: RestorePlanView) -> None:
     for note in view.notes:
         say(session, f"Note: {note}")
     for problem in view.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Missing")
 
 
 def _why(why: str, differences: list[str]) -> str:
@@ -138,7 +138,7 @@ def _show_report(session: Session, report: RestoreReport) -> None:
         _show_objects(session, shown)
         click.echo()
     for problem in report.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Failed")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in report.notes:
         say(session, f"Note: {note}")
     counts = ", ".join(f"{count:,} {result}" for result, count in report.counts.items() if count)
@@ -191,7 +191,7 @@ def show(session: Session, reference: str, log: bool) -> None:
 
     report, text = read_report(session.open_repository(), reference)
     if log:
-        click.echo(text, nl=False)
+        show_log(session, text)
         return
     if show_document(session, report):
         return
@@ -209,4 +209,4 @@ def show(session: Session, reference: str, log: bool) -> None:
     click.echo()
     _show_objects(session, report.objects)
     for problem in report.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Failed")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")

@@ -27,7 +27,11 @@ _OPTIONS = (
     ),
     click.option("--exclude-selector", default="", metavar="SELECTOR", help="Not objects with these labels."),
     click.option(
-        "--include-kind", "include_kinds", multiple=True, metavar="KIND", help="Only these kinds; repeatable."
+        "--include-kind",
+        "include_kinds",
+        multiple=True,
+        metavar="KIND",
+        help="Only these kinds, as `deploy,cm`; repeatable.",
     ),
     click.option("--exclude-kind", "exclude_kinds", multiple=True, metavar="KIND", help="Not these kinds; repeatable."),
     click.option(
@@ -64,6 +68,8 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def make_selection(flags: dict[str, Any], *, default: Selection | None = None) -> Selection:
     """Raises UsageError for contradictions. `default` is what no flag at all means."""
     values = {name: flags[name] for name in _NAMES}
+    for name in ("include_kinds", "exclude_kinds"):
+        values[name] = tuple(kind for text in flags[name] for kind in text.split(",") if kind)
     cluster_objects = ClusterObjects(flags["cluster_objects"])
     if default is not None and not any(values.values()) and cluster_objects is ClusterObjects.AUTO:
         return default

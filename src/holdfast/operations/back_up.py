@@ -10,6 +10,8 @@ import datetime as dt
 import io
 import sys
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -125,7 +127,7 @@ class _RepositorySink:
         self.size = 0  # bytes of all objects
 
     def keep(self, taken: Taken) -> tuple[str, str, TreeFile]:
-        """Namespace, name and file: a token waits until its list is through, and there are many of them."""
+        """(directory, file name, file): a token waits until its list is through, so it is small."""
         data, seen = taken.data, taken.seen
         if len(data) <= MIN_SIZE:
             content: tuple[BlobId, ...] = (self._writer.save(BlobType.DATA, data),)
@@ -134,16 +136,15 @@ class _RepositorySink:
             content = tuple(self._writer.save(BlobType.DATA, chunk) for chunk in chunks)
         # The object's own time, so that an unchanged object makes an unchanged entry.
         file = TreeFile(content, len(data), sys.intern(seen.metadata.creation_timestamp or EPOCH))
-        return sys.intern(seen.namespace), seen.name, file
+        directory, _, name = object_path(taken.resource, seen.namespace, seen.name).rpartition("/")
+        return sys.intern(directory), name, file
 
-    def commit(self, resource: Resource, tokens: list[tuple[str, str, TreeFile]]) -> None:
-        directories: dict[str, dict[str, TreeFile]] = {}
-        for namespace, name, file in tokens:
-            path, _, file_name = object_path(resource, namespace, name).rpartition("/")
-            if path not in directories:
-                directories[path] = self._tree.directory(path.strip("/").split("/"))
-            directories[path][file_name] = file
-            self.size += file.size
+    def commit(self, resource: Resource, tokens: list[tuple[str, str, TreeFile]]) -> None:  # noqa: ARG002 - the sink's contract
+        for directory, of_directory in groupby(tokens, key=itemgetter(0)):
+            files = self._tree.directory(directory.strip("/").split("/"))
+            for _, name, file in of_directory:
+                files[name] = file
+                self.size += file.size
 
 
 class _BackUp:
@@ -229,7 +230,9 @@ class _BackUp:
         """The backup that this one follows. Raises UsageError if the wanted name is taken."""
         if self._options.name and any(entry.name == self._options.name for entry in catalog.backups):
             raise UsageError(
-                f"there is a backup named {self._options.name} already", next="Choose another --name, or leave it out."
+                f"there is a backup named {self._options.name} already",
+                why="a name means one backup",
+                next="Choose another --name, or leave it out.",
             )
         if self._options.type is BackupType.FULL:
             return None

@@ -43,7 +43,9 @@ class Entry:
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome(self.tags.get(tags.OUTCOME) or Outcome.DONE)
+        """Done for snapshots of other programs, which publish none that failed."""
+        text = self.tags.get(tags.OUTCOME)
+        return Outcome(text) if text in set(Outcome) else Outcome.DONE
 
     @property
     def time(self) -> dt.datetime:

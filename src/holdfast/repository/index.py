@@ -17,7 +17,7 @@ import msgspec
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing
 from holdfast.ids import BlobId, IndexId, PackId
-from holdfast.repository import sealed
+from holdfast.repository import go_json, sealed
 from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import BlobType, PackedBlob, pack_size
 from holdfast.store.base import Store
@@ -179,13 +179,12 @@ def decode_packs(index_file: IndexFile) -> Iterator[tuple[PackId, list[PackedBlo
 
 def save_index(store: Store, key: SealingKey, packs: Sequence[tuple[PackId, Sequence[PackedBlob]]]) -> IndexId:
     """Stores one index file. All blobs of a pack must be in it: readers take a pack's entry for complete."""
-    index_file = IndexFile(
-        [
-            IndexedPack(
-                pack_id.hex(),
-                [IndexedBlob(b.id.hex(), b.type, b.offset, b.length, b.plain_length) for b in blobs],
-            )
-            for pack_id, blobs in packs
-        ]
+    # Encoded pack by pack: an entry is three times its JSON.
+    encoded = [msgspec.Raw(go_json.encode(_indexed(pack_id, blobs))) for pack_id, blobs in packs]
+    return sealed.save(store, key, {"packs": encoded}, IndexId)
+
+
+def _indexed(pack_id: PackId, blobs: Sequence[PackedBlob]) -> IndexedPack:
+    return IndexedPack(
+        pack_id.hex(), [IndexedBlob(b.id.hex(), b.type, b.offset, b.length, b.plain_length) for b in blobs]
     )
-    return sealed.save(store, key, index_file, IndexId)

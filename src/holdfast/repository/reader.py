@@ -15,7 +15,7 @@ from holdfast.repository.blob import open_blob
 from holdfast.repository.index import BlobLocation, Index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType
-from holdfast.repository.tree import Node, decode_tree
+from holdfast.repository.tree import Node, decode_nodes, decode_tree
 from holdfast.store.base import Store
 
 _LARGEST_GAP = 64 << 10
@@ -54,6 +54,10 @@ class BlobReader:
     def load_tree(self, tree_id: BlobId) -> list[Node]:
         """The nodes of a directory. Raises DamagedData."""
         return decode_tree(self.load(BlobType.TREE, tree_id))
+
+    def iter_tree(self, tree_id: BlobId) -> Iterator[Node]:
+        """The same one by one. Raises DamagedData at once or after some nodes."""
+        return decode_nodes(self.load(BlobType.TREE, tree_id))
 
     def load_file(self, content: Iterable[BlobId]) -> bytes:
         """A whole file from its blobs; for small files only, since it is held in memory."""

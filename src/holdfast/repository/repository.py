@@ -185,7 +185,7 @@ def open_repository(store: Store, password: str, clock: Clock) -> Repository:
         stored = store.get(CONFIG)
     except FileMissing as error:
         raise NoRepository(f"there is no repository at {store.url}", why="it has no file named config") from error
-    fault: HoldfastError = WrongPassword("the password opens none of the repository's keys")
+    fault: HoldfastError = WrongPassword("the password is wrong", why="it opens none of the repository's keys")
     for opened in keys.opened_keys(store, password):
         try:
             config = open_config(opened.master, stored)
@@ -208,7 +208,7 @@ def _refuse_existing(store: Store) -> None:
     except FileMissing:
         pass
     else:
-        raise RepositoryExists(f"there is a repository at {store.url} already")
+        raise RepositoryExists(f"there is a repository at {store.url} already", why="it has a file named config")
     for directory in (Directory.SNAPSHOTS, Directory.INDEX, Directory.PACKS):
         if any(store.list(directory.value)):
             raise RepositoryExists(

@@ -10,6 +10,7 @@ finished packs are uploaded by a small pool with a bound, so memory holds at mos
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,16 +19,17 @@ from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import seal_blob
+from holdfast.repository.blob import Content, seal_blob
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
 from holdfast.store.base import Store
 
-PACK_SIZE = {BlobType.DATA: 16 << 20, BlobType.TREE: 4 << 20}
-"""Bytes at which a pack is closed. Trees are read more often and one by one, so their packs are smaller."""
+PACK_SIZE = {BlobType.DATA: 8 << 20, BlobType.TREE: 4 << 20}
+"""Bytes at which a pack is closed: half of restic's, since packs wait in memory. Trees are read more often and one by one."""
 
 UPLOADS = 2
+_FIRST_MEMORY = 64 << 10  # bytes; doubled as a pack grows
 
 
 @dataclass(slots=True)
@@ -41,13 +43,29 @@ class WriterStats:
 
 
 class _OpenPack:
+    """A pack that is being filled, in memory that goes back to the system with it.
+
+    From malloc it would not: what is freed there stays with the thread that asked for it, a pack or more in each.
+    """
+
     def __init__(self) -> None:
-        self.content = bytearray()
         self.blobs: list[PackedBlob] = []
+        self.size = 0
+        self._memory = mmap.mmap(-1, _FIRST_MEMORY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
     def add(self, blob_type: BlobType, blob_id: BlobId, sealed: bytes, plain_length: int) -> None:
-        self.blobs.append(PackedBlob(blob_type, blob_id, len(self.content), len(sealed), plain_length))
-        self.content += sealed
+        self.blobs.append(PackedBlob(blob_type, blob_id, self.size, len(sealed), plain_length))
+        self.append(sealed)
+
+    def append(self, part: bytes) -> None:
+        if self.size + len(part) > len(self._memory):
+            self._memory.resize(max(2 * len(self._memory), self.size + len(part)))
+        self._memory.write(part)
+        self.size += len(part)
+
+    def content(self) -> memoryview:
+        """All bytes; nothing can be appended while this view lives."""
+        return memoryview(self._memory)[: self.size]
 
 
 class BlobWriter:
@@ -81,12 +99,12 @@ class BlobWriter:
         self._failure: BaseException | None = None
         self.stats = WriterStats()
 
-    def save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
+    def save(self, blob_type: BlobType, content: Content) -> BlobId:
         """Stores the content unless the repository has it; returns its id. The content is safe only after `flush`."""
         with self._failing():
             return self._save(blob_type, content)
 
-    def _save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
+    def _save(self, blob_type: BlobType, content: Content) -> BlobId:
         blob_id = BlobId.of(content)
         with self._guard:
             if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
@@ -98,7 +116,7 @@ class BlobWriter:
             pack = self._open[blob_type]
             pack.add(blob_type, blob_id, sealed, plain_length)
             self._count(blob_type, len(content), len(sealed))
-            if len(pack.content) >= PACK_SIZE[blob_type]:
+            if pack.size >= PACK_SIZE[blob_type]:
                 full, self._open[blob_type] = pack, _OpenPack()
         if full is not None:
             self._upload(full)
@@ -162,10 +180,10 @@ class BlobWriter:
             self._slots.release()
 
     def _put_pack(self, pack: _OpenPack) -> None:
-        pack.content += encode_header(self._key, pack.blobs)
-        pack_id = PackId.of(pack.content)
-        self._store.put(file_name(pack_id), [pack.content])
-        pack.content.clear()
+        pack.append(encode_header(self._key, pack.blobs))
+        content = pack.content()
+        pack_id = PackId.of(content)
+        self._store.put(file_name(pack_id), [content])
         with self._guard:
             self._unindexed.append((pack_id, pack.blobs))
             index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT
