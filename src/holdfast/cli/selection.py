@@ -58,6 +58,14 @@ _NAMES = (
 )
 
 
+_LISTS = frozenset(("namespaces", "exclude_namespaces", "include_kinds", "exclude_kinds", "objects"))
+
+
+def _split(values: tuple[str, ...]) -> tuple[str, ...]:
+    """`-n a,b` is the same as `-n a -n b`: no name has a comma in it."""
+    return tuple(part for value in values for part in value.split(",") if part)
+
+
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags; the function takes them as `**flags` and makes a Selection of them."""
     for option in reversed(_OPTIONS):
@@ -67,9 +75,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def make_selection(flags: dict[str, Any], *, default: Selection | None = None) -> Selection:
     """Raises UsageError for contradictions. `default` is what no flag at all means."""
-    values = {name: flags[name] for name in _NAMES}
-    for name in ("include_kinds", "exclude_kinds"):
-        values[name] = tuple(kind for text in flags[name] for kind in text.split(",") if kind)
+    values = {name: _split(flags[name]) if name in _LISTS else flags[name] for name in _NAMES}
     cluster_objects = ClusterObjects(flags["cluster_objects"])
     if default is not None and not any(values.values()) and cluster_objects is ClusterObjects.AUTO:
         return default
