@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from testbed.control_plane import ControlPlane
-from testbed.errors import SetupFailed
+from testbed.errors import SetupFailed, ToolMissing
 from testbed.programs import KUBERNETES
 
 from demo.application import Application, delete
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (NotTheSame, CommandFailed, HoldfastError, SetupFailed, TimeoutError) as error:
         stage.fail(f"\nThe demonstration failed: {error}")
+        if isinstance(error, ToolMissing):
+            stage.say('Or show it in a cluster of your own: make demo ARGS="--kubeconfig FILE"')
         return 1
     except KeyboardInterrupt:
         return 130

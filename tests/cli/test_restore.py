@@ -67,8 +67,8 @@ def test_the_newest_backup_before_a_time_can_be_named(saved):
 
 
 @pytest.mark.parametrize("value", ["a", "a=", "=b", "a=b=c", "a=A_B"])
-def test_a_mapping_that_makes_no_sense_is_2(saved, value):
-    saved("restore", "plan", "shop", "--map-namespace", value, code=2)
+def test_a_mapping_that_makes_no_sense_is_2(shared, value):
+    shared("restore", "plan", "first", "--map-namespace", value, code=2)
 
 
 def test_restores_are_listed_and_shown(saved, shop):

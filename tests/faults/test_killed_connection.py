@@ -8,7 +8,7 @@ from tests.api_proxy import ApiProxy, status
 from tests.cluster.local_server import Answer
 from tests.restore_lab import Lab, Vault, config_map, obj, owners, unique
 
-from holdfast.errors import ApiRefused, ClusterUnreachable
+from holdfast.errors import ApiRefused, Cancelled, ClusterUnreachable
 from holdfast.operations.restore_run import read_report
 
 NAMES = [f"map-{number}" for number in range(20)]
@@ -138,3 +138,21 @@ def test_changes_whose_answers_are_lost_are_looked_at_and_finished(lab, vault, c
     assert (report.outcome, report.errors) == ("done", [])
     assert finished(lab, vault, copy)
     assert vault.restore(lab, namespaces={lab.namespace: copy.namespace}).counts["updated"] == 0
+
+
+def test_stop_between_the_two_calls_for_an_object_is_reported_and_finished(lab, vault, copy, proxy, through):
+    def stop_with_the_first_map(request):
+        if request.method == "POST" and "/configmaps" in request.path:
+            through.cancel.request()
+
+    proxy.intercept = stop_with_the_first_map
+
+    with pytest.raises(Cancelled) as stop:
+        vault.restore(through, namespaces={lab.namespace: copy.namespace})
+
+    report, _ = read_report(vault.repository, stop.value.run)
+    halves = {item.name for item in report.objects if "not brought back yet" in item.why}
+    assert report.outcome == "cancelled"
+    assert halves & set(NAMES) == {name for _, name in copy.objects()} & set(NAMES) != set()
+    assert all(item.result == "created" for item in report.objects if item.name in halves)
+    assert finished(lab, vault, copy)

@@ -127,9 +127,10 @@ def test_the_log_tells_what_the_run_did_until_it_failed(own_repository, proxy, t
     with pytest.raises(ClusterUnreachable) as error:
         back_up(own_repository, through, shop)
     lines = read_details(own_repository, error.value.run).log.splitlines()
-    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (phase|note|warning) .", line) for line in lines)
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (phase|note|warning|error) ."
+    assert [line for line in lines if not re.match(form, line)] == []
     assert any(line.endswith("phase read objects") for line in lines)
-    assert "warning cannot reach the API server" in lines[-1]
+    assert "error cannot reach the API server" in lines[-1]
 
 
 def test_a_good_run_keeps_its_log_too(own_repository, live, shop):

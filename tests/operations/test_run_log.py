@@ -29,6 +29,7 @@ def test_all_is_passed_on_and_all_but_progress_is_kept():
     kept.advance(3, 100)
     kept.note("so it goes")
     kept.warn("look out")
+    kept.record("it broke")
     assert heard.events == [
         ("phase", "read objects", 7),
         ("advance", 3, 100),
@@ -39,6 +40,7 @@ def test_all_is_passed_on_and_all_but_progress_is_kept():
         "phase read objects",
         "note so it goes",
         "warning look out",
+        "error it broke",
     ]
 
 

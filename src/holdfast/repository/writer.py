@@ -63,9 +63,11 @@ class _OpenPack:
         self._memory.write(part)
         self.size += len(part)
 
-    def content(self) -> memoryview:
-        """All bytes; nothing can be appended while this view lives."""
-        return memoryview(self._memory)[: self.size]
+    @contextmanager
+    def content(self) -> Iterator[memoryview]:
+        """All bytes, for the length of the block; afterwards they are gone."""
+        with self._memory, memoryview(self._memory) as whole, whole[: self.size] as content:
+            yield content
 
 
 class BlobWriter:
@@ -181,9 +183,9 @@ class BlobWriter:
 
     def _put_pack(self, pack: _OpenPack) -> None:
         pack.append(encode_header(self._key, pack.blobs))
-        content = pack.content()
-        pack_id = PackId.of(content)
-        self._store.put(file_name(pack_id), [content])
+        with pack.content() as content:
+            pack_id = PackId.of(content)
+            self._store.put(file_name(pack_id), [content])
         with self._guard:
             self._unindexed.append((pack_id, pack.blobs))
             index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT
