@@ -75,7 +75,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def make_selection(flags: dict[str, Any], *, default: Selection | None = None) -> Selection:
     """Raises UsageError for contradictions. `default` is what no flag at all means."""
-    values = {name: _split(flags[name]) if name in _LISTS else flags[name] for name in _NAMES}
+    values: dict[str, Any] = {name: _split(flags[name]) if name in _LISTS else flags[name] for name in _NAMES}
     cluster_objects = ClusterObjects(flags["cluster_objects"])
     if default is not None and not any(values.values()) and cluster_objects is ClusterObjects.AUTO:
         return default

@@ -1,10 +1,10 @@
-"""zstd frames as restic writes and reads them: no dictionary, no checksum (the encryption authenticates), content size on."""
+"""zstd frames as restic writes and reads them: no dictionary, no checksum (the encryption authenticates)."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from holdfast.errors import DamagedData
 
@@ -56,6 +56,15 @@ _local = _PerThread()
 def compress(plain: bytes | bytearray | memoryview) -> bytes:
     """One whole zstd frame."""
     return _local.compressor.compress(plain, ZstdCompressor.FLUSH_FRAME)
+
+
+def compress_parts(parts: Iterable[bytes]) -> bytes:
+    """One frame of all parts joined, which are never in memory together. It does not tell its content's size."""
+    compressor = ZstdCompressor(options=_ENCODING)
+    frame = bytearray()
+    for part in parts:
+        frame += compressor.compress(part)
+    return bytes(frame + compressor.flush())
 
 
 def decompress(frame: bytes | memoryview, *, limit: int) -> bytes:

@@ -207,7 +207,7 @@ class _BackUp:
             summary=summary,
         )
         run.id = self._repository.save_snapshot(snapshot, lock).hex()
-        publish_report(self._repository, lock, report, run, self._hostname)
+        publish_report(self._repository, lock, run, self._log, hostname=self._hostname, tree=report)
         return run
 
     def _source(self) -> ClusterRecord:

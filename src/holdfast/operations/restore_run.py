@@ -21,7 +21,7 @@ from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
 from holdfast.operations.dry_run import judge
-from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported, store_report
+from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported
 from holdfast.operations.record_recovery import read_record
 from holdfast.operations.restore import Execution
 from holdfast.operations.restore_plan import RestoreOptions, RestorePlan, plan_restore
@@ -135,13 +135,7 @@ class _Restore:
             self._execution.run()
             problems = [*self._plan.problems, *_failures(self._execution.results)]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
-            writer = self._repository.writer(lock, self._cancel)
-            try:
-                tree = store_report(writer, report, self._run_log.text(), report.finished_at)
-                writer.flush()
-            finally:
-                writer.close()
-            publish_report(self._repository, lock, tree, report, self._target_uid)
+            publish_report(self._repository, lock, report, self._run_log, hostname=self._target_uid)
         return report
 
     def _failed(self, error: HoldfastError) -> RestoreReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from holdfast.codec import compression
 from holdfast.codec.crypto import OVERHEAD, SealingKey
@@ -14,19 +15,45 @@ from holdfast.repository.pack import LARGEST_BLOB
 Content = bytes | bytearray | memoryview
 
 
-def seal_blob(key: SealingKey, blob_id: BlobId, plain: Content) -> tuple[bytes, int]:
-    """(sealed bytes, plain length as a pack's header holds it: 0 when stored uncompressed).
+class Compressed(NamedTuple):
+    """A blob ready to be sealed."""
 
-    The sealed bytes are opened again and compared with `blob_id` before they are returned, so that a fault of this
-    machine's memory or of a library is met now, while the source still exists.
-    """
-    plain_length = len(plain)
-    if plain_length > LARGEST_BLOB - OVERHEAD:
-        raise ValueError(f"a blob of {plain_length} bytes does not fit the format")
+    id: BlobId
+    body: Content
+    plain_length: int  # as a pack's header holds it: 0 for what is stored uncompressed
+
+
+def compress_blob(blob_id: BlobId, plain: Content) -> Compressed:
     # A compressed blob of length 0 is not allowed.
-    sealed = key.seal(compression.compress(plain) if plain_length else plain)
-    _prove(blob_id, _opened(key, blob_id, sealed, plain_length))
-    return sealed, plain_length
+    return Compressed(blob_id, compression.compress(plain) if plain else plain, len(plain))
+
+
+def compress_parts(parts: Iterable[bytes]) -> Compressed:
+    """A blob that is made part by part, none of them empty, and is never in memory as a whole."""
+    digest, length = hashlib.sha256(), 0
+
+    def passing() -> Iterator[bytes]:
+        nonlocal length
+        for part in parts:
+            digest.update(part)
+            length += len(part)
+            yield part
+
+    body = compression.compress_parts(passing())
+    return Compressed(BlobId(digest.digest()), body, length)
+
+
+def seal_blob(key: SealingKey, blob: Compressed) -> bytes:
+    """The bytes for a pack.
+
+    They are opened again and compared with the blob's id before they are returned, so that a fault of this machine's memory
+    or of a library is met now, while the source still exists.
+    """
+    if blob.plain_length > LARGEST_BLOB - OVERHEAD:
+        raise ValueError(f"a blob of {blob.plain_length} bytes does not fit the format")
+    sealed = key.seal(blob.body)
+    _prove(blob.id, _opened(key, blob.id, sealed, blob.plain_length))
+    return sealed
 
 
 def open_blob(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> bytes:

@@ -85,16 +85,18 @@ def encode_node(node: Node) -> bytes:
     return text
 
 
-def join_nodes(encoded: Iterable[bytes]) -> bytearray:
-    """A tree blob's content from its encoded nodes, which must be in order already. Only one node is there twice."""
-    content = bytearray(b'{"nodes":[')
-    between = b""
+def join_nodes(encoded: Iterable[bytes]) -> bytes:
+    """A tree blob's content from its encoded nodes, which must be in order already."""
+    return b"".join(tree_parts(encoded))
+
+
+def tree_parts(encoded: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in parts."""
+    before = b'{"nodes":['
     for node in encoded:
-        content += between
-        content += node
-        between = b","
-    content += b"]}\n"
-    return content
+        yield before + node
+        before = b","
+    yield b'{"nodes":[]}\n' if before != b"," else b"]}\n"
 
 
 def encode_tree(nodes: Iterable[Node]) -> bytes:
@@ -103,7 +105,7 @@ def encode_tree(nodes: Iterable[Node]) -> bytes:
     for (left, *_), (right, *_) in itertools.pairwise(named):
         if left == right:
             raise ValueError(f"two nodes are named {left!r}")
-    return bytes(join_nodes(encode_node(node) for _, _, node in named))
+    return join_nodes(encode_node(node) for _, _, node in named)
 
 
 def decode_tree(content: bytes) -> list[Node]:

@@ -13,7 +13,7 @@ import msgspec
 from holdfast.ids import BlobId
 from holdfast.repository import go_json
 from holdfast.repository.pack import BlobType
-from holdfast.repository.tree import EPOCH, Node, NodeType, encode_node, go_mode, join_nodes
+from holdfast.repository.tree import EPOCH, Node, NodeType, encode_node, go_mode, tree_parts
 from holdfast.repository.writer import BlobWriter
 
 _FILE_MODE = go_mode(0o100600)
@@ -67,7 +67,7 @@ def _save(directory: Directory, writer: BlobWriter) -> tuple[BlobId, str]:
         trees[name] = _save(child, writer)
     newest = max((time for _, time in trees.values()), default=EPOCH)
     newest = max((file.time for file in directory.files.values()), default=newest)
-    return writer.save(BlobType.TREE, join_nodes(_encoded(trees, directory.files))), newest
+    return writer.save_parts(BlobType.TREE, tree_parts(_encoded(trees, directory.files))), newest
 
 
 def _encoded(trees: dict[str, tuple[BlobId, str]], files: dict[str, TreeFile]) -> Iterator[bytes]:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import Content, seal_blob
+from holdfast.repository.blob import Compressed, Content, compress_blob, compress_parts, seal_blob
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
@@ -104,25 +104,38 @@ class BlobWriter:
     def save(self, blob_type: BlobType, content: Content) -> BlobId:
         """Stores the content unless the repository has it; returns its id. The content is safe only after `flush`."""
         with self._failing():
-            return self._save(blob_type, content)
+            blob_id = BlobId.of(content)
+            if self._is_new(blob_type, blob_id):
+                self._add(blob_type, compress_blob(blob_id, content))
+            return blob_id
 
-    def _save(self, blob_type: BlobType, content: Content) -> BlobId:
-        blob_id = BlobId.of(content)
+    def save_parts(self, blob_type: BlobType, parts: Iterable[bytes]) -> BlobId:
+        """The same for content that comes in parts, none empty, and may be large: it is never in memory as a whole."""
+        with self._failing():
+            blob = compress_parts(parts)
+            if self._is_new(blob_type, blob.id):
+                self._add(blob_type, blob)
+            return blob.id
+
+    def _is_new(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        """Whether nobody has the blob; from then on its caller has it."""
         with self._guard:
             if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
-                return blob_id
+                return False
             self._on_the_way[blob_type].add(blob_id)
-        sealed, plain_length = seal_blob(self._key, blob_id, content)
+            return True
+
+    def _add(self, blob_type: BlobType, blob: Compressed) -> None:
+        sealed = seal_blob(self._key, blob)
         full: _OpenPack | None = None
         with self._guard:
             pack = self._open[blob_type]
-            pack.add(blob_type, blob_id, sealed, plain_length)
-            self._count(blob_type, len(content), len(sealed))
+            pack.add(blob_type, blob.id, sealed, blob.plain_length)
+            self._count(blob_type, blob.plain_length, len(sealed))
             if pack.size >= PACK_SIZE[blob_type]:
                 full, self._open[blob_type] = pack, _OpenPack()
         if full is not None:
             self._upload(full)
-        return blob_id
 
     def flush(self) -> None:
         """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""
