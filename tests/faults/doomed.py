@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.faults import doomed_holdfast
@@ -42,3 +43,20 @@ def moments(errors):
 
 
 KILLED = -signal.SIGKILL
+
+
+def killed_sometime(starts, chance, times):
+    """Kills `times` children after a random part of the time that one needs; returns how many did not end before."""
+    began = time.monotonic()
+    code, _, errors = ended(starts())
+    needed = time.monotonic() - began
+    assert code == 0, errors
+    killed = 0
+    for _ in range(times):
+        child = starts()
+        time.sleep(chance.uniform(0.3, 0.95) * needed)
+        child.kill()
+        code, _, errors = ended(child)
+        assert code in (0, KILLED), errors
+        killed += code == KILLED
+    return killed

@@ -2,10 +2,9 @@
 
 import random
 import shutil
-import time
 
 import pytest
-from tests.faults.doomed import KILLED, ended, moments, start
+from tests.faults.doomed import KILLED, ended, killed_sometime, moments, start
 from tests.restore_lab import Lab, Vault, config_map, obj
 from tests.sample_repository import check_all, read_files
 
@@ -97,14 +96,10 @@ def test_at_every_operation_of_the_store(lab, copied, restics, say):
 
 
 def test_at_random_moments_in_one_repository(lab, copied, restics, say):
-    directory, chance, killed = copied("repository"), random.Random(SEED), 0
-    for _ in range(8):
-        child = back_up(lab, directory, 0)
-        time.sleep(chance.uniform(0.2, 0.7))
-        child.kill()
-        code, _, errors = ended(child)
-        assert code in (0, KILLED), errors
-        killed += code == KILLED
+    directory = copied("repository")
+
+    killed = killed_sometime(lambda: back_up(lab, directory, 0), random.Random(SEED), 8)
+
     vault = opened(directory)
     assert_whole(vault)
     assert_next_backup_works(vault, lab)

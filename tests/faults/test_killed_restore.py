@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from tests.faults.doomed import KILLED, ended, moments, start
+from tests.faults.doomed import KILLED, ended, killed_sometime, moments, start
 from tests.restore_lab import Lab, Vault, config_map, essence, obj, owned_by, owners, service, unique
 
 from holdfast.operations.restore_run import read_report
@@ -108,20 +108,16 @@ def test_killed_before_and_after_every_change(lab, vault, undisturbed, say):
     assert lost == 0
 
 
-def test_killed_at_random_moments_until_it_gets_through(lab, vault, undisturbed, say):
-    copy, chance, killed = fresh_copy(lab), random.Random(SEED), 0
-    for _ in range(6):
-        child = restoring(lab, vault, copy, 0)
-        time.sleep(chance.uniform(0.4, 0.8))
-        child.kill()
-        code, _, errors = ended(child)
-        assert code in (0, KILLED), errors
-        killed += code == KILLED
+def test_killed_at_random_moments(lab, vault, undisturbed, say):
+    timed, *copies = [fresh_copy(lab) for _ in range(7)]
+    waiting = iter([timed, *copies])
 
-    code, output, errors = ended(restoring(lab, vault, copy, 0))
+    killed = killed_sometime(lambda: restoring(lab, vault, next(waiting), 0), random.Random(SEED), 6)
 
-    assert (code, json.loads(output)["outcome"]) == (0, "done"), errors
-    assert content(copy) == undisturbed
+    for copy in copies:
+        code, output, errors = ended(restoring(lab, vault, copy, 0))
+        assert (code, json.loads(output)["outcome"]) == (0, "done"), errors
+        assert content(copy) == undisturbed
     say(f"{killed} kills (seed {SEED}), 0 objects lost")
     assert killed > 0
 

@@ -75,9 +75,7 @@ def publish_report(
         run.notes.append(f"The repository did not take this run's report; it is in {kept}.")
 
 
-def _publish(
-    repository: Repository, lock: Lock, run: Run, run_log: RunLog, hostname: str, tree: str
-) -> Path | None:
+def _publish(repository: Repository, lock: Lock, run: Run, run_log: RunLog, hostname: str, tree: str) -> Path | None:
     """In the repository if it takes it, else in a local directory, which is returned; on a full disk nowhere."""
     cancel = Cancel()  # the run's own may be set, and its report is wanted all the same
     try:
