@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from holdfast.cli.context import Session, Verb, confirm, is_interactive
+from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
-from holdfast.cli.output import local_time, printable, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.output import counted, local_time, printable, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
@@ -25,7 +25,7 @@ def command() -> None:
     """Backups of applications. A BACKUP is named by the start of its id, by its name, or by `latest`."""
 
 
-@command.command("create", cls=Verb)
+@command.command("create", cls=VerbCommand)
 @selection_options
 @click.option("--name", default="", help="Name of the backup. Default: made of the namespace and the time.")
 @click.option(
@@ -58,20 +58,24 @@ def create(
     holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
     """
+    selection, parsed_labels = make_selection(flags), _parse_labels(labels)
+    if flags["dry_run"]:
+        cluster, repository = session.connect(), None
+    else:
+        cluster, repository = session.connect_and_open("holdfast.operations.back_up")
     from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
     from holdfast.operations.back_up import BackUpOptions, back_up, preview  # noqa: PLC0415
 
     options = BackUpOptions(
-        selection=make_selection(flags),
+        selection=selection,
         name=name,
         type=BackupType(backup_type),
         volumes=VolumesMode(volumes),
-        labels=_parse_labels(labels),
+        labels=parsed_labels,
         cluster_name=session.settings.cluster_name,
     )
-    if flags["dry_run"]:
-        return _show_preview(session, preview(session.connect(), options, session.cancel, session.progress))
-    cluster, repository = session.connect_and_open()
+    if repository is None:
+        return _show_preview(session, preview(cluster, options, session.cancel, session.progress))
     run = back_up(repository, cluster, options, session.cancel, session.progress)
     _show_run(session, run)
     return run.outcome.exit_code
@@ -124,12 +128,13 @@ def _show_run(session: Session, run: Run) -> None:
     click.echo(
         f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is "
         f"{'done' if run.outcome == 'done' else 'PARTIAL'}: "
-        f"{counts['objects']:,} objects of {counts['kinds']:,} kinds in {counts['namespaces']:,} namespaces, "
+        f"{counted(counts['objects'], 'object')} of {counted(counts['kinds'], 'kind')} "
+        f"in {counted(counts['namespaces'], 'namespace')}, "
         f"{format_size(sizes['objects'])} read, {format_size(sizes['stored'])} stored{changed}"
     )
 
 
-@command.command("list", cls=Verb)
+@command.command("list", cls=VerbCommand)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only backups with this label; repeatable.")
 @click.pass_obj
 def list_backups(session: Session, labels: tuple[str, ...]) -> None:
@@ -189,7 +194,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     }
 
 
-@command.command("show", cls=Verb)
+@command.command("show", cls=VerbCommand)
 @click.argument("reference", metavar="BACKUP")
 @click.option("--log", is_flag=True, help="Print the log of the run that made it.")
 @click.pass_obj
@@ -256,7 +261,7 @@ def _show_failed_run(session: Session, run: Run) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Error")
 
 
-@command.command("browse", cls=Verb)
+@command.command("browse", cls=VerbCommand)
 @click.argument("reference", metavar="BACKUP")
 @click.argument("path", default="/")
 @click.option("-R", "--recursive", is_flag=True, help="Everything below PATH.")
@@ -287,7 +292,7 @@ def browse(session: Session, reference: str, path: str, recursive: bool) -> int:
     return 3 if damaged else 0
 
 
-@command.command("cat", cls=Verb)
+@command.command("cat", cls=VerbCommand)
 @click.argument("reference", metavar="BACKUP")
 @click.argument("what", metavar="OBJECT|PATH")
 @click.pass_obj
@@ -312,7 +317,7 @@ def cat(session: Session, reference: str, what: str) -> None:
     show_document(session, msgspec.Raw(content))
 
 
-@command.command("delete", cls=Verb)
+@command.command("delete", cls=VerbCommand)
 @click.argument("references", metavar="BACKUP...", nargs=-1, required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

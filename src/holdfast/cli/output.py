@@ -50,26 +50,27 @@ def show_log(session: Session, text: str) -> None:
 def show_table(
     session: Session, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
 ) -> None:
-    """A table without lines; on a terminal its last column folds, elsewhere nothing is cut."""
+    """A table without lines, nothing in it cut or folded: as with kubectl, long rows are the terminal's to wrap."""
     from rich.console import Console  # noqa: PLC0415 - only tables wait for it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     session.progress.pause()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        last = number == len(columns) - 1
-        table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=not last,
-            overflow="fold" if last else "ignore",
-        )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True, overflow="ignore")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if terminal else 10_000, highlight=False, soft_wrap=not terminal)
-    console.print(table)
+    console = Console(file=sys.stdout, width=10_000, highlight=False, soft_wrap=True)
+    with console.capture() as drawn:
+        console.print(table)
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def counted(number: int, word: str) -> str:
+    """`1 namespace`, `1,200 objects`"""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def show_facts(session: Session, facts: Sequence[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.context import Session, VerbCommand, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
 from holdfast.cli.progress import format_size
@@ -18,7 +18,7 @@ def command() -> None:
     """The encrypted, deduplicating place where backups live. restic reads and writes it too."""
 
 
-@command.command("init", cls=Verb)
+@command.command("init", cls=VerbCommand)
 @click.pass_obj
 def init(session: Session) -> None:
     """Create a repository. Keep its password: without it nothing can be read, by nobody."""
@@ -31,7 +31,7 @@ def init(session: Session) -> None:
         say(session, "Keep its password in a safe place outside the cluster: without it nobody can read the backups.")
 
 
-@command.command("show", cls=Verb)
+@command.command("show", cls=VerbCommand)
 @click.pass_obj
 def show(session: Session) -> None:
     """Show what is in the repository and how much room it takes."""
@@ -60,7 +60,7 @@ def show(session: Session) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Warning")
 
 
-@command.command("check", cls=Verb)
+@command.command("check", cls=VerbCommand)
 @click.option(
     "--read-data",
     is_flag=False,
@@ -124,7 +124,7 @@ def parse_percent(text: str) -> float:
     return value / 100
 
 
-@command.command("unlock", cls=Verb)
+@command.command("unlock", cls=VerbCommand)
 @click.option(
     "--all", "all_locks", is_flag=True, help="Also locks that look alive. Only if you know that nothing is running."
 )
@@ -146,7 +146,7 @@ def key() -> None:
     """Passwords: each key file lets one open the repository."""
 
 
-@key.command("list", cls=Verb)
+@key.command("list", cls=VerbCommand)
 @click.pass_obj
 def key_list(session: Session) -> None:
     """List the repository's keys; the one in use is marked."""
@@ -184,7 +184,7 @@ def key_list(session: Session) -> None:
         show_table(session, ("ID", "USER", "HOST", "CREATED"), rows)
 
 
-@key.command("add", cls=Verb)
+@key.command("add", cls=VerbCommand)
 @click.option(
     "--new-password-file",
     type=click.Path(path_type=Path),
@@ -219,7 +219,7 @@ def key_add(session: Session, new_password_file: Path | None) -> None:
         click.echo(f"Added key {key_id.short}")
 
 
-@key.command("remove", cls=Verb)
+@key.command("remove", cls=VerbCommand)
 @click.argument("key_id", metavar="ID")
 @click.pass_obj
 def key_remove(session: Session, key_id: str) -> None:

@@ -32,7 +32,7 @@ from holdfast.model.backup import (
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
-from holdfast.model.run import Outcome, Problem, Run, new_run_id, timestamp
+from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
 from holdfast.objects.paths import object_path
 from holdfast.operations.capture import Capture, Captured, Taken
@@ -49,8 +49,6 @@ from holdfast.repository.tree import EPOCH, subtree_id
 from holdfast.repository.tree_builder import TreeBuilder, TreeFile
 from holdfast.repository.writer import BlobWriter
 from holdfast.version import PROGRAM_VERSION, VERSION
-
-VERB = "backup create"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +335,7 @@ class _BackUp:
         return Run(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.BACKUP_CREATE,
             name=self._name,
             kind=tags.APPLICATION,
             type=record.type.value,
@@ -356,7 +354,7 @@ class _BackUp:
         return Run(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.BACKUP_CREATE,
             name=self._name,
             kind=tags.APPLICATION,
             type=self._options.type.value,

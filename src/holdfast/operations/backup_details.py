@@ -14,7 +14,7 @@ from holdfast.model import tags
 from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import Resource
-from holdfast.model.run import Run
+from holdfast.model.run import Run, Verb
 from holdfast.objects.paths import object_path
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.contents import Contents
@@ -39,7 +39,7 @@ def read_details(repository: Repository, reference: str) -> Details:
     try:
         entry = catalog.find_backup(reference)
     except NotFound:
-        report = catalog.find_report(reference, "backup create")
+        report = catalog.find_report(reference, Verb.BACKUP_CREATE)
         return Details(report.id.hex(), None, *_read_report(repository, report))
     report_entry = catalog.report_of(entry.tags.get(tags.RUN)) if entry.tags.get(tags.RUN) else None
     run, log = _read_report(repository, report_entry) if report_entry else (None, "")
@@ -98,7 +98,7 @@ def _find(catalog: Catalog, reference: str) -> Entry:
     try:
         return catalog.find_backup(reference)
     except NotFound:
-        return catalog.find_report(reference, "backup create")
+        return catalog.find_report(reference, Verb.BACKUP_CREATE)
 
 
 def delete_backups(repository: Repository, entries: Sequence[Entry], cancel: Cancel) -> None:

@@ -16,7 +16,7 @@ from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import ObjectResult, RestorePlanView, RestoreReport, Result
-from holdfast.model.run import Outcome, Problem, new_run_id, timestamp
+from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
@@ -28,8 +28,6 @@ from holdfast.operations.restore_plan import RestoreOptions, RestorePlan, plan_r
 from holdfast.operations.run_log import RunLog
 from holdfast.operations.target import Target
 from holdfast.repository.repository import Repository
-
-VERB = "restore run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ class _Restore:
         return RestoreReport(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.RESTORE_RUN,
             name=self._backup.entry.name,
             kind=tags.APPLICATION,
             type="",
@@ -181,7 +179,7 @@ def _uid(cluster: Cluster) -> str:
 
 def read_report(repository: Repository, reference: str) -> tuple[RestoreReport, str]:
     """A restore's report and its log, by the start of its run's id or `latest`. Raises NotFound, DamagedData."""
-    entry = read_catalog(repository).find_report(reference, VERB)
+    entry = read_catalog(repository).find_report(reference, Verb.RESTORE_RUN)
     contents = Contents(repository, BlobId.parse(entry.snapshot.tree))
     try:
         report = msgspec.json.decode(contents.read(f"/{REPORT_FILE}"), type=RestoreReport)
