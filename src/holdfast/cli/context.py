@@ -85,10 +85,11 @@ class Session:
 
         cluster = self.connect()
         with ThreadPoolExecutor(2) as pool:
-            waiting = [pool.submit(cluster.api_surface), pool.submit(importlib.import_module, operation)]
+            asked = pool.submit(cluster.api_surface)
+            imported = pool.submit(importlib.import_module, operation)
             repository = self.open_repository()
-            for one in waiting:
-                one.result()
+            asked.result()
+            imported.result()
         return cluster, repository
 
     def close(self) -> None:
