@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,12 @@ from testbed.control_plane import ControlPlane
 from testbed.errors import SetupFailed
 
 from bench import machine, startup
+from bench.command import CommandFailed
 from bench.memory import MemoryBench
 from bench.objects import ObjectsBench
 from bench.row import Row, table
 
-GROUPS = ("backup", "restore", "memory", "help")
+GROUPS = ("help", "installed", "backup", "restore", "memory")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for row in _measure(options.row or GROUPS, Path(directory), runs=2 if options.quick else options.runs):
                 print(f"{row.what}: {row.value:.4g} {row.unit}", file=sys.stderr)
                 measured.append(row)
-    except SetupFailed as error:
+    except (SetupFailed, CommandFailed, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if options.output == "json":
@@ -53,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(groups: Sequence[str], directory: Path, *, runs: int) -> Iterator[Row]:
     if "help" in groups:
-        yield from startup.rows(directory, runs=runs)
+        yield startup.here(runs=runs)
+    if "installed" in groups:
+        yield startup.installed(directory, runs=runs)
     if not {"backup", "restore", "memory"} & set(groups):
         return
     cluster = ControlPlane.start(name="bench")

@@ -1,4 +1,7 @@
-"""Peak memory of a backup of 100,000 objects: spread over ten namespaces, and all in one (one directory of the backup)."""
+"""Peak memory of a backup of 100,000 objects: spread over ten namespaces, and all in one.
+
+Each run makes two backups, because the second one reads the first to tell what changed; the larger peak counts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from testbed.control_plane import ControlPlane
 from bench.bare import BareApi
 from bench.command import Command
 from bench.etcd import Etcd
-from bench.row import Row
+from bench.row import Row, number
 from bench.sample import Sample, samples, stored
 
 SPREADS = {"memory": 10, "memory-one": 1}
@@ -36,16 +39,19 @@ class MemoryBench:
         self._bare.close()
 
     def _row(self, row_id: str, namespaces: int) -> Row:
-        names = [f"{row_id}-{number}" for number in range(namespaces)]
+        names = [f"{row_id}-{place}" for place in range(namespaces)]
         self._fill(names)
         flags = [word for name in names for word in ("-n", name)]
-        peaks, seconds, cpu = [], [], []
-        for number in range(self._runs):
-            command = Command.beside_python(self._cluster.kubeconfig, self._directory / f"{row_id}-{number}")
+        peaks, firsts, seconds, cpu = [], [], [], []
+        for run_number in range(self._runs):
+            command = Command.beside_python(self._cluster.kubeconfig, self._directory / f"{row_id}-{run_number}")
             command.run("repository", "init")
             used, run = command.run("backup", "create", *flags, "-o", "json", "--progress", "none")
             assert run["counts"]["objects"] >= self._count
-            peaks.append(used.peak / 1e6)
+            again, run = command.run("backup", "create", *flags, "-o", "json", "--progress", "none")
+            assert run["counts"]["changed"] == run["counts"]["removed"] == 0
+            peaks.append(max(used.peak, again.peak) / 1e6)
+            firsts.append(used.peak / 1e6)
             seconds.append(used.seconds)
             cpu.append(used.cpu)
         self._empty(names)
@@ -57,6 +63,7 @@ class MemoryBench:
             floor=200,
             goal=120,
             more_is_better=False,
+            peer=f"first {number(statistics.median(firsts))} MB, {number(self._count / statistics.median(seconds))} objects/s",
             details={"seconds": statistics.median(seconds), "cpuSeconds": statistics.median(cpu)},
         )
 

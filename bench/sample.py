@@ -7,6 +7,7 @@ Secrets hold random bytes, which do not. The same numbers give the same objects 
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import random
 import uuid
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 FIELD_MANAGER = "bench"
+_FIRST_CREATED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _WORDS = [
     "cache",
     "connection",
@@ -55,6 +57,7 @@ _WORDS = [
 
 
 class Sample(NamedTuple):
+    number: int
     plural: str
     name: str
     body: dict[str, Any]  # what a user sends
@@ -79,7 +82,7 @@ def samples(count: int, namespace: str, *, seed: int = 1) -> Iterator[Sample]:
         }
         if kind == "Secret":
             body["type"] = "Opaque"
-        yield Sample(plural, name, body)
+        yield Sample(number, plural, name, body)
 
 
 def stored(sample: Sample) -> bytes:
@@ -91,15 +94,16 @@ def stored(sample: Sample) -> bytes:
     }
     if "type" in sample.body:
         fields["f:type"] = {}
+    created = f"{_FIRST_CREATED + dt.timedelta(seconds=sample.number):%Y-%m-%dT%H:%M:%SZ}"
     kept = metadata | {
         "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{metadata['namespace']}/{sample.plural}/{sample.name}")),
-        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "creationTimestamp": created,
         "managedFields": [
             {
                 "manager": FIELD_MANAGER,
                 "operation": "Update",
                 "apiVersion": "v1",
-                "time": "2026-01-01T00:00:00Z",
+                "time": created,
                 "fieldsType": "FieldsV1",
                 "fieldsV1": fields,
             }

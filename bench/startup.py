@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 
 from bench.command import Command
@@ -15,14 +14,18 @@ _CHECKOUT = Path(__file__).parent.parent
 _RUNS_PER_RUN = 5  # one takes a twentieth of a second
 
 
-def rows(directory: Path, *, runs: int) -> Iterator[Row]:
-    yield _row("help", "holdfast --help", Command.beside_python(), runs)
-    installed = directory / "installed"
-    venv.create(installed)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(installed)]
+def here(*, runs: int) -> Row:
+    return _row("help", "holdfast --help", Command.beside_python(), runs)
+
+
+def installed(directory: Path, *, runs: int) -> Row:
+    """Installs what pip takes from package registries first."""
+    place = directory / "installed"
+    venv.create(place)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(place)]
     subprocess.run([*pip, "install", str(_CHECKOUT)], check=True)
-    program = Command(installed / "bin" / "holdfast", Command.beside_python().environment)
-    yield _row("help-installed", "holdfast --help, installed by pip", program, runs)
+    program = Command(place / "bin" / "holdfast", Command.beside_python().environment)
+    return _row("installed", "holdfast --help, installed by pip", program, runs)
 
 
 def _row(row_id: str, what: str, command: Command, runs: int) -> Row:

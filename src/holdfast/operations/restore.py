@@ -6,8 +6,9 @@ recognised and finished. Nothing is retried that may have been carried out witho
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -75,22 +76,26 @@ class Execution:
                 self._restore_wave([to_do[item.key] for item in wave], pool)
 
     def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
-        for start in range(0, len(wave), _CHUNK):
-            self._cancel.check()
-            by_path = {item.path: item for item in wave[start : start + _CHUNK]}
-            tasks = []
-            for path, original in self._plan.source.read_objects(list(by_path)):
-                tasks.append(pool.submit(self._restore_one, by_path.pop(path), original))
-            for item in by_path.values():
-                why = "its content in the backup is damaged"
-                self.results.append(_result(item, Result.FAILED, why, "See `holdfast repository check --read-data`."))
-            try:
-                for task in tasks:
-                    task.result()
-            except BaseException:
-                for task in tasks:
-                    task.cancel()  # those that have not begun: a server that is away would let each one wait
-                raise
+        tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object
+        try:
+            for start in range(0, len(wave), _CHUNK):
+                self._cancel.check()
+                by_path = {item.path: item for item in wave[start : start + _CHUNK]}
+                for path, original in self._plan.source.read_objects(list(by_path)):
+                    if len(tasks) == _CHUNK:
+                        tasks.popleft().result()
+                    tasks.append(pool.submit(self._restore_one, by_path.pop(path), original))
+                for item in by_path.values():
+                    why = "its content in the backup is damaged"
+                    self.results.append(
+                        _result(item, Result.FAILED, why, "See `holdfast repository check --read-data`.")
+                    )
+            while tasks:
+                tasks.popleft().result()
+        except BaseException:
+            for task in tasks:
+                task.cancel()  # those that have not begun: a server that is away would let each one wait
+            raise
         definitions = [item for item in wave if item.key.group_resource == DEFINITIONS]
         if definitions:
             self._await(definitions)

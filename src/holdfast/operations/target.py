@@ -38,7 +38,7 @@ class Target:
         served = self.surface.preferred(resource.group, resource.plural)
         if served is None or resource.version not in self.surface.served(resource.group, resource.plural):
             return None
-        return replace(served, version=resource.version)
+        return served if served.version == resource.version else replace(served, version=resource.version)
 
     def find(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """A live object, from one list of all its siblings. `resource` must be served.

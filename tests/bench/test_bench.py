@@ -1,0 +1,62 @@
+"""That the benchmark runs and judges; what it measures is no matter of tests."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from bench.objects import ObjectsBench
+from bench.row import Row, table
+from bench.sample import samples, stored
+
+ROW = Row(id="speed", what="a thing", values=[90, 110, 100], unit="objects/s", floor=80, goal=120, more_is_better=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "floor"),
+        ({"goal": 100}, "goal"),
+        ({"floor": 101}, "MISSED"),
+        ({"more_is_better": False, "floor": 100, "goal": 99}, "floor"),
+        ({"more_is_better": False, "floor": 99, "goal": 98}, "MISSED"),
+    ],
+)
+def test_the_median_is_judged(changes, verdict):
+    row = replace(ROW, **changes)
+    assert row.verdict == verdict
+    assert row.is_missed == (verdict == "MISSED")
+    assert verdict in table([row])
+
+
+def test_samples_are_the_same_in_every_run_and_of_the_size_that_they_should_have():
+    objects = list(samples(2000, "shop"))
+    assert objects == list(samples(2000, "shop"))
+    sizes = [len(stored(sample)) for sample in objects]
+    assert 1200 < sum(sizes) / len(sizes) < 1800
+    assert sum(200 <= size <= 3500 for size in sizes) > 0.95 * len(sizes)
+
+
+def test_the_command_ends_with_0_and_prints_json_when_no_floor_is_missed():
+    command = [sys.executable, "-m", "bench", "--row", "help", "--quick", "-o", "json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    document = json.loads(ended.stdout)
+    assert [row["id"] for row in document["rows"]] == ["help"]
+    missed = any(row["verdict"] == "MISSED" for row in document["rows"])
+    assert ended.returncode == (1 if missed else 0)
+    assert document["machine"]["processor"]
+
+
+def test_a_backup_and_a_restore_are_measured_beside_bare_requests(cluster, tmp_path):
+    bench = ObjectsBench(cluster, tmp_path, count=40, runs=1)
+    try:
+        bench.prepare()
+        backup, unchanged = bench.backup()
+        restore, ratio = bench.restore()
+    finally:
+        bench.close()
+    assert backup.value > 0
+    assert len(backup.peer_values) == 1
+    assert 0 < unchanged.value < 100
+    assert ratio.value == pytest.approx(restore.value / restore.peer_values[0])
