@@ -10,15 +10,16 @@ finished packs are uploaded by a small pool with a bound, so memory holds at mos
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import seal_blob
+from holdfast.repository.blob import seal_blob, seal_blobs
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
@@ -105,6 +106,31 @@ class BlobWriter:
         if full is not None:
             self._upload(full)
         return blob_id
+
+    def save_many(self, blob_type: BlobType, contents: Sequence[bytes]) -> list[BlobId]:
+        """`save` for many small blobs at less than half the cost of one by one; their ids in order."""
+        with self._failing():
+            blob_ids = [BlobId(hashlib.sha256(content).digest()) for content in contents]
+            on_the_way = self._on_the_way[blob_type]
+            new: list[tuple[BlobId, bytes]] = []
+            with self._guard:
+                for blob_id, content in zip(blob_ids, contents, strict=True):
+                    if blob_id not in on_the_way and not self._index.has(blob_type, blob_id):
+                        on_the_way.add(blob_id)
+                        new.append((blob_id, content))
+            full: list[_OpenPack] = []
+            sealed_blobs = seal_blobs(self._key, new)
+            with self._guard:
+                for (blob_id, content), (sealed, plain_length) in zip(new, sealed_blobs, strict=True):
+                    pack = self._open[blob_type]
+                    pack.add(blob_type, blob_id, sealed, plain_length)
+                    self._count(blob_type, len(content), len(sealed))
+                    if pack.size >= PACK_SIZE[blob_type]:
+                        full.append(pack)
+                        self._open[blob_type] = _OpenPack()
+            for pack in full:
+                self._upload(pack)
+            return blob_ids
 
     def flush(self) -> None:
         """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""
