@@ -24,7 +24,15 @@ from holdfast.repository.reader import BlobReader
 from holdfast.repository.tree import Node, encode_node, join_nodes
 from holdfast.repository.writer import BlobWriter
 from holdfast.volumes.entry import Entry, EntryType
-from holdfast.volumes.reading import FileStream, OpenDirectory, SmallFile, Unreadable, open_directory, read_small_files
+from holdfast.volumes.reading import (
+    FileStream,
+    OpenDirectory,
+    SmallFile,
+    Unreadable,
+    open_directory,
+    open_directory_only,
+    read_small_files,
+)
 from holdfast.volumes.selection import CACHE_TAG_NAME, FileSelection
 
 _BATCH_FILES = 64
@@ -96,6 +104,24 @@ class Archiver:
             self._count_directory(above, done, tree)
             above.nodes[done.name] = encode_node(node_of(done, subtree=tree))
             frame = above
+
+    def single(self, path: bytes, entry: Entry) -> bytes:
+        """Stores one entry that is no directory and returns its encoded node; of a block device its whole content.
+
+        Raises OSError.
+        """
+        if entry.type not in (EntryType.FILE, EntryType.BLOCK_DEVICE):
+            return encode_node(node_of(entry))
+        parent = open_directory_only(os.path.dirname(path))
+        try:
+            frame = _Frame(parent, b"", None, {})
+            self._store_long(frame, entry)
+        finally:
+            parent.close()
+        stored = frame.nodes.get(entry.name)
+        if stored is None:
+            raise OSError(None, "it could not be read")
+        return stored
 
     def _enter(self, above: _Frame, entry: Entry, device: int) -> _Frame | None:
         path = os.path.join(above.opened.path, entry.name)

@@ -63,6 +63,21 @@ def open_directory(path: bytes) -> OpenDirectory:
     return OpenDirectory(path, fd, entries, unreadable)
 
 
+def open_directory_only(path: bytes) -> OpenDirectory:
+    """A directory from which single named entries are to be read. Raises OSError."""
+    return OpenDirectory(path, os.open(path, _FLAGS & ~os.O_NOFOLLOW | os.O_DIRECTORY), [], [])
+
+
+def look_at(path: bytes) -> Entry:
+    """The entry at an absolute path. Raises OSError."""
+    directory = open_directory_only(os.path.dirname(path) or b"/")
+    try:
+        name = os.path.basename(path) or b"."
+        return _entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd)
+    finally:
+        directory.close()
+
+
 def _entry(name: bytes, found: os.stat_result, directory_fd: int) -> Entry:
     """Everything but what only an open file tells: xattrs of regular files are read with their content."""
     entry_type = EntryType(stat.S_IFMT(found.st_mode))
@@ -170,6 +185,8 @@ class FileStream:
         """Where the next data begins and ends; for a file system without holes the whole rest."""
         fd = self._file.fileno()
         end = os.fstat(fd).st_size
+        if not stat.S_ISREG(self._before.st_mode):
+            return self._position, 1 << 62
         try:
             start = os.lseek(fd, self._position, os.SEEK_DATA)
             stop = os.lseek(fd, start, os.SEEK_HOLE)
@@ -182,8 +199,11 @@ class FileStream:
         """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile."""
         after = os.fstat(self._file.fileno())
         self._file.close()
-        entry = make_entry(self._name, self._before, EntryType.FILE, xattrs=self._xattrs)._replace(size=self._position)
+        entry = make_entry(self._name, self._before, EntryType.FILE, xattrs=self._xattrs)
         before = self._before
+        entry = entry._replace(size=self._position, mode=stat.S_IFREG | stat.S_IMODE(before.st_mode))
+        if stat.S_ISBLK(before.st_mode):
+            return entry, None  # a device has no size or time that would tell of changes
         changed = (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or (
             self._position != before.st_size
         )
