@@ -36,6 +36,7 @@ class ExtractCounts:
     others: int = 0
     bytes: int = 0
     deleted: int = 0
+    verified: int = 0
 
 
 @dataclass(slots=True)
@@ -66,18 +67,21 @@ class Extractor:
         *,
         wanted: Callable[[bytes], bool | None] = lambda _: True,
         delete: bool = False,
+        verify: bool = False,
         as_owner: bool | None = None,
     ) -> None:
         """`wanted` of a path: True for all below it, None to look into it, False to pass by.
 
-        `delete` removes what the backup does not have from directories that are wanted whole. `as_owner` None means
-        that ownership is restored exactly if this process is privileged.
+        `delete` removes what the backup does not have from directories that are wanted whole. `verify` reads every file
+        back and compares it with the backup's ids. `as_owner` None means that ownership is restored exactly if this
+        process is privileged.
         """
         self._reader = reader
         self._cancel = cancel
         self._progress = progress
         self._wanted = wanted
         self._delete = delete
+        self._verify = verify
         self._as_owner = os.geteuid() == 0 if as_owner is None else as_owner
         self._pool = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="holdfast-extract")
         self._links: dict[tuple[int, int], tuple[bytes, bytes]] = {}  # (device, inode) → (directory, name)
@@ -167,25 +171,24 @@ class Extractor:
         self._cancel.check()
         for file in files:
             if not file.content:
-                self._write_one(frame, file.entry, b"")
-        wanted = [(file.content[0], file.entry) for file in files if file.content]
-        for entry, content in self._reader.load_many(wanted):
+                self._write_one(frame, file, b"")
+        for file, content in self._reader.load_many((file.content[0], file) for file in files if file.content):
             if isinstance(content, DamagedData):
-                self.problems.append(Problem.of(content, _shown(frame.path + b"/" + entry.name)))
+                self.problems.append(Problem.of(content, _shown(frame.path + b"/" + file.entry.name)))
             else:
-                self._write_one(frame, entry, content)
+                self._write_one(frame, file, content)
 
-    def _write_one(self, frame: _Frame, entry: Entry, content: bytes) -> None:
+    def _write_one(self, frame: _Frame, wanted: _File, content: bytes) -> None:
         try:
-            file = NewFile(frame.target, entry.name)
+            file = NewFile(frame.target, wanted.entry.name)
             try:
                 file.write(content)
-                self._commit(frame, file, entry)
+                self._commit(frame, file, wanted)
             except BaseException:
                 file.discard()
                 raise
         except OSError as error:
-            self._refused(frame.path + b"/" + entry.name, error)
+            self._refused(frame.path + b"/" + wanted.entry.name, error)
 
     def _write_long(self, frame: _Frame, wanted: _File) -> None:
         """Raises OSError, DamagedData; then nothing is left under the file's name."""
@@ -199,7 +202,7 @@ class Extractor:
                     self._append(file, waiting.popleft().result())
             while waiting:
                 self._append(file, waiting.popleft().result())
-            self._commit(frame, file, wanted.entry)
+            self._commit(frame, file, wanted)
         except BaseException:
             file.discard()
             raise
@@ -208,13 +211,28 @@ class Extractor:
         file.write(data)
         self._progress.advance(0, len(data))
 
-    def _commit(self, frame: _Frame, file: NewFile, entry: Entry) -> None:
+    def _commit(self, frame: _Frame, file: NewFile, wanted: _File) -> None:
+        entry = wanted.entry
         self._unset(frame.path + b"/" + entry.name, file.commit(entry, as_owner=self._as_owner))
         if entry.links > 1:
             self._links[entry.device, entry.inode] = (frame.path, entry.name)
         self.counts.files += 1
         self.counts.bytes += entry.size
-        self._progress.advance(1)
+        self._progress.advance(1, 0 if len(wanted.content) > 1 else entry.size)
+        if self._verify:
+            self._read_back(frame, wanted)
+
+    def _read_back(self, frame: _Frame, wanted: _File) -> None:
+        """Raises OSError. A difference is a problem of the file system, since every blob was proved before."""
+        sizes = [self._reader.content_size(BlobType.DATA, blob_id) for blob_id in wanted.content]
+        parts = frame.target.read(wanted.entry.name, sizes)
+        if [BlobId.of(part) for part in parts] == wanted.content:
+            self.counts.verified += 1
+        else:
+            path = _shown(frame.path + b"/" + wanted.entry.name)
+            self.problems.append(
+                Problem(f"{path} is not what was written", "it differs when read back", "Check the disk; restore again.")
+            )
 
     def _is_linked(self, frame: _Frame, entry: Entry) -> bool:
         """Whether the file is another name of one that was written already, and now has this name too."""

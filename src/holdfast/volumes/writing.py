@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 from holdfast.volumes.entry import Entry, EntryType, XAttrs
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = b".holdfast-%d-%d"
 _ZERO_BLOCK = bytes(4096)
 
@@ -121,6 +122,15 @@ class TargetDirectory:
             finally:
                 below.close()
             os.rmdir(name, dir_fd=self.fd)
+
+    def read(self, name: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
+        """A file's content from its start, in parts of these sizes, and what is left as a last part. Raises OSError."""
+        with os.fdopen(os.open(name, _READ, dir_fd=self.fd), "rb") as file:
+            for size in sizes:
+                yield file.read(size)
+            rest = file.read()
+            if rest:
+                yield rest
 
     def finish(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """Gives the directory its metadata; returns what could not be set."""

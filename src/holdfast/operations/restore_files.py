@@ -1,0 +1,154 @@
+"""Restoring files: a backup's tree, or chosen paths of it, into a directory or as a tar stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+from holdfast.errors import Cancelled, HoldfastError, NotFound, StoreRefused, UsageError
+from holdfast.ids import BlobId
+from holdfast.model import tags
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
+from holdfast.model.run import Outcome, Problem, Run, new_run_id, timestamp
+from holdfast.operations.catalog import Entry
+from holdfast.operations.contents import Contents
+from holdfast.operations.extract import Extractor
+from holdfast.operations.publishing import publish_report, reported, store_report
+from holdfast.operations.run_log import RunLog
+from holdfast.repository.lock import Lock
+from holdfast.repository.repository import Repository
+
+VERB = "restore files"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreFilesOptions:
+    """What a user asks for. No `paths` means all."""
+
+    target: bytes
+    paths: tuple[bytes, ...] = ()  # absolute, as the backup has them
+    delete: bool = False
+    verify: bool = False
+
+
+def restore_files(
+    repository: Repository, entry: Entry, options: RestoreFilesOptions, cancel: Cancel, progress: Progress
+) -> Run:
+    """Restores and returns the run, done or partial. Failures are raised after their report was kept.
+
+    Raises NotFound for a path that the backup does not have, UsageError for a target that is no directory.
+    """
+    return _RestoreFiles(repository, entry, options, cancel, progress).run()
+
+
+def chooser(paths: Sequence[bytes]) -> Callable[[bytes], bool | None]:
+    """Paths → what an Extractor asks: True at and below a chosen path, None above one, False elsewhere."""
+    if not paths:
+        return lambda _: True
+    chosen = [path.rstrip(b"/") + b"/" for path in paths]
+
+    def wanted(path: bytes) -> bool | None:
+        below = path + b"/"
+        if any(below.startswith(one) for one in chosen):
+            return True
+        return None if any(one.startswith(below) for one in chosen) else False
+
+    return wanted
+
+
+class _RestoreFiles:
+    def __init__(
+        self, repository: Repository, entry: Entry, options: RestoreFilesOptions, cancel: Cancel, progress: Progress
+    ) -> None:
+        self._repository = repository
+        self._entry = entry
+        self._options = options
+        self._cancel = cancel
+        self._clock = repository.clock
+        self._started = self._clock.now()
+        self._id = new_run_id(self._started)
+        self._log = RunLog(progress, self._clock)
+        self._extractor: Extractor | None = None
+
+    def run(self) -> Run:
+        with reported(self._repository, self._log, self._failed) as lock:
+            tree = BlobId.parse(self._entry.snapshot.tree)
+            contents = Contents(self._repository, tree)
+            for path in self._options.paths:
+                if contents.find(os.fsdecode(path)) is None:
+                    raise NotFound(
+                        f"the backup has no {os.fsdecode(path)}", next="Look around with `holdfast backup browse`."
+                    )
+            lock.confirm(self._cancel)
+            self._log.phase("restore files")
+            self._extractor = Extractor(
+                self._repository.reader,
+                self._cancel,
+                self._log,
+                wanted=chooser(self._options.paths),
+                delete=self._options.delete,
+                verify=self._options.verify,
+            )
+            try:
+                self._extract(tree)
+            finally:
+                self._extractor.close()
+            return self._publish(lock)
+
+    def _extract(self, tree: BlobId) -> None:
+        assert self._extractor is not None
+        try:
+            self._extractor.extract(tree, self._options.target)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError(
+                f"{os.fsdecode(self._options.target)} is not a directory", next="Give a directory with --target."
+            ) from error
+        except OSError as error:
+            raise StoreRefused(
+                f"{os.fsdecode(self._options.target)} cannot be written", why=error.strerror or str(error)
+            ) from error
+
+    def _publish(self, lock: Lock) -> Run:
+        assert self._extractor is not None
+        problems = self._extractor.problems
+        run = self._describe(Outcome.PARTIAL if problems else Outcome.DONE, problems)
+        writer = self._repository.writer(lock, self._cancel)
+        try:
+            report = store_report(writer, run, self._log.text(), run.finished_at)
+            writer.flush()
+        finally:
+            writer.close()
+        publish_report(self._repository, lock, report, run, self._entry.snapshot.hostname)
+        return run
+
+    def _failed(self, error: HoldfastError) -> Run:
+        outcome = Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
+        return self._describe(outcome, [Problem.of(error)])
+
+    def _describe(self, outcome: Outcome, problems: list[Problem]) -> Run:
+        counts = self._extractor.counts if self._extractor else None
+        return Run(
+            id=self._id,
+            run=self._id,
+            verb=VERB,
+            name=self._entry.name,
+            kind=tags.FILES,
+            type="",
+            outcome=outcome,
+            started_at=timestamp(self._started),
+            finished_at=timestamp(self._clock.now()),
+            counts={
+                "files": counts.files,
+                "directories": counts.directories,
+                "others": counts.others,
+                "deleted": counts.deleted,
+                "verified": counts.verified,
+            }
+            if counts
+            else {},
+            bytes={"files": counts.bytes} if counts else {},
+            errors=problems,
+        )

@@ -1,0 +1,129 @@
+"""A backup's files as one tar stream (POSIX pax), for pipes: `holdfast restore files BACKUP --target - | tar x`.
+
+Directories come before what is in them. Sockets have no place in tar and are left out, as tar itself does.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from holdfast.errors import DamagedData
+from holdfast.ids import BlobId
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
+from holdfast.model.run import Problem
+from holdfast.operations.nodes import entry_of
+from holdfast.repository.pack import BlobType
+from holdfast.repository.reader import BlobReader
+from holdfast.repository.tree import Node, NodeType, content_ids, subtree_id
+from holdfast.volumes.entry import Entry, EntryType
+
+_TYPES = {
+    EntryType.FILE: tarfile.REGTYPE,
+    EntryType.DIRECTORY: tarfile.DIRTYPE,
+    EntryType.SYMLINK: tarfile.SYMTYPE,
+    EntryType.FIFO: tarfile.FIFOTYPE,
+    EntryType.CHARACTER_DEVICE: tarfile.CHRTYPE,
+    EntryType.BLOCK_DEVICE: tarfile.BLKTYPE,
+}
+
+
+def write_tar(  # noqa: PLR0913 - what a stream depends on
+    reader: BlobReader,
+    tree: BlobId,
+    stream: BinaryIO,
+    wanted: Callable[[bytes], bool | None],
+    cancel: Cancel,
+    progress: Progress,
+) -> list[Problem]:
+    """Writes the wanted part of a tree; returns what is missing. A file that is found damaged midway is cut and named.
+
+    Raises OSError when the pipe is closed.
+    """
+    problems: list[Problem] = []
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        waiting: list[tuple[bytes, BlobId]] = [(b"", tree)]
+        while waiting:
+            path, tree_id = waiting.pop()
+            below = []
+            try:
+                nodes = reader.load_tree(tree_id)
+            except DamagedData as error:
+                problems.append(Problem.of(error, os.fsdecode(path) or "/"))
+                continue
+            for node in nodes:
+                cancel.check()
+                inside = path + b"/" + node.raw_name()
+                choice = wanted(inside)
+                if choice is False or (choice is None and node.type is not NodeType.DIRECTORY):
+                    continue
+                if node.type is NodeType.DIRECTORY:
+                    below.append((inside, subtree_id(node)))
+                _add(archive, reader, inside, node, problems)
+                progress.advance(1, node.size)
+            waiting.extend(reversed(below))
+    return problems
+
+
+def _add(archive: tarfile.TarFile, reader: BlobReader, path: bytes, node: Node, problems: list[Problem]) -> None:
+    try:
+        entry = entry_of(node)
+        if entry.type is EntryType.SOCKET:
+            return
+        content = content_ids(node)
+        for blob_id in content:
+            reader.content_size(BlobType.DATA, blob_id)  # a file that is known to be incomplete is not begun
+    except DamagedData as error:
+        problems.append(Problem.of(error, os.fsdecode(path)))
+        return
+    blobs = _Blobs(reader, content)
+    archive.addfile(_header(path, entry), blobs if entry.type is EntryType.FILE else None)
+    if blobs.damage is not None:
+        problems.append(Problem.of(blobs.damage, os.fsdecode(path)))
+
+
+def _header(path: bytes, entry: Entry) -> tarfile.TarInfo:
+    header = tarfile.TarInfo(os.fsdecode(path.lstrip(b"/")))
+    header.type = _TYPES[entry.type]
+    header.mode = stat.S_IMODE(entry.mode)
+    header.uid, header.gid = entry.uid, entry.gid
+    header.mtime = entry.mtime // 1_000_000_000
+    header.size = entry.size if entry.type is EntryType.FILE else 0
+    header.linkname = os.fsdecode(entry.target)
+    header.devmajor, header.devminor = os.major(entry.rdev), os.minor(entry.rdev)
+    header.pax_headers = {"mtime": f"{entry.mtime / 1e9:.9f}"} if entry.mtime % 1_000_000_000 else {}
+    for name, value in entry.xattrs:
+        header.pax_headers[f"SCHILY.xattr.{name}"] = value.decode("utf-8", "surrogateescape")
+    return header
+
+
+class _Blobs(io.RawIOBase):
+    """A file's blobs as a stream; zeros where a blob is found damaged, because the header has promised a size."""
+
+    def __init__(self, reader: BlobReader, content: list[BlobId]) -> None:
+        self._parts = self._read(reader, content)
+        self._rest = memoryview(b"")
+        self.damage: DamagedData | None = None
+
+    def _read(self, reader: BlobReader, content: list[BlobId]) -> Iterator[bytes]:
+        for blob_id in content:
+            try:
+                yield reader.load(BlobType.DATA, blob_id)
+            except DamagedData as error:
+                self.damage = error
+                yield bytes(reader.content_size(BlobType.DATA, blob_id))
+
+    def read(self, size: int = -1, /) -> bytes:
+        while not self._rest:
+            part = next(self._parts, None)
+            if part is None:
+                return b""
+            self._rest = memoryview(part)
+        taken = self._rest[:size] if size >= 0 else self._rest
+        self._rest = self._rest[len(taken) :]
+        return bytes(taken)
