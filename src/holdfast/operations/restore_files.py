@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 
 from holdfast.errors import Cancelled, HoldfastError, NotFound, StoreRefused, UsageError
@@ -18,6 +19,7 @@ from holdfast.operations.contents import Contents
 from holdfast.operations.extract import Extractor
 from holdfast.operations.publishing import publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
+from holdfast.operations.tar_stream import write_tar
 from holdfast.repository.lock import Lock
 from holdfast.repository.repository import Repository
 
@@ -59,6 +61,19 @@ def chooser(paths: Sequence[bytes]) -> Callable[[bytes], bool | None]:
     return wanted
 
 
+def stream_files(  # noqa: PLR0913 - what a stream depends on
+    repository: Repository,
+    entry: Entry,
+    paths: tuple[bytes, ...],
+    stream: BinaryIO,
+    cancel: Cancel,
+    progress: Progress,
+) -> Run:
+    """The chosen files as a tar stream. Errors as `restore_files`."""
+    options = RestoreFilesOptions(target=b"-", paths=paths)
+    return _RestoreFiles(repository, entry, options, cancel, progress).stream(stream)
+
+
 class _RestoreFiles:
     def __init__(
         self, repository: Repository, entry: Entry, options: RestoreFilesOptions, cancel: Cancel, progress: Progress
@@ -75,15 +90,7 @@ class _RestoreFiles:
 
     def run(self) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
-            tree = BlobId.parse(self._entry.snapshot.tree)
-            contents = Contents(self._repository, tree)
-            for path in self._options.paths:
-                if contents.find(os.fsdecode(path)) is None:
-                    raise NotFound(
-                        f"the backup has no {os.fsdecode(path)}", next="Look around with `holdfast backup browse`."
-                    )
-            lock.confirm(self._cancel)
-            self._log.phase("restore files")
+            tree = self._begin(lock)
             self._extractor = Extractor(
                 self._repository.reader,
                 self._cancel,
@@ -96,7 +103,27 @@ class _RestoreFiles:
                 self._extract(tree)
             finally:
                 self._extractor.close()
-            return self._publish(lock)
+            return self._publish(lock, self._extractor.problems)
+
+    def stream(self, stream: BinaryIO) -> Run:
+        with reported(self._repository, self._log, self._failed) as lock:
+            tree = self._begin(lock)
+            problems = write_tar(
+                self._repository.reader, tree, stream, chooser(self._options.paths), self._cancel, self._log
+            )
+            return self._publish(lock, problems)
+
+    def _begin(self, lock: Lock) -> BlobId:
+        tree = BlobId.parse(self._entry.snapshot.tree)
+        contents = Contents(self._repository, tree)
+        for path in self._options.paths:
+            if contents.find(os.fsdecode(path)) is None:
+                raise NotFound(
+                    f"the backup has no {os.fsdecode(path)}", next="Look around with `holdfast backup browse`."
+                )
+        lock.confirm(self._cancel)
+        self._log.phase("restore files")
+        return tree
 
     def _extract(self, tree: BlobId) -> None:
         assert self._extractor is not None
@@ -111,9 +138,7 @@ class _RestoreFiles:
                 f"{os.fsdecode(self._options.target)} cannot be written", why=error.strerror or str(error)
             ) from error
 
-    def _publish(self, lock: Lock) -> Run:
-        assert self._extractor is not None
-        problems = self._extractor.problems
+    def _publish(self, lock: Lock, problems: list[Problem]) -> Run:
         run = self._describe(Outcome.PARTIAL if problems else Outcome.DONE, problems)
         writer = self._repository.writer(lock, self._cancel)
         try:
