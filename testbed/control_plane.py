@@ -39,6 +39,7 @@ class ControlPlane:
         self._authority = Authority(name)
         self._etcd_port, self._peer_port, self._port = free_ports(3)
         self.url = f"https://{ADDRESS}:{self._port}"
+        self.etcd_url = f"http://{ADDRESS}:{self._etcd_port}"
         self.ca_file = self.directory / "ca.crt"
         self.ca_file.write_bytes(self._authority.certificate)
         self._token_key = self.directory / "service-accounts.key"
@@ -103,7 +104,7 @@ class ControlPlane:
         )
 
     def _start_servers(self) -> None:
-        etcd = f"http://{ADDRESS}:{self._etcd_port}"
+        etcd = self.etcd_url
         peer = f"http://{ADDRESS}:{self._peer_port}"
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
         server = self._authority.server(names, [ADDRESS, _FIRST_SERVICE, _ADVERTISED])

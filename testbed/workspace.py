@@ -23,6 +23,7 @@ from testbed.processes import ProcessId
 
 _CHECKOUT = Path(__file__).parent.parent
 _LOG_LINES = 15
+_SUPERVISOR = "supervisor"
 
 
 def root() -> Path:
@@ -62,14 +63,17 @@ class Workspace:
                 why=str(directory),
                 next=f"Choose another --name, or run `python -m testbed down --name {group}`.",
             ) from None
-        supervisor = subprocess.Popen(
-            [sys.executable, "-m", "testbed.supervisor", str(directory), group or ""],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=_CHECKOUT,
-            start_new_session=True,  # Ctrl-C in a terminal is for the owner; it decides what happens to us
-        )
+        # A log of its own: with the caller's standard error a detached supervisor would keep `up 2>&1 | tail` from ending.
+        with (directory / f"{_SUPERVISOR}.log").open("wb") as log:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "testbed.supervisor", str(directory), group or ""],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=_CHECKOUT,
+                start_new_session=True,  # Ctrl-C in a terminal is for the owner; it decides what happens to us
+            )
         return cls(directory, supervisor)
 
     def start(self, name: str, argv: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
@@ -126,6 +130,8 @@ class Workspace:
             except BrokenPipeError:
                 line = ""
         if not line:
-            raise SetupFailed("the supervisor ended", why=f"of {self.directory}")
+            log = self.directory / f"{_SUPERVISOR}.log"
+            last_words = self.end_of_log(_SUPERVISOR) if log.exists() else ""
+            raise SetupFailed("the supervisor ended", why=last_words or f"of {self.directory}")
         answer: dict[str, Any] = json.loads(line)
         return answer

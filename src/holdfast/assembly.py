@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +41,11 @@ def open_store(settings: Settings, cancel: Cancel) -> Store:
     from holdfast.store.url import open_store as open_url  # noqa: PLC0415
 
     if not settings.repository:
-        raise UsageError("no repository is given", next="Give its URL with -r/--repository or in HOLDFAST_REPOSITORY.")
+        raise UsageError(
+            "no repository is given",
+            why="neither --repository nor HOLDFAST_REPOSITORY is set",
+            next="Give its URL, a path or s3:…, with one of the two.",
+        )
     store = open_url(settings.repository, cacert=settings.store_cacert, environ=settings.environ)
     return RetryingStore(store, cancel=cancel)
 
@@ -80,16 +86,28 @@ def read_password(settings: Settings, *, confirm: bool = False) -> str:
     if not sys.stdin.isatty():
         raise UsageError(
             "no password is given",
+            why="standard input is no terminal to ask at",
             next="Give --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD.",
         )
     return ask_password("Repository password: ", confirm=confirm)
 
 
 def ask_password(prompt: str, *, confirm: bool) -> str:
-    password = getpass.getpass(prompt)
-    if confirm and getpass.getpass("Once more: ") != password:
-        raise UsageError("the two passwords differ", next="Try again.")
+    with interruptible():
+        password = getpass.getpass(prompt)
+        if confirm and getpass.getpass("Once more: ") != password:
+            raise UsageError("the two passwords differ", why="one of them has a typing error", next="Try again.")
     return password
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends a question at once (KeyboardInterrupt): a run's safe point would only come after the answer."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def read_password_file(path: Path) -> str:

@@ -119,7 +119,10 @@ class WrongPassword(RepositoryError):
 class DamagedData(RepositoryError):
     """Bytes that fail their hash, their authentication code or their format."""
 
-    default_next = "Run `holdfast repository check --read-data` to see everything that is affected."
+    default_next = (
+        "Run `holdfast repository check --read-data` to see everything that is affected. "
+        "A new backup stores again what still exists."
+    )
 
 
 class ClusterError(HoldfastError):
@@ -168,5 +171,5 @@ class Cancelled(HoldfastError):
     exit_code = 130
     default_next = "Run the command again; what was stored already is not stored twice."
 
-    def __init__(self, what: str = "cancelled", *, why: str = "", next: str = "") -> None:  # noqa: A002
+    def __init__(self, what: str = "cancelled", *, why: str = "it was asked to stop", next: str = "") -> None:  # noqa: A002
         super().__init__(what, why=why, next=next)

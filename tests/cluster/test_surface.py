@@ -71,7 +71,7 @@ def test_what_is_not_served_is_not_found(surface, text):
 def test_near_matches_are_offered(surface):
     with pytest.raises(UsageError) as error:
         surface.find("deploymnets")
-    assert str(error.value) == "the cluster has no kind 'deploymnets'"
+    assert error.value.what == "the cluster has no kind 'deploymnets'"
     assert error.value.next.startswith("Did you mean deployments.apps?")
 
 

@@ -144,3 +144,34 @@ def test_object_that_never_had_owners_is_finished():
 
 def test_object_that_we_owned_in_the_backup_is_finished():
     assert not is_unfinished(original(entry(FIELD_MANAGER), entry()), live(entry(FIELD_MANAGER)))
+
+
+def owner_reference(uid, name="web"):
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
+
+
+def owning(uid):
+    return {"f:data": {".": {}, "f:a": {}}, "f:metadata": {"f:ownerReferences": {f'k:{{"uid":"{uid}"}}': {}}}}
+
+
+def test_entries_name_owner_references_by_their_new_uids():
+    before = original(entry(fields=owning("old")), entry("flux", "Apply"))
+    before["metadata"]["ownerReferences"] = [owner_reference("old")]
+    desired = {**DESIRED, "metadata": {"name": "x", "namespace": "y", "ownerReferences": [owner_reference("new")]}}
+
+    assert ownership(before, desired).entries == (entry(fields=owning("new")), entry("flux", "Apply"))
+
+
+def test_one_manager_of_an_owned_object_needs_one_call():
+    before = original(entry(fields=owning("old")))
+    before["metadata"]["ownerReferences"] = [owner_reference("old")]
+    desired = {**DESIRED, "metadata": {"name": "x", "namespace": "y", "ownerReferences": [owner_reference("new")]}}
+
+    assert ownership(before, desired) == Ownership(Call.POST, "kubectl")
+
+
+def test_entries_name_owners_that_were_dropped_by_their_old_uids():
+    before = original(entry(fields=owning("old")))
+    before["metadata"]["ownerReferences"] = [owner_reference("old")]
+
+    assert ownership(before, DESIRED) == Ownership(Call.POST, "kubectl")

@@ -7,7 +7,7 @@ import pytest
 from tests.objects.transform_cases import CASES, MAPPED, PLAIN, REFUSED, Carry, Change, Merge
 
 from holdfast.objects.fields import copied
-from holdfast.objects.transforms import TRANSFORMS, Outcome, Transform, apply, carried, merged
+from holdfast.objects.transforms import TRANSFORMS, Transform, Transformed, apply, carried, merged
 
 ROWS = {row.id: row for row in TRANSFORMS}
 DOCS = Path(__file__).parents[2] / "docs" / "transforms.md"
@@ -84,8 +84,8 @@ def test_row_bears_odd_objects(row):
 def test_row_looks_only_at_its_kinds():
     row = Transform("x", "", frozenset({"pods"}), refuse=lambda _obj, _context: "no")
 
-    assert apply((row,), "pods", {}, PLAIN) == Outcome(None, "no", "x")
-    assert apply((row,), "jobs.batch", {}, PLAIN) == Outcome({})
+    assert apply((row,), "pods", {}, PLAIN) == Transformed(None, "no", "x")
+    assert apply((row,), "jobs.batch", {}, PLAIN) == Transformed({})
 
 
 def test_row_without_kinds_looks_at_all():

@@ -204,6 +204,20 @@ def test_detached_servers_outlive_their_owner_until_down(runtime):
     assert not (runtime / "kept").exists()
 
 
+def test_detached_servers_do_not_keep_the_pipe_of_their_owner_open(runtime):
+    """Else `python -m testbed up 2>&1 | tail` would never end."""
+    owner = (
+        "from testbed.workspace import Workspace\n"
+        "workspace = Workspace.open('kept', group='kept')\n"
+        "workspace.start('sleep', ['sleep', '600'])\n"
+        "workspace.detach()\n"
+    )
+    try:
+        subprocess.run([sys.executable, "-c", owner], cwd=CHECKOUT, check=True, capture_output=True, timeout=30)
+    finally:
+        command("down", "--name", "kept", runtime=runtime)
+
+
 def test_down_leaves_workspaces_alone_whose_owner_lives(runtime):
     workspace = Workspace.open("mine")
     workspace.start("sleep", ["sleep", "600"])

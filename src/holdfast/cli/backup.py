@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
-from holdfast.cli.output import local_time, say, show_document, show_facts, show_table, to_yaml
+from holdfast.cli.output import counted, local_time, printable, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
@@ -25,7 +25,7 @@ def command() -> None:
     """Backups of applications. A BACKUP is named by the start of its id, by its name, or by `latest`."""
 
 
-@command.command("create", cls=Verb)
+@command.command("create", cls=VerbCommand)
 @selection_options
 @click.option("--name", default="", help="Name of the backup. Default: made of the namespace and the time.")
 @click.option(
@@ -58,20 +58,24 @@ def create(
     holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
     """
+    selection, parsed_labels = make_selection(flags), _parse_labels(labels)
+    if flags["dry_run"]:
+        cluster, repository = session.connect(), None
+    else:
+        cluster, repository = session.connect_and_open("holdfast.operations.back_up")
     from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
     from holdfast.operations.back_up import BackUpOptions, back_up, preview  # noqa: PLC0415
 
     options = BackUpOptions(
-        selection=make_selection(flags),
+        selection=selection,
         name=name,
         type=BackupType(backup_type),
         volumes=VolumesMode(volumes),
-        labels=_parse_labels(labels),
+        labels=parsed_labels,
         cluster_name=session.settings.cluster_name,
     )
-    if flags["dry_run"]:
-        return _show_preview(session, preview(session.connect(), options, session.cancel, session.progress))
-    cluster, repository = session.connect_and_open()
+    if repository is None:
+        return _show_preview(session, preview(cluster, options, session.cancel, session.progress))
     run = back_up(repository, cluster, options, session.cancel, session.progress)
     _show_run(session, run)
     return run.outcome.exit_code
@@ -82,7 +86,7 @@ def _parse_labels(labels: tuple[str, ...]) -> dict[str, str]:
     for label in labels:
         key, equals, value = label.partition("=")
         if not key or not equals:
-            raise UsageError(f"--label {label!r} is not KEY=VALUE")
+            raise UsageError(f"--label {label!r} is not KEY=VALUE", why="it needs a key and an equals sign")
         parsed[key] = value
     return parsed
 
@@ -104,7 +108,7 @@ def _show_preview(session: Session, found: Any) -> int:
     for reason, count in found.captured.excluded.most_common():
         click.echo(f"{count:>7,}  {reason}")
     for problem in found.captured.problems:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
     return exit_code
 
 
@@ -112,7 +116,7 @@ def _show_run(session: Session, run: Run) -> None:
     if show_document(session, run):
         return
     for problem in run.errors:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
     for note in run.notes:
         say(session, f"Note: {note}")
     counts, sizes = run.counts, run.bytes
@@ -124,12 +128,13 @@ def _show_run(session: Session, run: Run) -> None:
     click.echo(
         f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is "
         f"{'done' if run.outcome == 'done' else 'PARTIAL'}: "
-        f"{counts['objects']:,} objects of {counts['kinds']:,} kinds in {counts['namespaces']:,} namespaces, "
+        f"{counted(counts['objects'], 'object')} of {counted(counts['kinds'], 'kind')} "
+        f"in {counted(counts['namespaces'], 'namespace')}, "
         f"{format_size(sizes['objects'])} read, {format_size(sizes['stored'])} stored{changed}"
     )
 
 
-@command.command("list", cls=Verb)
+@command.command("list", cls=VerbCommand)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only backups with this label; repeatable.")
 @click.pass_obj
 def list_backups(session: Session, labels: tuple[str, ...]) -> None:
@@ -139,9 +144,9 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     catalog = read_catalog(session.open_repository())
     wanted = _parse_labels(labels).items()
     entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
+    _warn_of_damage(session, catalog)
     if show_document(session, [_entry_document(entry) for entry in entries]):
         return
-    _warn_of_damage(catalog)
     rows = [
         (
             entry.id.short,
@@ -164,9 +169,9 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     show_table(session, columns, rows, right=("OBJECTS", "ADDED"))
 
 
-def _warn_of_damage(catalog: Catalog) -> None:
+def _warn_of_damage(session: Session, catalog: Catalog) -> None:
     for _, error in catalog.damaged:
-        show_problem(error.what, error.why, error.next, style="red", word="Damage")
+        show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
 
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
@@ -189,7 +194,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     }
 
 
-@command.command("show", cls=Verb)
+@command.command("show", cls=VerbCommand)
 @click.argument("reference", metavar="BACKUP")
 @click.option("--log", is_flag=True, help="Print the log of the run that made it.")
 @click.pass_obj
@@ -199,11 +204,18 @@ def show(session: Session, reference: str, log: bool) -> None:
 
     details = read_details(session.open_repository(), reference)
     if log:
-        click.echo(details.log, nl=False)
+        show_log(session, details.log)
         return
     if details.record is None:
-        if not show_document(session, details.run):
-            _show_failed_run(session, details.run)
+        run = details.run
+        if run is None:
+            raise NotFound(
+                "this snapshot is not a backup of Holdfast",
+                why="another program made it",
+                next="Look into it with `holdfast backup browse`.",
+            )
+        if not show_document(session, run):
+            _show_failed_run(session, run)
         return
     record = details.record
     document = {"id": details.id} | msgspec.to_builtins(record)
@@ -232,12 +244,10 @@ def show(session: Session, reference: str, log: bool) -> None:
         volumes = [(v.namespace, v.name, "saved" if v.saved else "not saved", v.why) for v in record.volumes]
         show_table(session, ("NAMESPACE", "VOLUME", "DATA", "WHY"), volumes)
     for problem in record.errors:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
 
 
-def _show_failed_run(session: Session, run: Run | None) -> None:
-    if run is None:
-        raise NotFound("this snapshot is not a backup of Holdfast", next="Look into it with `holdfast backup browse`.")
+def _show_failed_run(session: Session, run: Run) -> None:
     show_facts(
         session,
         [
@@ -248,10 +258,10 @@ def _show_failed_run(session: Session, run: Run | None) -> None:
         ],
     )
     for problem in run.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Error")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Error")
 
 
-@command.command("browse", cls=Verb)
+@command.command("browse", cls=VerbCommand)
 @click.argument("reference", metavar="BACKUP")
 @click.argument("path", default="/")
 @click.option("-R", "--recursive", is_flag=True, help="Everything below PATH.")
@@ -269,18 +279,20 @@ def browse(session: Session, reference: str, path: str, recursive: bool) -> int:
             damaged.append(found)
         else:
             node = found.node
-            entries.append({"path": found.path, "type": node.type.value, "size": node.size, "time": node.mtime})
+            entries.append(
+                {"path": printable(found.path), "type": node.type.value, "size": node.size, "time": node.mtime}
+            )
     if not show_document(session, entries):
         rows = [
             (e["type"], format_size(e["size"]) if e["type"] == "file" else "-", e["time"], e["path"]) for e in entries
         ]
         show_table(session, ("TYPE", "SIZE", "TIME", "PATH"), rows, right=("SIZE",))
     for error in damaged:
-        show_problem(error.what, error.why, error.next, style="red", word="Damage")
+        show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
     return 3 if damaged else 0
 
 
-@command.command("cat", cls=Verb)
+@command.command("cat", cls=VerbCommand)
 @click.argument("reference", metavar="BACKUP")
 @click.argument("what", metavar="OBJECT|PATH")
 @click.pass_obj
@@ -294,16 +306,18 @@ def cat(session: Session, reference: str, what: str) -> None:
     from holdfast.operations.backup_details import open_contents, read_named  # noqa: PLC0415
 
     content = read_named(open_contents(session.open_repository(), reference), what)
-    session.progress.pause()
-    if session.output == "yaml":
-        click.echo(to_yaml(content), nl=False)
-    elif session.output == "json":
-        click.echo(msgspec.json.format(content, indent=2))
-    else:
+    if session.output == "table":
+        session.progress.pause()
         click.echo(content, nl=not content.endswith(b"\n"))
+        return
+    try:
+        msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{what} cannot be shown as {session.output}", why=str(error), next="Leave -o out.") from error
+    show_document(session, msgspec.Raw(content))
 
 
-@command.command("delete", cls=Verb)
+@command.command("delete", cls=VerbCommand)
 @click.argument("references", metavar="BACKUP...", nargs=-1, required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
@@ -315,9 +329,9 @@ def delete(session: Session, references: tuple[str, ...], yes: bool) -> None:
     entries = find_backups(repository, references)
     if not yes:
         if not is_interactive():
-            raise UsageError("deleting needs your word", next="Add --yes.")
+            raise UsageError("deleting needs your word", why="there is no terminal to ask at", next="Add --yes.")
         names = ", ".join(f"{entry.name or entry.id.short} of {local_time(entry.time)}" for entry in entries)
-        click.confirm(f"Delete {names}?", abort=True, err=True)
+        confirm(f"Delete {names}?")
     delete_backups(repository, entries, session.cancel)
     if not show_document(session, [{"id": entry.id.hex(), "name": entry.name} for entry in entries]):
         for entry in entries:
@@ -331,4 +345,6 @@ def parse_before(text: str) -> dt.datetime | None:
     try:
         return dt.datetime.fromisoformat(text).astimezone()
     except ValueError as error:
-        raise UsageError(f"--before {text!r} is not a time", next="Write it as 2026-11-23T14:00.") from error
+        raise UsageError(
+            f"--before {text!r} is not a time", why=str(error), next="Write it as 2026-11-23T14:00."
+        ) from error

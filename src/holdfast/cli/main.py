@@ -10,11 +10,12 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import click
 
 from holdfast.cli import errors
-from holdfast.cli.context import Session
+from holdfast.cli.context import Session, TakesGlobalOptions
 from holdfast.version import VERSION
 
 NOUNS = {
@@ -25,7 +26,7 @@ NOUNS = {
 }
 
 
-class _Nouns(click.Group):
+class _Nouns(TakesGlobalOptions, click.Group):
     """Finds nouns without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -38,6 +39,17 @@ class _Nouns(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in NOUNS and not ctx.resilient_parsing:
+            raise click.NoSuchCommand(args[0], possibilities=NOUNS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Nouns"):
             formatter.write_dl(sorted(NOUNS.items()))
@@ -47,11 +59,11 @@ class _Nouns(click.Group):
     cls=_Nouns,
     name="holdfast",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Global options (-r, --kubeconfig, -o, …) are shown by every verb's --help. Manual: docs/ in the source.",
+    epilog="Every verb has a --help of its own. Manual: docs/ in the source.",
 )
 @click.version_option(VERSION, message="holdfast %(version)s")
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, /, **_: Any) -> None:
     """Kubernetes backup you can prove.
 
     Backs up applications – their API objects – into an encrypted, deduplicating repository that restic can read, and
@@ -67,7 +79,7 @@ def run() -> None:
     try:
         result = cli.main(standalone_mode=False, obj=session, prog_name="holdfast")
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
-        result = errors.report(error, session)
+        result = errors.report(error, session, sys.argv[1:])
     finally:
         session.close()
     sys.stdout.flush()

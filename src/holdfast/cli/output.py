@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +16,9 @@ from holdfast.cli.context import Session
 
 def show_document(session: Session, value: Any) -> bool:
     """Prints `value` as JSON or YAML if the user asked for one; False means that a table is wanted."""
+    session.progress.pause()  # the table or text that follows needs the room, too
     if session.output == "table":
         return False
-    session.progress.pause()
     encoded = msgspec.json.encode(value)
     if session.output == "json":
         click.echo(msgspec.json.format(encoded, indent=2).decode())
@@ -34,29 +35,42 @@ def to_yaml(encoded: bytes) -> str:
     return text
 
 
+def printable(path: str) -> str:
+    """A path of a backup as any terminal and JSON can show it: bytes that are not UTF-8 become `\\xff`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def show_log(session: Session, text: str) -> None:
+    """A run's log, one line for each event."""
+    if not show_document(session, {"log": text.splitlines()}):
+        session.progress.pause()
+        click.echo(text, nl=False)
+
+
 def show_table(
     session: Session, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
 ) -> None:
-    """A table without lines; on a terminal its last column folds, elsewhere nothing is cut."""
+    """A table without lines, nothing in it cut or folded: as with kubectl, long rows are the terminal's to wrap."""
     from rich.console import Console  # noqa: PLC0415 - only tables wait for it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     session.progress.pause()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        last = number == len(columns) - 1
-        table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=not last,
-            overflow="fold" if last else "ignore",
-        )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True, overflow="ignore")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if terminal else 10_000, highlight=False, soft_wrap=not terminal)
-    console.print(table)
+    console = Console(file=sys.stdout, width=10_000, highlight=False, soft_wrap=True)
+    with console.capture() as drawn:
+        console.print(table)
+    for line in drawn.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def counted(number: int, word: str) -> str:
+    """`1 namespace`, `1,200 objects`"""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def show_facts(session: Session, facts: Sequence[tuple[str, str]]) -> None:
@@ -73,7 +87,9 @@ def local_time(moment: dt.datetime) -> str:
 
 
 def say(session: Session, message: str) -> None:
-    """A message for people, on standard error."""
+    """A message on standard error."""
     if not session.options.get("quiet"):
         session.progress.pause()
-        click.echo(message, err=True)
+        click.echo(
+            json.dumps({"event": "note", "message": message}) if session.messages_are_json else message, err=True
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.context import Session, VerbCommand, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
 from holdfast.cli.progress import format_size
@@ -18,7 +18,7 @@ def command() -> None:
     """The encrypted, deduplicating place where backups live. restic reads and writes it too."""
 
 
-@command.command("init", cls=Verb)
+@command.command("init", cls=VerbCommand)
 @click.pass_obj
 def init(session: Session) -> None:
     """Create a repository. Keep its password: without it nothing can be read, by nobody."""
@@ -31,7 +31,7 @@ def init(session: Session) -> None:
         say(session, "Keep its password in a safe place outside the cluster: without it nobody can read the backups.")
 
 
-@command.command("show", cls=Verb)
+@command.command("show", cls=VerbCommand)
 @click.pass_obj
 def show(session: Session) -> None:
     """Show what is in the repository and how much room it takes."""
@@ -57,10 +57,10 @@ def show(session: Session) -> None:
         ],
     )
     for problem in facts.problems:
-        show_problem(problem.what, problem.why, problem.next, style="yellow", word="Warning")
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Warning")
 
 
-@command.command("check", cls=Verb)
+@command.command("check", cls=VerbCommand)
 @click.option(
     "--read-data",
     is_flag=False,
@@ -97,7 +97,7 @@ def check(session: Session, read_data: str) -> int:
     for finding in report.findings:
         is_error = finding.severity is Severity.ERROR
         word, style = ("Damage", "red") if is_error else ("Note", "cyan")
-        show_problem(finding.what, finding.why, finding.next, style=style, word=word)
+        show_problem(session, finding.what, finding.why, finding.next, style=style, word=word)
     read = f", {report.packs_read:,} packs read ({format_size(report.bytes_read)})" if report.packs_read else ""
     click.echo(
         f"Checked {report.snapshots:,} snapshots, {report.trees:,} trees, {report.blobs:,} blobs in {report.packs:,} packs{read}"
@@ -116,11 +116,15 @@ def parse_percent(text: str) -> float:
     except ValueError:
         value = -1.0
     if not text.endswith("%") or not 0 <= value <= 100:
-        raise UsageError(f"--read-data={text} is not a part of the data", next="Write --read-data or --read-data=5%.")
+        raise UsageError(
+            f"--read-data={text} is not a part of the data",
+            why="a part is a percentage from 0% to 100%",
+            next="Write --read-data or --read-data=5%.",
+        )
     return value / 100
 
 
-@command.command("unlock", cls=Verb)
+@command.command("unlock", cls=VerbCommand)
 @click.option(
     "--all", "all_locks", is_flag=True, help="Also locks that look alive. Only if you know that nothing is running."
 )
@@ -142,7 +146,7 @@ def key() -> None:
     """Passwords: each key file lets one open the repository."""
 
 
-@key.command("list", cls=Verb)
+@key.command("list", cls=VerbCommand)
 @click.pass_obj
 def key_list(session: Session) -> None:
     """List the repository's keys; the one in use is marked."""
@@ -150,31 +154,37 @@ def key_list(session: Session) -> None:
     from holdfast.repository.snapshot import parse_time  # noqa: PLC0415
 
     repository = session.open_repository()
-    document: list[dict[str, object]] = []
+    document = []
     for key_id, file in list_keys(repository.store):
-        known = {"id": key_id.hex(), "current": key_id == repository.key_id}
         if isinstance(file, DamagedData):
-            show_problem(file.what, file.why, file.next, style="red", word="Damage")
-            document.append(known | {"damaged": True})
+            show_problem(session, file.what, file.why, file.next, style="red", word="Damage")
+            username = hostname = created = ""
         else:
-            document.append(
-                known
-                | {"username": file.username, "hostname": file.hostname, "created": file.created, "damaged": False}
-            )
+            username, hostname, created = file.username, file.hostname, file.created
+        document.append(
+            {
+                "id": key_id.hex(),
+                "current": key_id == repository.key_id,
+                "username": username,
+                "hostname": hostname,
+                "created": created,
+                "damaged": isinstance(file, DamagedData),
+            }
+        )
     if not show_document(session, document):
         rows = [
             (
-                ("*" if entry["current"] else " ") + str(entry["id"])[:8],
-                str(entry.get("username", "-")),
-                str(entry.get("hostname", "-")),
-                local_time(parse_time(str(entry["created"]))) if "created" in entry else "damaged",
+                f"{'*' if entry['current'] else ' '}{entry['id']:.8}",
+                str(entry["username"]) or "-",
+                str(entry["hostname"]) or "-",
+                "damaged" if entry["damaged"] else local_time(parse_time(str(entry["created"]))),
             )
             for entry in document
         ]
         show_table(session, ("ID", "USER", "HOST", "CREATED"), rows)
 
 
-@key.command("add", cls=Verb)
+@key.command("add", cls=VerbCommand)
 @click.option(
     "--new-password-file",
     type=click.Path(path_type=Path),
@@ -189,7 +199,9 @@ def key_add(session: Session, new_password_file: Path | None) -> None:
     from holdfast.repository.lock import own_hostname, own_username  # noqa: PLC0415
 
     if new_password_file is None and not is_interactive():
-        raise UsageError("no new password is given", next="Give --new-password-file.")
+        raise UsageError(
+            "no new password is given", why="there is no terminal to ask at", next="Give --new-password-file."
+        )
     repository = session.open_repository()
     if new_password_file is not None:
         password = assembly.read_password_file(new_password_file)
@@ -207,7 +219,7 @@ def key_add(session: Session, new_password_file: Path | None) -> None:
         click.echo(f"Added key {key_id.short}")
 
 
-@key.command("remove", cls=Verb)
+@key.command("remove", cls=VerbCommand)
 @click.argument("key_id", metavar="ID")
 @click.pass_obj
 def key_remove(session: Session, key_id: str) -> None:
@@ -217,7 +229,11 @@ def key_remove(session: Session, key_id: str) -> None:
     repository = session.open_repository()
     found = [candidate for candidate, _ in keys.list_keys(repository.store) if candidate.hex().startswith(key_id)]
     if len(found) != 1:
-        raise UsageError(f"{key_id} names {len(found)} keys", next="See `holdfast repository key list`.")
+        raise UsageError(
+            f"{key_id} names {len(found)} keys",
+            why="it must be the start of one id",
+            next="See `holdfast repository key list`.",
+        )
     if found[0] == repository.key_id:
         raise UsageError("this key is in use", why="it belongs to the password given", next="Use another password.")
     keys.remove_key(repository.store, found[0])

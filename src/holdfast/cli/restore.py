@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from holdfast.cli.backup import parse_before
-from holdfast.cli.context import Session, Verb, is_interactive
+from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
-from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
+from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.model.restore import Action, ObjectResult, OnConflict, RestorePlanView, RestoreReport, Result
+from holdfast.model.run import Verb
 from holdfast.model.selection import ClusterObjects, Selection
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
@@ -46,7 +47,7 @@ def _restore_options(function: Any) -> Any:
     return function
 
 
-@command.command("plan", cls=Verb)
+@command.command("plan", cls=VerbCommand)
 @_restore_options
 @click.pass_obj
 def plan(session: Session, /, reference: str, **flags: Any) -> int:
@@ -54,7 +55,7 @@ def plan(session: Session, /, reference: str, **flags: Any) -> int:
     return _plan(session, reference, flags)
 
 
-@command.command("run", cls=Verb)
+@command.command("run", cls=VerbCommand)
 @_restore_options
 @click.option("--dry-run", is_flag=True, help="The same as `restore plan`.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before existing objects are changed.")
@@ -69,11 +70,11 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     """
     if dry_run:
         return _plan(session, reference, flags)
+    repository, backup, cluster, options = _open(session, reference, flags)
     from holdfast.operations.restore_run import restore  # noqa: PLC0415
 
-    repository, backup, cluster, options = _open(session, reference, flags)
     if options.on_conflict is OnConflict.UPDATE and not yes and is_interactive():
-        click.confirm("Objects that exist and differ will be overwritten. Go on?", abort=True, err=True)
+        confirm("Objects that exist and differ will be overwritten. Go on?")
     report = restore(repository, backup, cluster, options, session.cancel, session.progress)
     _show_report(session, report)
     return report.outcome.exit_code
@@ -82,27 +83,24 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
     """(repository, opened backup, cluster, options)"""
     from holdfast.objects.mapping import ObjectMapping, parse_namespaces, parse_storage_classes  # noqa: PLC0415
+
+    selection = make_selection(flags, default=EVERYTHING)
+    mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
+    before = parse_before(flags["before"])
+    cluster, repository = session.connect_and_open("holdfast.operations.restore_run")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore_plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore_run import open_backup  # noqa: PLC0415
 
-    options = RestoreOptions(
-        selection=make_selection(flags, default=EVERYTHING),
-        mapping=ObjectMapping(
-            parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"])
-        ),
-        on_conflict=OnConflict(flags["on_conflict"]),
-    )
-    before = parse_before(flags["before"])
-    cluster, repository = session.connect_and_open()
+    options = RestoreOptions(selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]))
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, open_backup(repository, entry), cluster, options
 
 
 def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
+    repository, backup, cluster, options = _open(session, reference, flags)
     from holdfast.operations.restore_run import show_plan  # noqa: PLC0415
 
-    repository, backup, cluster, options = _open(session, reference, flags)
     view = show_plan(repository, backup, cluster, options, session.cancel, session.progress)
     blocked = view.counts.get(Action.BLOCKED, 0) or view.errors
     if not show_document(session, view):
@@ -121,7 +119,7 @@ def _show_plan(session: Session, view: RestorePlanView) -> None:
     for note in view.notes:
         say(session, f"Note: {note}")
     for problem in view.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Missing")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Missing")
 
 
 def _why(why: str, differences: list[str]) -> str:
@@ -138,7 +136,7 @@ def _show_report(session: Session, report: RestoreReport) -> None:
         _show_objects(session, shown)
         click.echo()
     for problem in report.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Failed")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in report.notes:
         say(session, f"Note: {note}")
     counts = ", ".join(f"{count:,} {result}" for result, count in report.counts.items() if count)
@@ -151,14 +149,13 @@ def _show_objects(session: Session, objects: list[ObjectResult]) -> None:
     show_table(session, ("RESULT", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
 
 
-@command.command("list", cls=Verb)
+@command.command("list", cls=VerbCommand)
 @click.pass_obj
 def list_restores(session: Session) -> None:
     """List the restores that were run from this repository; newest last."""
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.restore_run import VERB  # noqa: PLC0415
 
-    entries = read_catalog(session.open_repository()).reports(VERB)
+    entries = read_catalog(session.open_repository()).reports(Verb.RESTORE_RUN)
     document = [
         {
             "id": entry.tags.get("run"),
@@ -181,7 +178,7 @@ def list_restores(session: Session) -> None:
     show_table(session, ("ID", "BACKUP", "OUTCOME", "TIME", "CLUSTER"), rows)
 
 
-@command.command("show", cls=Verb)
+@command.command("show", cls=VerbCommand)
 @click.argument("reference", metavar="RESTORE")
 @click.option("--log", is_flag=True, help="Print the run's log.")
 @click.pass_obj
@@ -191,7 +188,7 @@ def show(session: Session, reference: str, log: bool) -> None:
 
     report, text = read_report(session.open_repository(), reference)
     if log:
-        click.echo(text, nl=False)
+        show_log(session, text)
         return
     if show_document(session, report):
         return
@@ -209,4 +206,4 @@ def show(session: Session, reference: str, log: bool) -> None:
     click.echo()
     _show_objects(session, report.objects)
     for problem in report.errors:
-        show_problem(problem.what, problem.why, problem.next, style="red", word="Failed")
+        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")

@@ -27,7 +27,11 @@ _OPTIONS = (
     ),
     click.option("--exclude-selector", default="", metavar="SELECTOR", help="Not objects with these labels."),
     click.option(
-        "--include-kind", "include_kinds", multiple=True, metavar="KIND", help="Only these kinds; repeatable."
+        "--include-kind",
+        "include_kinds",
+        multiple=True,
+        metavar="KIND",
+        help="Only these kinds, as `deploy,cm`; repeatable.",
     ),
     click.option("--exclude-kind", "exclude_kinds", multiple=True, metavar="KIND", help="Not these kinds; repeatable."),
     click.option(
@@ -54,6 +58,14 @@ _NAMES = (
 )
 
 
+_LISTS = frozenset(("namespaces", "exclude_namespaces", "include_kinds", "exclude_kinds", "objects"))
+
+
+def _split(values: tuple[str, ...]) -> tuple[str, ...]:
+    """`-n a,b` is the same as `-n a -n b`: no name has a comma in it."""
+    return tuple(part for value in values for part in value.split(",") if part)
+
+
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags; the function takes them as `**flags` and makes a Selection of them."""
     for option in reversed(_OPTIONS):
@@ -63,7 +75,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def make_selection(flags: dict[str, Any], *, default: Selection | None = None) -> Selection:
     """Raises UsageError for contradictions. `default` is what no flag at all means."""
-    values = {name: flags[name] for name in _NAMES}
+    values: dict[str, Any] = {name: _split(flags[name]) if name in _LISTS else flags[name] for name in _NAMES}
     cluster_objects = ClusterObjects(flags["cluster_objects"])
     if default is not None and not any(values.values()) and cluster_objects is ClusterObjects.AUTO:
         return default

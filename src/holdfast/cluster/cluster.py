@@ -72,11 +72,13 @@ class Cluster:
             paths.single(_CORE_NAMESPACES, "", "kube-system"),
             what="cannot read the namespace kube-system, whose UID names the cluster",
         ).body
-        version = self.connection.request("GET", "/version", what="cannot read the API server's version").body
-        return ClusterIdentity(
-            uid=decode(namespace, _Namespace, "the namespace kube-system").metadata.uid,
-            version=decode(version, _Version, "/version").git_version,
-        )
+        uid = decode(namespace, _Namespace, "the namespace kube-system").metadata.uid
+        return ClusterIdentity(uid, self.version())
+
+    def version(self) -> str:
+        """`v1.34.4`; every account may read it."""
+        answer = self.connection.request("GET", "/version", what="cannot read the API server's version").body
+        return decode(answer, _Version, "/version").git_version
 
     def api_surface(self) -> ApiSurface:
         """What the cluster serves, asked for once."""

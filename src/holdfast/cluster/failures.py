@@ -31,6 +31,9 @@ _NEXT = {
     "Invalid": "This API server does not accept the object as it is; leave it out, or change it first.",
     "TooManyRequests": "The API server is overloaded; try again later.",
 }
+_ADMISSION_NEXT = (
+    "A rule of this cluster refuses the object (quota, limits, policy): change the rule or leave the object out."
+)
 _OTHER_NEXT = "The API server's log says more."
 _UNAUTHORIZED_NEXT = "Log in to the cluster again, or renew the credential in the kubeconfig."
 
@@ -106,10 +109,17 @@ def refusal(what: str, code: int, body: bytes, *, wait: float | None = None, aut
         status=code,
         reason=status.reason,
         why=_cut(status.message, _MESSAGE_SHOWN) or f"HTTP {code} {status.reason}".rstrip(),
-        next=_NEXT.get(status.reason, _OTHER_NEXT),
+        next=_advice(status),
         causes=tuple((cause.field, _cut(cause.message, _MESSAGE_SHOWN)) for cause in causes),
         retry_after=wait,
     )
+
+
+def _advice(status: Status) -> str:
+    """Quotas, limits and policies refuse with the reason of a missing right; only the authorizer names the user."""
+    if status.reason == "Forbidden" and not ('User "' in status.message and " cannot " in status.message):
+        return _ADMISSION_NEXT
+    return _NEXT.get(status.reason, _OTHER_NEXT)
 
 
 def unauthorized(what: str, context: str) -> ApiRefused:

@@ -58,7 +58,9 @@ class ApiSurface:
                     for other in self._versions[resource.group, resource.plural]:
                         if other.version == version:
                             return other
-        raise UsageError(f"the cluster has no kind {text!r}", next=self._near(text.lower()))
+        raise UsageError(
+            f"the cluster has no kind {text!r}", why="it serves none by this name", next=self._near(text.lower())
+        )
 
     def _near(self, text: str) -> str:
         import difflib  # noqa: PLC0415 - only a typing error pays for it

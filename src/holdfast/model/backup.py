@@ -26,7 +26,7 @@ class VolumesMode(StrEnum):
 class ClusterRecord(msgspec.Struct, kw_only=True, frozen=True):
     """The cluster a backup was taken from."""
 
-    uid: str  # of the namespace kube-system: names a cluster, as its address does not
+    uid: str  # of the namespace kube-system: names a cluster, as its address does not; "" if it may not be read
     name: str  # --cluster-name, else the uid
     version: str  # "v1.34.4"
 

@@ -11,6 +11,13 @@ import msgspec
 from holdfast.errors import HoldfastError
 
 
+class Verb(StrEnum):
+    """What was executed, as the command line says it and reports are found by."""
+
+    BACKUP_CREATE = "backup create"
+    RESTORE_RUN = "restore run"
+
+
 class Outcome(StrEnum):
     """How a run ended. Each has the exit code that the command line gives."""
 
@@ -45,7 +52,7 @@ class Run(msgspec.Struct, kw_only=True, rename="camel"):
 
     id: str  # of a backup that was published: its snapshot's id; else the run's own
     run: str
-    verb: str  # "backup create", "restore run"
+    verb: Verb
     name: str
     kind: str  # "app"
     type: str  # "full", "incremental", "differential"; "" for restores

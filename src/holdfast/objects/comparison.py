@@ -19,7 +19,7 @@ _ABSENT = object()
 
 
 def same(live: Object, desired: Object, transforms: Sequence[Transform], group_resource: str, context: Context) -> bool:
-    """Whether an update of `live` with `desired`, an outcome of `apply`, would change nothing."""
+    """Whether an update of `live` with `desired`, which `apply` gave, would change nothing."""
     return not differences(live, desired, transforms, group_resource, context, limit=1)
 
 

@@ -49,7 +49,7 @@ class Ownership:
 
 def ownership(original: Object, desired: Object) -> Ownership:
     """The backup's object, with its managedFields, and what is to be created of it → how to create it."""
-    entries = tuple(_entries(original))
+    entries = owners(original, desired)
     if not entries:
         return Ownership(Call.POST, FIELD_MANAGER)
     if len(entries) == 1 and _comes_back_by_sending(entries[0], desired):
@@ -82,9 +82,41 @@ def restoring_patch(entries: tuple[Object, ...], live: Object) -> Object:
 
 
 def is_unfinished(original: Object, live: Object) -> bool:
-    """Whether `live` was created by a restore that ended before its PATCH: our own name still owns its fields."""
+    """Whether `live` was written by a restore that ended before its PATCH: our own name still owns its fields."""
     before, now = ({entry.get("manager") for entry in _entries(obj)} for obj in (original, live))
     return bool(before) and FIELD_MANAGER in now - before
+
+
+def owners(original: Object, desired: Object) -> tuple[Object, ...]:
+    """The entries of managedFields that come back: all but those for the status subresource.
+
+    An entry names ownerReferences by UID; it gets the UIDs that they have in `desired`.
+    """
+    now = {_reference(reference): reference.get("uid") for reference in items(desired, "metadata", "ownerReferences")}
+    uids = {
+        _uid_key(reference.get("uid")): _uid_key(now[_reference(reference)])
+        for reference in items(original, "metadata", "ownerReferences")
+        if _reference(reference) in now
+    }
+    return tuple(_relinked(entry, uids) for entry in _entries(original))
+
+
+def _relinked(entry: Object, uids: dict[str, str]) -> Object:
+    references = at(entry, "fieldsV1", "f:metadata", "f:ownerReferences")
+    if not uids.keys() & references.keys():
+        return entry
+    renamed = {uids.get(name, name): below for name, below in references.items()}
+    fields = entry["fieldsV1"]
+    return {**entry, "fieldsV1": {**fields, "f:metadata": {**fields["f:metadata"], "f:ownerReferences": renamed}}}
+
+
+def _reference(reference: Object) -> tuple[Any, ...]:
+    return tuple(reference.get(field) for field in ("apiVersion", "kind", "name"))
+
+
+def _uid_key(uid: Any) -> str:
+    """As the server writes it."""
+    return "k:" + json.dumps({"uid": uid}, separators=(",", ":"))
 
 
 def _entries(obj: Object) -> list[Object]:

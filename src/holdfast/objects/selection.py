@@ -103,7 +103,7 @@ def resolve_namespaces(selection: Selection, namespaces: Iterable[Glimpse]) -> R
     (a glob may match nothing), NothingSelected if nothing remains.
     """
     existing = {seen.name: seen for seen in namespaces}
-    for name in (name for name in selection.namespaces if not _is_glob(name) and name not in existing):
+    for name in (name for name in selection.namespaces if not is_glob(name) and name not in existing):
         raise _no_such_namespace(name, existing)
     labelled = LabelSelector.parse(selection.namespace_selector)
     wanted = sorted(
@@ -116,7 +116,8 @@ def resolve_namespaces(selection: Selection, namespaces: Iterable[Glimpse]) -> R
     )
     reasons = {name: reason for name in wanted if (reason := _reason_to_leave_out(existing[name]))}
     names = tuple(name for name in wanted if name not in reasons)
-    if selection.has_namespaces and not names:
+    # A backup of cluster-scoped objects has no namespaces at all, and all of them are then none.
+    if selection.has_namespaces and not names and not (selection.all_namespaces and not existing):
         why = "; ".join(f"namespace {name}: {reason}" for name, reason in reasons.items())
         raise NothingSelected("no namespace is selected", why=why or f"none matches {selection.describe()}")
     return ResolvedNamespaces(names, reasons)
@@ -313,12 +314,12 @@ def _no_such_namespace(name: str, existing: Iterable[str]) -> NotFound:
     near = difflib.get_close_matches(name, list(existing))
     return NotFound(
         f"the namespace {name!r} does not exist",
-        why=f"similar names are {', '.join(near)}" if near else "",
+        why=f"similar names are {', '.join(near)}" if near else "no namespace has a similar name either",
         next="List namespaces with `kubectl get namespaces`; a glob such as 'shop-*' may match none.",
     )
 
 
-def _is_glob(name: str) -> bool:
+def is_glob(name: str) -> bool:
     return any(character in name for character in "*?[")
 
 

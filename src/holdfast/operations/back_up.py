@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import sys
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
 from holdfast.cluster.cluster import Cluster
 from holdfast.codec.chunker import MIN_SIZE
-from holdfast.errors import Cancelled, HoldfastError, NothingSelected, UsageError
+from holdfast.errors import ApiRefused, Cancelled, DamagedData, HoldfastError, NothingSelected, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import (
@@ -29,9 +32,8 @@ from holdfast.model.backup import (
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
-from holdfast.model.run import Outcome, Problem, Run, new_run_id, timestamp
+from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
-from holdfast.objects.metadata import Glimpse
 from holdfast.objects.paths import object_path
 from holdfast.operations.capture import Capture, Captured, Taken
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
@@ -47,8 +49,6 @@ from holdfast.repository.tree import EPOCH, subtree_id
 from holdfast.repository.tree_builder import TreeBuilder, TreeFile
 from holdfast.repository.writer import BlobWriter
 from holdfast.version import PROGRAM_VERSION, VERSION
-
-VERB = "backup create"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,21 +124,25 @@ class _RepositorySink:
         self._tree = tree
         self.size = 0  # bytes of all objects
 
-    def keep(self, taken: Taken) -> tuple[Glimpse, TreeFile]:
-        data = taken.data
+    def keep(self, taken: Taken) -> tuple[str, str, TreeFile]:
+        """(directory, file name, file): a token waits until its list is through, so it is small."""
+        data, seen = taken.data, taken.seen
         if len(data) <= MIN_SIZE:
             content: tuple[BlobId, ...] = (self._writer.save(BlobType.DATA, data),)
         else:
             chunks = self._repository.chunker.split(io.BytesIO(data))
             content = tuple(self._writer.save(BlobType.DATA, chunk) for chunk in chunks)
         # The object's own time, so that an unchanged object makes an unchanged entry.
-        return taken.seen, TreeFile(content, len(data), taken.seen.metadata.creation_timestamp or EPOCH)
+        file = TreeFile(content, len(data), sys.intern(seen.metadata.creation_timestamp or EPOCH))
+        directory, _, name = object_path(taken.resource, seen.namespace, seen.name).rpartition("/")
+        return sys.intern(directory), name, file
 
-    def commit(self, resource: Resource, tokens: list[tuple[Glimpse, TreeFile]]) -> None:
-        for seen, file in tokens:
-            *directory, name = object_path(resource, seen.namespace, seen.name).strip("/").split("/")
-            self._tree.directory(directory)[name] = file
-            self.size += file.size
+    def commit(self, resource: Resource, tokens: list[tuple[str, str, TreeFile]]) -> None:  # noqa: ARG002 - the sink's contract
+        for directory, of_directory in groupby(tokens, key=itemgetter(0)):
+            files = self._tree.directory(directory.strip("/").split("/"))
+            for _, name, file in of_directory:
+                files[name] = file
+                self.size += file.size
 
 
 class _BackUp:
@@ -167,6 +171,9 @@ class _BackUp:
                 writer.close()
 
     def _write(self, writer: BlobWriter, lock: Lock) -> Run:
+        lost = self._repository.forget_lost_packs()
+        if lost:
+            self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
         source = self._source()
         tree = TreeBuilder()
         sink = _RepositorySink(self._repository, writer, tree)
@@ -179,9 +186,10 @@ class _BackUp:
         earlier = self._earlier(read_catalog(self._repository), paths)
         self._name = self._options.name or _default_name(captured.selection, self._started)
         record = self._record(source, captured, earlier, self._changes(tree, earlier))
-        run = self._describe(record, captured, sink.size, writer)
         add_file(tree, writer, ["backup.json"], _pretty(record), record.finished_at)
         root = tree.save(writer)
+        run = self._describe(record, captured, sink.size, writer)
+        summary = self._summary(record, captured, sink.size, writer)
         report = store_report(writer, run, self._log.text(), run.finished_at)
         self._cancel.check()
         writer.flush()
@@ -194,22 +202,35 @@ class _BackUp:
             username=own_username(),
             tags=self._tags(record).format(),
             program_version=PROGRAM_VERSION,
-            summary=self._summary(record, captured, sink.size, writer),
+            summary=summary,
         )
         run.id = self._repository.save_snapshot(snapshot, lock).hex()
-        publish_report(self._repository, lock, report, run, self._hostname)
+        publish_report(self._repository, lock, run, self._log, hostname=self._hostname, tree=report)
         return run
 
     def _source(self) -> ClusterRecord:
-        identity = self._cluster.identity()
-        self._hostname = self._options.cluster_name or identity.uid
-        return ClusterRecord(uid=identity.uid, name=self._hostname, version=identity.version)
+        try:
+            uid, version = self._cluster.identity()
+        except ApiRefused as error:
+            if error.reason != "Forbidden":
+                raise
+            if not self._options.cluster_name:
+                raise UsageError(
+                    "the cluster has no name for this account",
+                    why=error.why,
+                    next="Name the cluster with --cluster-name, or grant the verb get on the namespace kube-system.",
+                ) from error
+            uid, version = "", self._cluster.version()
+        self._hostname = self._options.cluster_name or uid
+        return ClusterRecord(uid=uid, name=self._hostname, version=version)
 
     def _earlier(self, catalog: Catalog, paths: list[str]) -> Entry | None:
-        """The backup that this one is compared with. Raises UsageError if the wanted name is taken."""
+        """The backup that this one follows. Raises UsageError if the wanted name is taken."""
         if self._options.name and any(entry.name == self._options.name for entry in catalog.backups):
             raise UsageError(
-                f"there is a backup named {self._options.name} already", next="Choose another --name, or leave it out."
+                f"there is a backup named {self._options.name} already",
+                why="a name means one backup",
+                next="Choose another --name, or leave it out.",
             )
         if self._options.type is BackupType.FULL:
             return None
@@ -225,7 +246,10 @@ class _BackUp:
         objects = tree.root.directories.get(OBJECTS)
         if earlier is None or objects is None:
             return None
-        found = Contents(self._repository, BlobId.parse(earlier.snapshot.tree)).find(f"/{OBJECTS}")
+        try:
+            found = Contents(self._repository, BlobId.parse(earlier.snapshot.tree)).find(f"/{OBJECTS}")
+        except DamagedData:
+            return None
         old = subtree_id(found.node) if found else None
         return changes_since(objects, old, self._repository.reader, earlier.id.hex())
 
@@ -311,7 +335,7 @@ class _BackUp:
         return Run(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.BACKUP_CREATE,
             name=self._name,
             kind=tags.APPLICATION,
             type=record.type.value,
@@ -330,7 +354,7 @@ class _BackUp:
         return Run(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.BACKUP_CREATE,
             name=self._name,
             kind=tags.APPLICATION,
             type=self._options.type.value,

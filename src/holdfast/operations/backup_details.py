@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import structs
 
 from holdfast.errors import DamagedData, NotFound
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
-from holdfast.model.run import Run
+from holdfast.model.kubernetes import Resource
+from holdfast.model.run import Run, Verb
+from holdfast.objects.paths import object_path
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.contents import Contents
 from holdfast.operations.publishing import LOG_FILE, REPORT_FILE
+from holdfast.operations.record_recovery import read_record
 from holdfast.repository.repository import Repository
 
 
@@ -35,12 +39,14 @@ def read_details(repository: Repository, reference: str) -> Details:
     try:
         entry = catalog.find_backup(reference)
     except NotFound:
-        report = catalog.find_report(reference, "backup create")
+        report = catalog.find_report(reference, Verb.BACKUP_CREATE)
         return Details(report.id.hex(), None, *_read_report(repository, report))
     report_entry = catalog.report_of(entry.tags.get(tags.RUN)) if entry.tags.get(tags.RUN) else None
     run, log = _read_report(repository, report_entry) if report_entry else (None, "")
-    is_ours = entry.kind == tags.APPLICATION
-    return Details(entry.id.hex(), _contents(repository, entry).record() if is_ours else None, run, log)
+    if entry.kind != tags.APPLICATION:
+        return Details(entry.id.hex(), None, run, log)
+    record, problems = read_record(_contents(repository, entry), entry)
+    return Details(entry.id.hex(), structs.replace(record, errors=[*record.errors, *problems]), run, log)
 
 
 def _read_report(repository: Repository, entry: Entry) -> tuple[Run, str]:
@@ -67,11 +73,11 @@ def read_named(contents: Contents, what: str) -> bytes:
         return contents.read(what)
     kind, *rest = what.split("/")
     *namespace, name = rest or [""]
-    for resource in contents.record().resources:
-        known = (resource.plural, f"{resource.plural}.{resource.group}", resource.kind.lower())
-        if kind.lower() in known and len(namespace) == resource.namespaced:
-            scope = namespace[0] if namespace else "_cluster"
-            path = f"/objects/{resource.group or 'core'}/{resource.version}/{resource.plural}/{scope}/{name}.json"
+    for entry in contents.record().resources:
+        known = (entry.plural, f"{entry.plural}.{entry.group}", entry.kind.lower())
+        if kind.lower() in known and len(namespace) == entry.namespaced:
+            resource = Resource(entry.group, entry.version, entry.plural, entry.kind, namespaced=entry.namespaced)
+            path = object_path(resource, namespace[0] if namespace else "", name)
             if contents.find(path) is not None:
                 return contents.read(path)
     raise NotFound(
@@ -92,7 +98,7 @@ def _find(catalog: Catalog, reference: str) -> Entry:
     try:
         return catalog.find_backup(reference)
     except NotFound:
-        return catalog.find_report(reference, "backup create")
+        return catalog.find_report(reference, Verb.BACKUP_CREATE)
 
 
 def delete_backups(repository: Repository, entries: Sequence[Entry], cancel: Cancel) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +22,8 @@ from holdfast.operations.contents import Contents
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.tree import NodeType, content_ids
 
+Entry = TypeVar("Entry")
+
 _PAGE = 500
 _NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, singular="namespace", short_names=("ns",))
 _VERBS = frozenset(("get", "list", "create", "delete"))
@@ -31,7 +35,10 @@ class BackupSource:
     def __init__(
         self, reader: BlobReader, contents: Contents, record: BackupRecord, target: ApiSurface, cancel: Cancel
     ) -> None:
-        """`target` lends its short names and subresources to kinds that the backup has too."""
+        """`target` lends its short names and subresources to kinds that the backup has too.
+
+        Its other kinds can be named as well, in a selection that leaves out what the backup does not have.
+        """
         self._reader = reader
         self._contents = contents
         self._record = record
@@ -39,7 +46,9 @@ class BackupSource:
         kinds = [_resource(entry, target) for entry in record.resources]
         if not any(kind.group_resource == _NAMESPACES.group_resource for kind in kinds):
             kinds.append(_NAMESPACES)
-        self._surface = ApiSurface(kinds)
+        self._kinds = {kind.group_resource for kind in kinds}
+        others = (kind for kind in target.resources if kind.group_resource not in self._kinds)
+        self._surface = ApiSurface([*kinds, *others])
         self._content: dict[str, tuple[BlobId, ...]] = {}
         self.problems: list[Problem] = []
 
@@ -49,28 +58,34 @@ class BackupSource:
     def list(self, resource: Resource, *, namespace: str | None = None, label_selector: str = "") -> Iterator[Page]:
         """Label selectors are not applied here: the selection looks at every object's labels itself."""
         del label_selector
+        if resource.group_resource not in self._kinds:
+            return
         directory = _directory(resource)
-        for scope in self._scopes(directory, namespace):
-            try:
-                found = self._contents.entries(scope)
-            except DamagedData as error:
-                self.problems.append(Problem.of(error, scope))
-                continue
+        read: set[str] = set()
+        for scope in self._intact(directory, lambda: self._scopes(directory, namespace)):
+            found = self._intact(scope, partial(self._contents.entries, scope))
             for start in range(0, len(found), _PAGE):
                 self._cancel.check()
                 page = found[start : start + _PAGE]
                 self._content.update((entry.path, tuple(content_ids(entry.node))) for entry in page)
-                yield Page([data for _, data in self._read([entry.path for entry in page])], "", None, restarted=False)
+                items = dict(self._read([entry.path for entry in page]))
+                if resource.group_resource == _NAMESPACES.group_resource:
+                    read.update(items)
+                yield Page([*items.values()], "", None, restarted=False)
         if resource.group_resource == _NAMESPACES.group_resource:
-            yield Page([*self._unsaved_namespaces()], "", None, restarted=False)
+            yield Page([*self._stand_ins(read)], "", None, restarted=False)
 
     def get(self, resource: Resource, namespace: str, name: str) -> bytes | None:
+        """Raises DamagedData."""
         path = object_path(resource, namespace, name)
-        found = self._contents.find(path)
-        if found is None:
-            return None
-        self._content[path] = tuple(content_ids(found.node))
-        return self._reader.load_file(self._content[path])
+        try:
+            found = self._contents.find(path)
+            if found is None:
+                return None
+            self._content[path] = tuple(content_ids(found.node))
+            return self._reader.load_file(self._content[path])
+        except DamagedData as error:
+            raise DamagedData(f"{path} cannot be read", why=str(error)) from error
 
     def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:
         """Objects that were listed or got before, decoded, with their paths, in the order in which packs are read."""
@@ -101,12 +116,18 @@ class BackupSource:
             return []
         return [entry.path for entry in self._contents.entries(directory) if entry.node.type is NodeType.DIRECTORY]
 
-    def _unsaved_namespaces(self) -> Iterator[bytes]:
-        """Namespaces whose objects are in the backup but they themselves are not, so that they can be selected."""
-        saved = self._contents.find(f"{_directory(_NAMESPACES)}/_cluster")
-        names = {entry.path.rpartition("/")[2] for entry in self._contents.entries(saved.path)} if saved else set()
+    def _intact(self, what: str, entries: Callable[[], Sequence[Entry]]) -> Sequence[Entry]:
+        """The entries; none, and a problem, if their directory or one above it is damaged."""
+        try:
+            return entries()
+        except DamagedData as error:
+            self.problems.append(Problem.of(error, what))
+            return ()
+
+    def _stand_ins(self, read: set[str]) -> Iterator[bytes]:
+        """For namespaces that are not in the backup, or are damaged, while their objects are: they can be selected."""
         for name in self._record.namespaces:
-            if f"{name}.json" not in names:
+            if object_path(_NAMESPACES, "", name) not in read:
                 yield msgspec.json.encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
 

@@ -3,18 +3,21 @@
 Order: what the selection means here, then all lists side by side, then single objects, then the Namespace objects of
 whatever was taken, and last the cluster-scoped companions, since only now it is known who needs what. A kind that cannot be
 listed is named as a problem and the rest goes on; a cluster that cannot be reached ends the run.
+
+Lists wait for the source side by side, but their pages are worked on one at a time: for small objects that work is Python's,
+and threads that do it together take longer than one after the other.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from holdfast.errors import ApiRefused, NotFound
+from holdfast.errors import ApiRefused, DamagedData, NotFound
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
@@ -30,6 +33,7 @@ _PARALLEL_LISTS = 4
 _MOST_NAMESPACES_LISTED_ONE_BY_ONE = 8
 """Beyond this, one list over all namespaces costs less than one list for each, even if most of it is dropped."""
 
+_UNAUTHORIZED = 401
 _ALL_VERBS = frozenset(("get", "list", "create", "delete"))
 
 Token = TypeVar("Token")
@@ -45,7 +49,7 @@ class Taken(NamedTuple):
 
 
 class Sink(Protocol[Token]):
-    """Where objects go. Both methods are called from several threads."""
+    """Where objects go. Called by one thread at a time, in several of them."""
 
     def keep(self, taken: Taken) -> Token:
         """Takes the object in. What it returns comes back in `commit`, or never if the list had to start again."""
@@ -72,6 +76,16 @@ class Captured:
         return self.counts.total()
 
 
+@dataclass(slots=True)
+class _Listed(Generic[Token]):
+    """What one list brought, until it is known not to begin anew."""
+
+    tokens: list[Token] = field(default_factory=list)
+    namespaces: set[str] = field(default_factory=set)
+    excluded: Counter[str] = field(default_factory=Counter)
+    claims: list[ObjectKey] = field(default_factory=list)
+
+
 class Capture(Generic[Token]):
     """One pass over a source. Use once."""
 
@@ -84,7 +98,7 @@ class Capture(Generic[Token]):
         self._progress = progress
         self._surface = source.api_surface()
         self._companions = CompanionCollector()
-        self._guard = threading.Lock()
+        self._working = threading.Lock()  # held wherever lists touch the sink, the companions or the result
         self._result = Captured(selecting.normalise(selection, self._surface.find))
 
     def run(self) -> Captured:
@@ -128,83 +142,87 @@ class Capture(Generic[Token]):
                 for data in page.items:
                     yield glimpse(data), data
         except ApiRefused as error:
-            if error.reason != "Forbidden" or selection.all_namespaces or selection.namespace_selector:
+            named = {text.split("/")[1] for text in selection.objects if text.count("/") == 2}
+            names = sorted({*selection.namespaces, *named})
+            needs_list = selection.all_namespaces or selection.namespace_selector or any(map(selecting.is_glob, names))
+            if error.reason != "Forbidden" or needs_list:
                 raise
         else:
             return
-        named = {text.split("/")[1] for text in selection.objects if text.count("/") == 2}
-        for name in sorted({*selection.namespaces, *named}):
+        for name in names:
             found = self._source.get(resource, "", name)
             if found is None:
-                raise NotFound(f"the namespace {name!r} does not exist")
+                raise NotFound(
+                    f"the namespace {name!r} does not exist",
+                    why="the selection names it, and nothing by this name is there",
+                    next="Check the name; this account may not list namespaces.",
+                )
             yield glimpse(found), found
 
     # Lists
 
     def _list(self, applied: selecting.AppliedSelection, resource: Resource, namespace: str | None) -> None:
         """One list into the sink; what cannot be listed becomes a problem."""
-        tokens: list[Token] = []
-        keys: list[ObjectKey] = []
-        excluded: Counter[str] = Counter()
+        listed: _Listed[Token] = _Listed()
         try:
             for page in self._source.list(resource, namespace=namespace, label_selector=applied.selection.selector):
                 if page.restarted:
-                    tokens.clear()
-                    keys.clear()
-                    excluded.clear()
-                for data in page.items:
-                    seen = glimpse(data)
-                    verdict = applied.decide(resource, seen)
-                    if verdict.included:
-                        self._feed(resource, seen, data)
-                        tokens.append(self._sink.keep(Taken(resource, seen, data, verdict.reason)))
-                        keys.append(ObjectKey(resource.group, resource.plural, seen.namespace, seen.name))
-                    else:
-                        excluded[verdict.reason] += 1
+                    listed = _Listed()
+                with self._working:
+                    for data in page.items:
+                        seen = glimpse(data)
+                        self._take(listed, resource, seen, data, applied.decide(resource, seen))
                 self._progress.advance(len(page.items), sum(map(len, page.items)))
         except ApiRefused as error:
             if error.reason == "Forbidden" and namespace is None and resource.namespaced:
                 for name in applied.namespaces.names:  # whoever may not list all namespaces may list some
                     self._list(applied, resource, name)
                 return
-            if error.status == 401:
-                raise
             self._name_problem(resource, namespace, error)
             return
-        self._commit(resource, tokens, keys)
-        with self._guard:
-            self._result.excluded.update(excluded)
+        with self._working:
+            self._commit(resource, listed)
 
-    def _feed(self, resource: Resource, seen: Glimpse, data: bytes) -> None:
-        with self._guard:
-            self._companions.feed(resource, seen, data)
-
-    def _commit(self, resource: Resource, tokens: list[Token], keys: Iterable[ObjectKey]) -> None:
-        if not tokens:
+    def _take(
+        self, listed: _Listed[Token], resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict
+    ) -> None:
+        if not verdict.included:
+            listed.excluded[verdict.reason] += 1
             return
-        self._sink.commit(resource, tokens)
-        with self._guard:
-            self._result.counts[resource] += len(tokens)
-            for key in keys:
-                if key.namespace:
-                    self._result.namespaces.add(key.namespace)
-                if key.group_resource == "persistentvolumeclaims":
-                    self._result.claims.append(key)
+        self._companions.feed(resource, seen, data)
+        listed.tokens.append(self._sink.keep(Taken(resource, seen, data, verdict.reason)))
+        if seen.namespace:
+            listed.namespaces.add(seen.namespace)
+        if resource.group_resource == "persistentvolumeclaims":
+            listed.claims.append(ObjectKey(resource.group, resource.plural, seen.namespace, seen.name))
+
+    def _commit(self, resource: Resource, listed: _Listed[Token]) -> None:
+        self._result.excluded.update(listed.excluded)
+        if listed.tokens:
+            self._sink.commit(resource, listed.tokens)
+            self._result.counts[resource] += len(listed.tokens)
+            self._result.namespaces |= listed.namespaces
+            self._result.claims += listed.claims
 
     def _settle(self, resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict) -> None:
         """One object that came outside a list."""
-        if not verdict.included:
-            self._result.excluded[verdict.reason] += 1
-            return
-        self._feed(resource, seen, data)
-        token = self._sink.keep(Taken(resource, seen, data, verdict.reason))
-        self._commit(resource, [token], [ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)])
-        self._progress.advance(1, len(data))
+        listed: _Listed[Token] = _Listed()
+        self._take(listed, resource, seen, data, verdict)
+        self._commit(resource, listed)
+        self._progress.advance(len(listed.tokens), len(data) if listed.tokens else 0)
 
     def _fetch_single(self, applied: selecting.AppliedSelection, entry: selecting.NamedObject) -> None:
-        found = self._source.get(entry.resource, entry.key.namespace, entry.key.name)
+        try:
+            found = self._source.get(entry.resource, entry.key.namespace, entry.key.name)
+        except DamagedData as error:
+            self._result.problems.append(Problem.of(error))
+            return
         if found is None:
-            raise NotFound(f"{entry.key} does not exist", next="Check the kind, the namespace and the name.")
+            raise NotFound(
+                f"{entry.key} does not exist",
+                why="the selection names it, and nothing by this name is there",
+                next="Check the kind, the namespace and the name.",
+            )
         seen = glimpse(found)
         self._settle(entry.resource, seen, found, applied.decide(entry.resource, seen))
 
@@ -224,7 +242,9 @@ class Capture(Generic[Token]):
                     continue
                 try:
                     found = self._source.get(resource, "", key.name)
-                except ApiRefused as error:
+                except (ApiRefused, DamagedData) as error:
+                    if isinstance(error, ApiRefused) and error.status == _UNAUTHORIZED:
+                        raise
                     self._result.problems.append(Problem.of(error, f"{key} ({reason})"))
                     continue
                 if found is not None:
@@ -260,14 +280,19 @@ class Capture(Generic[Token]):
                 )
 
     def _name_problem(self, resource: Resource, namespace: str | None, error: ApiRefused) -> None:
+        """Raises the error if it is the credential's: nothing else can be read with it either."""
+        if error.status == _UNAUTHORIZED:
+            raise error
         where = f" in namespace {namespace}" if namespace else ""
         forbidden = error.reason == "Forbidden"
+        leave_out = "--exclude-kind" if resource.namespaced else "--cluster-objects none"
+        next_step = f"Grant the verb list on this kind, or leave it out with {leave_out}."
         problem = Problem(
             f"{resource.group_resource}{where} could not be listed",
             error.why or error.what,
-            "Grant the verb list on this kind, or leave it out with --exclude-kind." if forbidden else error.next,
+            next_step if forbidden else error.next,
         )
-        with self._guard:
+        with self._working:
             self._result.problems.append(problem)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.errors import DamagedData, NotFound
 from holdfast.ids import SnapshotId
 from holdfast.model import tags
-from holdfast.model.run import Outcome
+from holdfast.model.run import Outcome, Verb
 from holdfast.model.tags import Tags
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
@@ -43,7 +43,9 @@ class Entry:
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome(self.tags.get(tags.OUTCOME) or Outcome.DONE)
+        """Done for snapshots of other programs, which publish none that failed."""
+        text = self.tags.get(tags.OUTCOME)
+        return Outcome(text) if text in set(Outcome) else Outcome.DONE
 
     @property
     def time(self) -> dt.datetime:
@@ -61,14 +63,14 @@ class Catalog:
     def backups(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.is_backup]
 
-    def reports(self, verb: str) -> list[Entry]:
+    def reports(self, verb: Verb) -> list[Entry]:
         """Reports of one verb's runs."""
         return [entry for entry in self.entries if entry.kind == tags.REPORT and entry.tags.get(tags.VERB) == verb]
 
     def backups_and_failures(self) -> list[Entry]:
         """Backups, and the reports of backup runs that published none; oldest first."""
         published = {entry.tags.get(tags.RUN) for entry in self.backups}
-        failures = [entry for entry in self.reports("backup create") if entry.tags.get(tags.RUN) not in published]
+        failures = [entry for entry in self.reports(Verb.BACKUP_CREATE) if entry.tags.get(tags.RUN) not in published]
         return sorted([*self.backups, *failures], key=lambda entry: entry.time)
 
     def find_backup(self, reference: str, *, paths: Iterable[str] = (), before: dt.datetime | None = None) -> Entry:
@@ -88,7 +90,7 @@ class Catalog:
             return fitting[-1]
         return self._find(reference, self.backups, "backup")
 
-    def find_report(self, reference: str, verb: str) -> Entry:
+    def find_report(self, reference: str, verb: Verb) -> Entry:
         """The report of a run of `verb`. Raises NotFound."""
         entries = self.reports(verb)
         if reference == LATEST and entries:

@@ -6,7 +6,7 @@ from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.model.backup import Changes
 from holdfast.repository.reader import BlobReader
-from holdfast.repository.tree import Node, NodeType, subtree_id
+from holdfast.repository.tree import NodeType, subtree_id
 from holdfast.repository.tree_builder import Directory
 
 
@@ -24,22 +24,18 @@ def changes_since(new: Directory, old: BlobId | None, reader: BlobReader, since:
 
 
 def _compare(new: Directory, old: BlobId | None, reader: BlobReader, counts: dict[str, int]) -> None:
-    before = {node.raw_name().decode("utf-8", "surrogateescape"): node for node in reader.load_tree(old)} if old else {}
-    for name, file in new.files.items():
-        node = before.pop(name, None)
-        if node is None or node.content is None:
-            counts["added"] += 1
+    subtrees: dict[str, BlobId] = {}
+    added = len(new.files)
+    for node in reader.iter_tree(old) if old else ():
+        name = node.raw_name().decode("utf-8", "surrogateescape")
+        if node.type is NodeType.DIRECTORY:
+            subtrees[name] = subtree_id(node)
+        elif (file := new.files.get(name)) is None or node.content is None:
+            counts["removed"] += 1
         else:
             same = node.content == [blob_id.hex() for blob_id in file.content]
             counts["unchanged" if same else "changed"] += 1
-    for name, directory in new.directories.items():
-        _compare(directory, _subtree(before.pop(name, None)), reader, counts)
-    for node in before.values():
-        if node.type is NodeType.DIRECTORY:
-            _compare(Directory(), subtree_id(node), reader, counts)
-        else:
-            counts["removed"] += 1
-
-
-def _subtree(node: Node | None) -> BlobId | None:
-    return subtree_id(node) if node is not None and node.type is NodeType.DIRECTORY else None
+            added -= 1
+    counts["added"] += added
+    for name in new.directories.keys() | subtrees.keys():
+        _compare(new.directories.get(name) or Directory(), subtrees.get(name), reader, counts)

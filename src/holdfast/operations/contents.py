@@ -14,6 +14,7 @@ from holdfast.repository.repository import Repository
 from holdfast.repository.tree import Node, NodeType, content_ids, subtree_id
 
 OBJECTS = "objects"
+_LOOK_AROUND = "Look around with `holdfast backup browse`."
 
 
 class FoundNode(NamedTuple):
@@ -49,7 +50,11 @@ class Contents:
             return [FoundNode(f"/{name(node)}", node) for node in self._nodes(self._root)]
         found = self.find(path)
         if found is None:
-            raise NotFound(f"the backup has no {path}", next="Look around with `holdfast backup browse`.")
+            raise NotFound(
+                f"the backup has no {path}",
+                why="nothing in it has this path",
+                next=_LOOK_AROUND,
+            )
         if found.node.type is not NodeType.DIRECTORY:
             return [found]
         return [FoundNode(f"{base}/{name(node)}", node) for node in self._nodes(subtree_id(found.node))]
@@ -72,7 +77,11 @@ class Contents:
         """A file's content, in memory. Raises NotFound, DamagedData."""
         found = self.find(path)
         if found is None or found.node.type is not NodeType.FILE:
-            raise NotFound(f"the backup has no file {path}", next="Look around with `holdfast backup browse`.")
+            raise NotFound(
+                f"the backup has no file {path}",
+                why="no file in it has this path",
+                next=_LOOK_AROUND,
+            )
         return self._reader.load_file(content_ids(found.node))
 
     def record(self) -> BackupRecord:

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from holdfast.errors import HoldfastError
-from holdfast.ids import SnapshotId
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.run import Run
@@ -42,8 +41,10 @@ def reported(
     except HoldfastError as error:
         run = describe_failure(error)
         error.run = run.run
-        run_log.warn(f"{error} – {error.next}")
-        _publish_failure(repository, lock, run, run_log)
+        run_log.record(f"{error} – {error.next}")
+        kept = _publish(repository, lock, run, run_log, hostname="", tree="")
+        if kept is not None:
+            error.next = f"{error.next} The repository did not take this run's report; it is in {kept}.".lstrip()
         raise
     finally:
         lock.release()
@@ -62,8 +63,41 @@ def store_report(writer: BlobWriter, report: msgspec.Struct, log_text: str, time
     return tree.save(writer).hex()
 
 
-def publish_report(repository: Repository, lock: Lock, tree: str, run: Run, hostname: str) -> SnapshotId:
-    """Saves the snapshot of a report whose tree was stored and flushed."""
+def publish_report(
+    repository: Repository, lock: Lock, run: Run, run_log: RunLog, *, hostname: str, tree: str = ""
+) -> None:
+    """Publishes the report of a run that did its work; `tree` is its tree if that was stored and flushed already.
+
+    A repository that refuses it now cannot undo the work: the report is kept in a local directory, which `run.notes` names.
+    """
+    kept = _publish(repository, lock, run, run_log, hostname, tree)
+    if kept is not None:
+        run.notes.append(f"The repository did not take this run's report; it is in {kept}.")
+
+
+def _publish(repository: Repository, lock: Lock, run: Run, run_log: RunLog, hostname: str, tree: str) -> Path | None:
+    """In the repository if it takes it, else in a local directory, which is returned; on a full disk nowhere."""
+    cancel = Cancel()  # the run's own may be set, and its report is wanted all the same
+    try:
+        if not tree:
+            lock.confirm(cancel)
+            writer = repository.writer(lock, cancel)
+            try:
+                tree = store_report(writer, run, run_log.text(), run.finished_at)
+                writer.flush()
+            finally:
+                writer.close()
+        repository.save_snapshot(_snapshot(run, tree, hostname), lock)
+    except HoldfastError as refused:
+        with contextlib.suppress(OSError):
+            directory = Path(tempfile.mkdtemp(prefix=f"holdfast-{run.run}-"))
+            (directory / REPORT_FILE).write_bytes(_pretty(run))
+            (directory / LOG_FILE).write_text(f"{run_log.text()}The repository did not take this report: {refused}\n")
+            return directory
+    return None
+
+
+def _snapshot(run: Run, tree: str, hostname: str) -> Snapshot:
     values = {
         tags.KIND: tags.REPORT,
         tags.RUN: run.run,
@@ -72,7 +106,7 @@ def publish_report(repository: Repository, lock: Lock, tree: str, run: Run, host
         tags.TYPE: run.type,
         tags.OUTCOME: run.outcome.value,
     }
-    snapshot = Snapshot(
+    return Snapshot(
         time=run.finished_at,
         tree=tree,
         paths=[f"/reports/{run.verb.replace(' ', '/')}"],
@@ -81,26 +115,6 @@ def publish_report(repository: Repository, lock: Lock, tree: str, run: Run, host
         tags=tags.Tags(values).format(),
         program_version=PROGRAM_VERSION,
     )
-    return repository.save_snapshot(snapshot, lock)
-
-
-def _publish_failure(repository: Repository, lock: Lock, run: Run, run_log: RunLog) -> None:
-    """In the repository if it takes it, else in a local file whose path the user is told."""
-    cancel = Cancel()  # the run's own may be set, and its report is wanted all the same
-    try:
-        lock.confirm(cancel)
-        writer = repository.writer(lock, cancel)
-        try:
-            tree = store_report(writer, run, run_log.text(), run.finished_at)
-            writer.flush()
-        finally:
-            writer.close()
-        publish_report(repository, lock, tree, run, hostname="")
-    except HoldfastError as refused:
-        directory = Path(tempfile.mkdtemp(prefix=f"holdfast-{run.run}-"))
-        (directory / REPORT_FILE).write_bytes(_pretty(run))
-        (directory / LOG_FILE).write_text(f"{run_log.text()}The repository did not take this report: {refused}\n")
-        run_log.warn(f"the repository did not take this run's report; it is in {directory}")
 
 
 def _pretty(report: msgspec.Struct) -> bytes:

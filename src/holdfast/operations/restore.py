@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from holdfast.cluster.cluster import PatchType
-from holdfast.errors import ApiRefused, ClusterError
+from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
@@ -23,14 +23,24 @@ from holdfast.objects.fields import Object, at
 from holdfast.objects.metadata import glimpse
 from holdfast.objects.order import Item, waves
 from holdfast.objects.owner_references import relink
-from holdfast.objects.ownership import FIELD_MANAGER, Call, create_only, is_unfinished, ownership, restoring_patch
+from holdfast.objects.ownership import (
+    FIELD_MANAGER,
+    Call,
+    create_only,
+    is_unfinished,
+    owners,
+    ownership,
+    restoring_patch,
+)
 from holdfast.objects.transforms import apply, carried, merged
 from holdfast.operations.restore_plan import PlannedObject, RestorePlan
 from holdfast.operations.target import DEFINITIONS
 
 THREADS = 16
 _CHUNK = 256
-_CONFLICT_TRIES = 5
+_IMMUTABLE = "What differs cannot be changed in place. Delete it if nothing in it is needed, and run the restore again."
+_TRIES = 5
+_UNAUTHORIZED = 401
 _TO_DO = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.MERGE))
 _RESULTS = {
     Action.UNCHANGED: Result.UNCHANGED,
@@ -48,6 +58,7 @@ class Execution:
         self._target = plan.target
         self._cancel = cancel
         self._progress = progress
+        self._created: set[ObjectKey] = set()
         self.results: list[ObjectResult] = []
 
     def run(self) -> None:
@@ -73,8 +84,13 @@ class Execution:
             for item in by_path.values():
                 why = "its content in the backup is damaged"
                 self.results.append(_result(item, Result.FAILED, why, "See `holdfast repository check --read-data`."))
-            for task in tasks:
-                self.results.append(task.result())
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                for task in tasks:
+                    task.cancel()  # those that have not begun: a server that is away would let each one wait
+                raise
         definitions = [item for item in wave if item.key.group_resource == DEFINITIONS]
         if definitions:
             self._await(definitions)
@@ -88,14 +104,32 @@ class Execution:
                 self._progress.warn(str(error))
         self._target.cluster.refresh_surface()
 
-    def _restore_one(self, item: PlannedObject, original: Object) -> ObjectResult:
+    def _restore_one(self, item: PlannedObject, original: Object) -> None:
+        """Enters the result as soon as it is known, so that a run that ends early reports all that it did."""
         try:
             self._cancel.check()
-            result = self._apply(item, original)
+            result = self._apply_until_answered(item, original)
         except ApiRefused as error:
-            result = _result(item, Result.FAILED, error.why or error.what, error.next)
+            if error.status == _UNAUTHORIZED:
+                raise  # nothing else can be done with this credential either
+            next_step = _IMMUTABLE if error.reason == "Invalid" and item.action is Action.UPDATE else error.next
+            result = _result(item, Result.FAILED, error.why or error.what, next_step)
+        except (Cancelled, ClusterUnreachable):
+            if item.key in self._created:  # it ended between the two calls
+                why = "its field owners were not brought back yet"
+                self.results.append(_result(item, Result.CREATED, why, "Run the restore again."))
+            raise
+        self.results.append(result)
         self._progress.advance()
-        return result
+
+    def _apply_until_answered(self, item: PlannedObject, original: Object) -> ObjectResult:
+        """A lost answer may have been a success. Once more is safe: what was made is then found and looked at."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._apply(item, original)
+            except ClusterUnreachable:
+                self._target.cluster.version()  # a read waits for a server that comes back, and fails for one that does not
+        return self._apply(item, original)
 
     def _apply(self, item: PlannedObject, original: Object) -> ObjectResult:
         served = self._target.served(item.resource)
@@ -136,9 +170,9 @@ class Execution:
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
-        if plan.entries is not None:
-            self._restore_owners(served, key, plan.entries, made)
-        return _result(item, Result.CREATED, note)
+        self._created.add(key)
+        problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
+        return _result(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
 
     def _change(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
@@ -147,7 +181,7 @@ class Execution:
 
         A controller's write in between is answered with a conflict: look again, decide again.
         """
-        for _ in range(_CONFLICT_TRIES - 1):
+        for _ in range(_TRIES - 1):
             try:
                 return self._change_once(served, item, original, desired, live)
             except ApiRefused as error:
@@ -164,12 +198,11 @@ class Execution:
         rows = plan.options.transforms
         completed = merged(rows, kind, live, desired, plan.context)
         if completed is None and same(live, desired, rows, kind, plan.context):
-            if is_unfinished(original, live):
-                entries = ownership(original, desired).entries
-                if entries is not None:
-                    self._restore_owners(served, key, entries, msgspec.json.encode(live))
-                    return _result(item, Result.UPDATED, "its field owners were completed")
-            return _result(item, Result.UNCHANGED)
+            if not is_unfinished(original, live):
+                return _result(item, Result.UNCHANGED)
+            problem = self._restore_owners(served, key, owners(original, desired), msgspec.json.encode(live))
+            return _result(item, Result.UPDATED, problem or "its field owners were completed")
+        is_update = completed is None
         if completed is None:
             if plan.options.on_conflict is not OnConflict.UPDATE or item.action is not Action.UPDATE:
                 why = "it appeared after the plan was made, differs, and was left alone"
@@ -177,27 +210,36 @@ class Execution:
             completed = carried(rows, kind, live, desired, plan.context)
         body = msgspec.json.encode(completed)
         made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
-        unchanged = _version(msgspec.json.decode(made)) == _version(live)
-        return _result(item, Result.UNCHANGED if unchanged else Result.UPDATED)
+        if _version(msgspec.json.decode(made)) == _version(live):
+            return _result(item, Result.UNCHANGED)
+        # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
+        # that nobody else has written to; among other owners it stays ours.
+        theirs = is_update or not owners(live, live)
+        problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
+        return _result(item, Result.UPDATED, problem)
 
-    def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> None:
-        """Gives the fields back to their managers. A write in between is a conflict: look again, try again."""
+    def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
+        """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
+
+        Returns why it could not be done, "" if it was: the object itself is there all the same.
+        """
         live: Object = msgspec.json.decode(made)
-        for attempt in range(_CONFLICT_TRIES):
+        for attempt in range(_TRIES):
             body = msgspec.json.encode(restoring_patch(entries, live))
             try:
                 self._target.cluster.patch(served, key.namespace, key.name, body, patch_type=PatchType.MERGE)
             except ApiRefused as error:
                 if error.reason == "NotFound":
-                    return  # its controller took it away already, as is its right
-                if error.reason != "Conflict" or attempt == _CONFLICT_TRIES - 1:
-                    raise
+                    break  # its controller took it away already, as is its right
+                if error.reason != "Conflict" or attempt == _TRIES - 1:
+                    return f"its field owners were not brought back: {error.why or error.what}"
                 found = self._get(served, key)
                 if found is None:
-                    return
+                    break
                 live = found
             else:
-                return
+                break
+        return ""
 
     def _get(self, served: Resource, key: ObjectKey) -> Object | None:
         found = self._target.cluster.get(served, key.namespace, key.name)
@@ -223,5 +265,5 @@ def _result(item: PlannedObject, result: Result, why: str = "", next: str = "") 
         name=item.key.name,
         result=result,
         why=why,
-        next=next if result is Result.FAILED or item.action is Action.EXISTS else "",
+        next=next,
     )

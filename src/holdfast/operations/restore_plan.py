@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from holdfast.errors import NothingSelected, PlanRefused
+from holdfast.errors import ApiRefused, NothingSelected, PlanRefused
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
@@ -132,7 +132,8 @@ def plan_restore(
     sink = _SelectedSink()
     captured = Capture(source, options.selection, sink, cancel, progress).run()
     if not sink.selected:
-        raise NothingSelected("the backup holds no objects of this selection")
+        why = "; ".join(problem.what for problem in [*captured.problems, *source.problems][:3])
+        raise NothingSelected("the backup holds no objects of this selection", why=why)
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
     objects = planner.run()
     problems = [*captured.problems, *source.problems]
@@ -206,7 +207,12 @@ class _Planner:
                 why = f"the namespace {key.namespace} does not exist and is not part of this restore"
                 return planned(Action.BLOCKED, why, f"Create it with `kubectl create namespace {key.namespace}`.")
             return planned(Action.UNCHECKED, "its namespace does not exist yet")
-        live = self._target.find(served, key.namespace, key.name)
+        try:
+            live = self._target.find(served, key.namespace, key.name)
+        except ApiRefused as error:
+            if error.reason != "Forbidden":
+                raise
+            return planned(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
         if live is None:
             return planned(Action.CREATE)
         return planned(*self._existing(resource, original, desired, live))

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import Cancelled, DamagedData, HoldfastError
+from holdfast.errors import ApiRefused, Cancelled, DamagedData, HoldfastError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import ObjectResult, RestorePlanView, RestoreReport, Result
-from holdfast.model.run import Outcome, Problem, new_run_id, timestamp
+from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
 from holdfast.operations.dry_run import judge
-from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported, store_report
+from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported
+from holdfast.operations.record_recovery import read_record
 from holdfast.operations.restore import Execution
 from holdfast.operations.restore_plan import RestoreOptions, RestorePlan, plan_restore
 from holdfast.operations.run_log import RunLog
 from holdfast.operations.target import Target
 from holdfast.repository.repository import Repository
-
-VERB = "restore run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,14 @@ class OpenedBackup:
     entry: Entry
     contents: Contents
     record: BackupRecord
+    problems: Sequence[Problem] = ()
 
 
 def open_backup(repository: Repository, entry: Entry) -> OpenedBackup:
-    """Raises NotFound for a snapshot that is no application backup, DamagedData."""
+    """Raises NotFound for a snapshot that is no application backup, DamagedData if not even its tree can be read."""
     contents = Contents(repository, BlobId.parse(entry.snapshot.tree))
-    return OpenedBackup(entry, contents, contents.record())
+    record, problems = read_record(contents, entry)
+    return OpenedBackup(entry, contents, record, problems)
 
 
 def make_plan(
@@ -55,6 +57,7 @@ def make_plan(
 ) -> RestorePlan:
     """A plan from lists, as a run uses it."""
     source = BackupSource(repository.reader, backup.contents, backup.record, cluster.api_surface(), cancel)
+    source.problems.extend(backup.problems)
     return plan_restore(source, Target(cluster), options, cancel, progress)
 
 
@@ -72,7 +75,7 @@ def show_plan(
     return RestorePlanView(
         backup=backup.entry.id.hex(),
         backup_name=backup.entry.name,
-        cluster=cluster.identity().uid,
+        cluster=_uid(cluster),
         on_conflict=options.on_conflict,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
@@ -121,7 +124,7 @@ class _Restore:
 
     def run(self) -> RestoreReport:
         with reported(self._repository, self._run_log, self._failed) as lock:
-            self._target_uid = self._cluster.identity().uid
+            self._target_uid = _uid(self._cluster)
             self._plan = make_plan(
                 self._repository, self._backup, self._cluster, self._options, self._cancel, self._run_log
             )
@@ -130,13 +133,7 @@ class _Restore:
             self._execution.run()
             problems = [*self._plan.problems, *_failures(self._execution.results)]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
-            writer = self._repository.writer(lock, self._cancel)
-            try:
-                tree = store_report(writer, report, self._run_log.text(), report.finished_at)
-                writer.flush()
-            finally:
-                writer.close()
-            publish_report(self._repository, lock, tree, report, self._target_uid)
+            publish_report(self._repository, lock, report, self._run_log, hostname=self._target_uid)
         return report
 
     def _failed(self, error: HoldfastError) -> RestoreReport:
@@ -152,7 +149,7 @@ class _Restore:
         return RestoreReport(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.RESTORE_RUN,
             name=self._backup.entry.name,
             kind=tags.APPLICATION,
             type="",
@@ -170,9 +167,19 @@ class _Restore:
         )
 
 
+def _uid(cluster: Cluster) -> str:
+    """Which cluster a restore went to; "" for an account that may not ask."""
+    try:
+        return cluster.identity().uid
+    except ApiRefused as error:
+        if error.reason != "Forbidden":
+            raise
+        return ""
+
+
 def read_report(repository: Repository, reference: str) -> tuple[RestoreReport, str]:
     """A restore's report and its log, by the start of its run's id or `latest`. Raises NotFound, DamagedData."""
-    entry = read_catalog(repository).find_report(reference, VERB)
+    entry = read_catalog(repository).find_report(reference, Verb.RESTORE_RUN)
     contents = Contents(repository, BlobId.parse(entry.snapshot.tree))
     try:
         report = msgspec.json.decode(contents.read(f"/{REPORT_FILE}"), type=RestoreReport)

@@ -37,6 +37,10 @@ class RunLog:
         self._keep("warning", message)
         self._progress.warn(message)
 
+    def record(self, message: str) -> None:
+        """A line for the report only: its user is told another way."""
+        self._keep("error", message)
+
     def text(self) -> str:
         """The log as its report keeps it: one line each, `time level message`."""
         with self._guard:

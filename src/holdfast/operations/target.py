@@ -26,6 +26,7 @@ class Target:
         self._guard = threading.Lock()
         self._listed: dict[tuple[Resource, str], dict[str, bytes]] = {}
         self._single: dict[ObjectKey, Object | None] = {}
+        self._hidden: set[ObjectKey] = set()  # what this account may not read
         self._listing: dict[tuple[Resource, str], threading.Lock] = {}
 
     @property
@@ -66,17 +67,26 @@ class Target:
                 del self._listed[scope]
 
     def live(self, key: ObjectKey) -> Object | None:
-        """One object that a rule asks for, remembered. None also for kinds that are not served."""
+        """One object that a rule asks for, remembered. None also for what is not served or must not be read."""
         if key not in self._single:
             resource = self.surface.preferred(key.group, key.plural)
-            found = self.cluster.get(resource, key.namespace, key.name) if resource else None
+            try:
+                found = self.cluster.get(resource, key.namespace, key.name) if resource else None
+            except ApiRefused as error:
+                if error.reason != "Forbidden":
+                    raise
+                self._hidden.add(key)
+                found = None
             self._single[key] = None if found is None else _decode(found)
         return self._single[key]
 
     def namespace_state(self, name: str) -> str:
-        """`Active`, `Terminating`, or "" if it does not exist."""
-        found = self.live(ObjectKey("", NAMESPACES, "", name))
-        return "" if found is None else str(at(found, "status").get("phase", "Active"))
+        """`Active`, `Terminating`, or "" if it does not exist. Who may not read it is told `Active`: creating will tell."""
+        key = ObjectKey("", NAMESPACES, "", name)
+        found = self.live(key)
+        if found is None:
+            return "Active" if key in self._hidden else ""
+        return str(at(found, "status").get("phase", "Active"))
 
     def _list(self, resource: Resource, namespace: str) -> dict[str, bytes]:
         listed: dict[str, bytes] = {}

@@ -24,6 +24,14 @@ from holdfast.repository.pack import LENGTH_SIZE, BlobType, decode_header, heade
 from holdfast.repository.repository import Repository
 from holdfast.repository.tree import NodeType, content_ids, subtree_id
 
+_LOST = (
+    "Put the file back from a copy of the store, or make a new backup: it stores again what still exists."
+    " `restic repair index` then forgets what is gone."
+)
+_CHANGED = (
+    "Put the file back from a copy of the store, or run `restic repair packs {}`, which saves what is whole in it, and"
+    " make a new backup: it stores again what still exists."
+)
 _PARALLEL_READS = 2
 """Packs in memory at once; two threads keep two cores busy with decryption."""
 
@@ -104,10 +112,11 @@ def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, in
     report.packs = len(index.packs)
     for pack_id, size in zip(index.packs, index.pack_sizes, strict=True):
         if pack_id not in listed:
-            report.error(f"pack {pack_id.short} is missing", "the index lists it but the store does not have it")
+            why = "the index lists it but the store does not have it"
+            report.error(f"pack {pack_id.short} is missing", why, _LOST)
         elif listed[pack_id] != size:
             why = f"it has {listed[pack_id]} bytes where the index says {size}"
-            report.error(f"pack {pack_id.short} has the wrong size", why)
+            report.error(f"pack {pack_id.short} has the wrong size", why, _LOST)
     known = set(index.packs)
     for pack_id in listed:
         if pack_id not in known:
@@ -179,7 +188,8 @@ def _read_packs(
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         for pack_id, faults in pool.map(lambda item: _read_pack(repository, item, cancel), packs.items()):
             for fault in faults:
-                report.damaged(fault, f"pack {pack_id.short}: ")
+                what = f"pack {pack_id.short}: {fault.what}"
+                report.error(what, fault.why, _CHANGED.format(pack_id.hex()))
             report.packs_read += 1
             report.bytes_read += packs[pack_id]
             progress.advance(size=packs[pack_id])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing
 from holdfast.ids import BlobId, IndexId, PackId
-from holdfast.repository import sealed
+from holdfast.repository import go_json, sealed
 from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import BlobType, PackedBlob, pack_size
 from holdfast.store.base import Store
@@ -65,13 +65,16 @@ class Index:
         self._adding = threading.Lock()
         self._pack_numbers: dict[PackId, int] = {}
         self._rows: dict[BlobType, dict[bytes, int]] = {BlobType.DATA: {}, BlobType.TREE: {}}
+        self._copies: dict[tuple[BlobType, bytes], list[int]] = {}  # further places of the few blobs that have several
         self._pack = array("I")
         self._offset = array("I")
         self._length = array("I")
         self._plain_length = array("I")
 
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> None:
-        """A blob that is known already keeps its first place. The rows come before the key that makes them visible."""
+        """A blob that is known already keeps its first place; this one is its next. Rows come before what makes them
+        visible.
+        """
         with self._adding:
             number = self._pack_numbers.get(pack_id)
             if number is None:
@@ -79,17 +82,30 @@ class Index:
                 self.packs.append(pack_id)
                 self.pack_sizes.append(pack_size(blobs))
             for blob in blobs:
-                rows = self._rows[blob.type]
-                if blob.id not in rows:
-                    row = len(self._pack)
-                    self._offset.append(blob.offset)
-                    self._length.append(blob.length)
-                    self._plain_length.append(blob.plain_length)
-                    self._pack.append(number)
-                    rows[blob.id] = row
+                row = len(self._pack)
+                self._offset.append(blob.offset)
+                self._length.append(blob.length)
+                self._plain_length.append(blob.plain_length)
+                self._pack.append(number)
+                if self._rows[blob.type].setdefault(blob.id, row) != row:
+                    self._copies.setdefault((blob.type, blob.id), []).append(row)
+
+    def forget_packs(self, lost: Collection[PackId]) -> None:
+        """Takes away what lies in packs that are lost, so that it counts as missing and is stored again."""
+        with self._adding:
+            numbers = {self._pack_numbers[pack_id] for pack_id in lost}
+            for blob_type, rows in self._rows.items():
+                for blob_id in [blob_id for blob_id, row in rows.items() if self._pack[row] in numbers]:
+                    copies = self._copies.pop((blob_type, blob_id), [])
+                    left = [row for row in copies if self._pack[row] not in numbers]
+                    if left:
+                        rows[blob_id] = left[0]
+                    else:
+                        del rows[blob_id]
 
     def __len__(self) -> int:
-        return len(self._pack)
+        """How many different blobs there are."""
+        return sum(map(len, self._rows.values()))
 
     def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
         return blob_id in self._rows[blob_type]
@@ -103,6 +119,11 @@ class Index:
                 why="its index or its pack was lost" if not self.faults else str(self.faults[0]),
             )
         return self._location(blob_type, blob_id, row)
+
+    def copies(self, blob_type: BlobType, blob_id: BlobId) -> Iterator[BlobLocation]:
+        """Further places of a blob, for when its first one cannot be read."""
+        for row in self._copies.get((blob_type, blob_id), ()):
+            yield self._location(blob_type, blob_id, row)
 
     def blobs(self) -> Iterator[BlobLocation]:
         for blob_type, rows in self._rows.items():
@@ -158,13 +179,12 @@ def decode_packs(index_file: IndexFile) -> Iterator[tuple[PackId, list[PackedBlo
 
 def save_index(store: Store, key: SealingKey, packs: Sequence[tuple[PackId, Sequence[PackedBlob]]]) -> IndexId:
     """Stores one index file. All blobs of a pack must be in it: readers take a pack's entry for complete."""
-    index_file = IndexFile(
-        [
-            IndexedPack(
-                pack_id.hex(),
-                [IndexedBlob(b.id.hex(), b.type, b.offset, b.length, b.plain_length) for b in blobs],
-            )
-            for pack_id, blobs in packs
-        ]
+    # Encoded pack by pack: an entry is three times its JSON.
+    encoded = [msgspec.Raw(go_json.encode(_indexed(pack_id, blobs))) for pack_id, blobs in packs]
+    return sealed.save(store, key, {"packs": encoded}, IndexId)
+
+
+def _indexed(pack_id: PackId, blobs: Sequence[PackedBlob]) -> IndexedPack:
+    return IndexedPack(
+        pack_id.hex(), [IndexedBlob(b.id.hex(), b.type, b.offset, b.length, b.plain_length) for b in blobs]
     )
-    return sealed.save(store, key, index_file, IndexId)

@@ -35,6 +35,11 @@ from holdfast.store.base import Store
 STALE_AFTER = dt.timedelta(minutes=30)
 REFRESH_EVERY = 5 * 60.0
 LOST_AFTER = 22.5 * 60.0
+_NEXT = (
+    "Wait for the other run to end. If it died: `holdfast repository unlock` removes its lock 30 minutes after it was "
+    "last refreshed, `unlock --all` at once."
+)
+
 SETTLE = 0.2
 """Seconds between writing a lock and looking for competitors that wrote theirs at the same moment."""
 
@@ -180,7 +185,7 @@ class Lock:
             if found.id in self._ids or found.is_stale(now, hostname):
                 continue
             if self.exclusive or found.file is None or found.file.exclusive:
-                raise RepositoryLocked("the repository is locked", why=found.describe())
+                raise RepositoryLocked("the repository is locked", why=found.describe(), next=_NEXT)
 
     def _write(self) -> None:
         """Stores a new file, then removes the old one. Does neither if the lock is lost already."""

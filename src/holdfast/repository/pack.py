@@ -94,7 +94,7 @@ def decode_header(plain: bytes) -> list[PackedBlob]:
 
 def header_length(tail: bytes | memoryview, size: int) -> int:
     """Bytes of the sealed header, from the last 4 bytes of a pack of `size` bytes. Raises DamagedData."""
-    length: int = _LENGTH.unpack(tail)[0]
+    length: int = _LENGTH.unpack(tail)[0] if len(tail) == LENGTH_SIZE else 0
     if not OVERHEAD <= length <= min(LARGEST_HEADER, size - LENGTH_SIZE):
         raise DamagedData(
             "a pack's header is damaged", why=f"its length is given as {length} in a file of {size} bytes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -14,7 +15,7 @@ from holdfast.repository.blob import open_blob
 from holdfast.repository.index import BlobLocation, Index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType
-from holdfast.repository.tree import Node, decode_tree
+from holdfast.repository.tree import Node, decode_nodes, decode_tree
 from holdfast.store.base import Store
 
 _LARGEST_GAP = 64 << 10
@@ -35,10 +36,20 @@ class BlobReader:
         self._index = index
 
     def load(self, blob_type: BlobType, blob_id: BlobId) -> bytes:
-        """A blob's content. Raises DamagedData if it is lost or not what its id names."""
-        location = self._index().find(blob_type, blob_id)
-        sealed = self._read(location.pack, location.blob.offset, location.blob.length)
-        return open_blob(self._key, blob_id, sealed, location.blob.plain_length)
+        """A blob's content, from whichever of its copies is whole. Raises DamagedData if none is."""
+        index = self._index()
+        try:
+            return self._load_from(index.find(blob_type, blob_id))
+        except DamagedData:
+            for location in index.copies(blob_type, blob_id):
+                with contextlib.suppress(DamagedData):
+                    return self._load_from(location)
+            raise
+
+    def _load_from(self, location: BlobLocation) -> bytes:
+        blob = location.blob
+        sealed = self._read(location.pack, blob.offset, blob.length)
+        return open_blob(self._key, blob.id, sealed, blob.plain_length)
 
     def content_size(self, blob_type: BlobType, blob_id: BlobId) -> int:
         """Bytes of a blob's content, from the index. Raises DamagedData if it is not listed."""
@@ -47,6 +58,10 @@ class BlobReader:
     def load_tree(self, tree_id: BlobId) -> list[Node]:
         """The nodes of a directory. Raises DamagedData."""
         return decode_tree(self.load(BlobType.TREE, tree_id))
+
+    def iter_tree(self, tree_id: BlobId) -> Iterator[Node]:
+        """The same one by one. Raises DamagedData at once or after some nodes."""
+        return decode_nodes(self.load(BlobType.TREE, tree_id))
 
     def load_file(self, content: Iterable[BlobId]) -> bytes:
         """A whole file from its blobs; for small files only, since it is held in memory."""
@@ -91,15 +106,21 @@ class BlobReader:
     ) -> Iterator[tuple[Tag, bytes | DamagedData]]:
         start = part[1]
         for (_, blob), tag in part[3]:
-            if isinstance(read, DamagedData):
-                yield tag, read
-                continue
             try:
+                if isinstance(read, DamagedData):
+                    raise read
                 sealed = memoryview(read)[blob.offset - start : blob.offset - start + blob.length]
-                content: bytes | DamagedData = open_blob(self._key, blob.id, sealed, blob.plain_length)
-            except DamagedData as error:
-                content = error
-            yield tag, content
+                content = open_blob(self._key, blob.id, sealed, blob.plain_length)
+            except DamagedData:
+                yield tag, self._try_load(blob.id)  # alone: its neighbours' damage, or its own, may not concern a copy
+            else:
+                yield tag, content
+
+    def _try_load(self, blob_id: BlobId) -> bytes | DamagedData:
+        try:
+            return self.load(BlobType.DATA, blob_id)
+        except DamagedData as error:
+            return error
 
     def _read(self, pack: PackId, offset: int, length: int) -> bytes:
         try:

@@ -22,7 +22,7 @@ from holdfast.errors import (
     StoreError,
     WrongPassword,
 )
-from holdfast.ids import KeyId, SnapshotId
+from holdfast.ids import KeyId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 from holdfast.repository import keys, sealed
@@ -70,6 +70,23 @@ class Repository:
         """A shared lock whose waiting time its user spends with work that writes nothing: `begin`, …, `confirm`."""
         return Lock(self.store, self.key, self.clock, exclusive=False)
 
+    def forget_lost_packs(self) -> int:
+        """Compares the index with the packs that are really stored; what lies in lost ones is then stored anew by writers.
+
+        Returns how many packs are missing or cut short. The index is loaded before the packs are listed: whatever it
+        names was stored by then. Costs one listing.
+        """
+        index = self.index
+        stored = {
+            pack_id: entry.size
+            for entry in self.store.list(Directory.PACKS.value)
+            if (pack_id := parse_name(entry.name, PackId)) is not None
+        }
+        lost = [p for p, size in zip(index.packs, index.pack_sizes, strict=True) if stored.get(p) != size]
+        if lost:
+            index.forget_packs(lost)
+        return len(lost)
+
     def writer(self, lock: Lock, cancel: Cancel) -> BlobWriter:
         """A writer under `lock`, which need not be confirmed yet. The caller flushes and closes it."""
         return BlobWriter(
@@ -96,9 +113,14 @@ class Repository:
     def load_snapshot(self, snapshot_id: SnapshotId) -> Snapshot:
         """Raises NotFound, DamagedData."""
         try:
-            return sealed.load(self.store, self.key, snapshot_id, Snapshot)
+            snapshot = sealed.load(self.store, self.key, snapshot_id, Snapshot)
         except FileMissing as error:
             raise NotFound(f"snapshot {snapshot_id.short} does not exist") from error
+        try:
+            snapshot.moment()  # so that nobody who sorts by time meets the fault
+        except DamagedData as error:
+            raise DamagedData(f"{file_name(snapshot_id)} is damaged", why=str(error)) from error
+        return snapshot
 
     def snapshots(
         self, snapshot_ids: Iterable[SnapshotId] | None = None
@@ -163,7 +185,7 @@ def open_repository(store: Store, password: str, clock: Clock) -> Repository:
         stored = store.get(CONFIG)
     except FileMissing as error:
         raise NoRepository(f"there is no repository at {store.url}", why="it has no file named config") from error
-    fault: HoldfastError = WrongPassword("the password opens none of the repository's keys")
+    fault: HoldfastError = WrongPassword("the password is wrong", why="it opens none of the repository's keys")
     for opened in keys.opened_keys(store, password):
         try:
             config = open_config(opened.master, stored)
@@ -186,7 +208,7 @@ def _refuse_existing(store: Store) -> None:
     except FileMissing:
         pass
     else:
-        raise RepositoryExists(f"there is a repository at {store.url} already")
+        raise RepositoryExists(f"there is a repository at {store.url} already", why="it has a file named config")
     for directory in (Directory.SNAPSHOTS, Directory.INDEX, Directory.PACKS):
         if any(store.list(directory.value)):
             raise RepositoryExists(

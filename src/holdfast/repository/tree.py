@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -73,7 +73,7 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class _Tree(msgspec.Struct):
-    nodes: list[Node]
+    nodes: list[msgspec.Raw]
 
 
 def encode_node(node: Node) -> bytes:
@@ -87,7 +87,16 @@ def encode_node(node: Node) -> bytes:
 
 def join_nodes(encoded: Iterable[bytes]) -> bytes:
     """A tree blob's content from its encoded nodes, which must be in order already."""
-    return b'{"nodes":[' + b",".join(encoded) + b"]}\n"
+    return b"".join(tree_parts(encoded))
+
+
+def tree_parts(encoded: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in parts."""
+    before = b'{"nodes":['
+    for node in encoded:
+        yield before + node
+        before = b","
+    yield b'{"nodes":[]}\n' if before != b"," else b"]}\n"
 
 
 def encode_tree(nodes: Iterable[Node]) -> bytes:
@@ -101,9 +110,14 @@ def encode_tree(nodes: Iterable[Node]) -> bytes:
 
 def decode_tree(content: bytes) -> list[Node]:
     """The nodes of a tree blob. Raises DamagedData for anything that is not one, also for duplicate or unsorted names."""
-    nodes = go_json.decode(content, _Tree, "a tree").nodes
+    return list(decode_nodes(content))
+
+
+def decode_nodes(content: bytes) -> Iterator[Node]:
+    """The same one by one, for directories that may be large: their nodes need twice the memory of their JSON."""
     previous = b""
-    for node in nodes:
+    for encoded in go_json.decode(content, _Tree, "a tree").nodes:
+        node = go_json.decode(encoded, Node, "a tree")
         name = node.raw_name()
         if name <= previous:
             raise DamagedData("a tree is damaged", why=f"the name {node.name!r:.80} is out of order or there twice")
@@ -112,7 +126,7 @@ def decode_tree(content: bytes) -> list[Node]:
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the content of another type of node")
         if (node.type is NodeType.DIRECTORY) != (node.subtree is not None):
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the subtree of another type of node")
-    return nodes
+        yield node
 
 
 def subtree_id(node: Node) -> BlobId:

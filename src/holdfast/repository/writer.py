@@ -10,25 +10,26 @@ finished packs are uploaded by a small pool with a bound, so memory holds at mos
 
 from __future__ import annotations
 
-import hashlib
+import mmap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import seal_blob, seal_blobs
+from holdfast.repository.blob import Compressed, Content, compress_blob, compress_parts, seal_blob, seal_blobs
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
 from holdfast.store.base import Store
 
-PACK_SIZE = {BlobType.DATA: 16 << 20, BlobType.TREE: 4 << 20}
-"""Bytes at which a pack is closed. Trees are read more often and one by one, so their packs are smaller."""
+PACK_SIZE = {BlobType.DATA: 8 << 20, BlobType.TREE: 4 << 20}
+"""Bytes at which a pack is closed: half of restic's, since packs wait in memory. Trees are read more often and one by one."""
 
 UPLOADS = 2
+_FIRST_MEMORY = 64 << 10  # bytes; doubled as a pack grows
 
 
 @dataclass(slots=True)
@@ -42,15 +43,31 @@ class WriterStats:
 
 
 class _OpenPack:
+    """A pack that is being filled, in memory that goes back to the system with it.
+
+    From malloc it would not: what is freed there stays with the thread that asked for it, a pack or more in each.
+    """
+
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
         self.blobs: list[PackedBlob] = []
         self.size = 0
+        self._memory = mmap.mmap(-1, _FIRST_MEMORY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
     def add(self, blob_type: BlobType, blob_id: BlobId, sealed: bytes, plain_length: int) -> None:
         self.blobs.append(PackedBlob(blob_type, blob_id, self.size, len(sealed), plain_length))
-        self.parts.append(sealed)
-        self.size += len(sealed)
+        self.append(sealed)
+
+    def append(self, part: bytes) -> None:
+        if self.size + len(part) > len(self._memory):
+            self._memory.resize(max(2 * len(self._memory), self.size + len(part)))
+        self._memory.write(part)
+        self.size += len(part)
+
+    @contextmanager
+    def content(self) -> Iterator[memoryview]:
+        """All bytes, for the length of the block; afterwards they are gone."""
+        with self._memory, memoryview(self._memory) as whole, whole[: self.size] as content:
+            yield content
 
 
 class BlobWriter:
@@ -84,53 +101,51 @@ class BlobWriter:
         self._failure: BaseException | None = None
         self.stats = WriterStats()
 
-    def save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
+    def save(self, blob_type: BlobType, content: Content) -> BlobId:
         """Stores the content unless the repository has it; returns its id. The content is safe only after `flush`."""
         with self._failing():
-            return self._save(blob_type, content)
-
-    def _save(self, blob_type: BlobType, content: bytes | memoryview) -> BlobId:
-        blob_id = BlobId.of(content)
-        with self._guard:
-            if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
-                return blob_id
-            self._on_the_way[blob_type].add(blob_id)
-        sealed, plain_length = seal_blob(self._key, blob_id, content)
-        full: _OpenPack | None = None
-        with self._guard:
-            pack = self._open[blob_type]
-            pack.add(blob_type, blob_id, sealed, plain_length)
-            self._count(blob_type, len(content), len(sealed))
-            if pack.size >= PACK_SIZE[blob_type]:
-                full, self._open[blob_type] = pack, _OpenPack()
-        if full is not None:
-            self._upload(full)
-        return blob_id
+            blob_id = BlobId.of(content)
+            if self._is_new(blob_type, blob_id):
+                self._add(blob_type, (compress_blob(blob_id, content),))
+            return blob_id
 
     def save_many(self, blob_type: BlobType, contents: Sequence[bytes]) -> list[BlobId]:
         """`save` for many small blobs at less than half the cost of one by one; their ids in order."""
         with self._failing():
-            blob_ids = [BlobId(hashlib.sha256(content).digest()) for content in contents]
-            on_the_way = self._on_the_way[blob_type]
-            new: list[tuple[BlobId, bytes]] = []
-            with self._guard:
-                for blob_id, content in zip(blob_ids, contents, strict=True):
-                    if blob_id not in on_the_way and not self._index.has(blob_type, blob_id):
-                        on_the_way.add(blob_id)
-                        new.append((blob_id, content))
-            full: list[_OpenPack] = []
-            sealed_blobs = seal_blobs(self._key, new)
-            with self._guard:
-                for (blob_id, content), (sealed, plain_length) in zip(new, sealed_blobs, strict=True):
-                    pack = self._open[blob_type]
-                    pack.add(blob_type, blob_id, sealed, plain_length)
-                    self._count(blob_type, len(content), len(sealed))
-                    if pack.size >= PACK_SIZE[blob_type]:
-                        full.append(pack)
-                        self._open[blob_type] = _OpenPack()
-            for pack in full:
-                self._upload(pack)
-            return blob_ids
+            ids = [BlobId.of(content) for content in contents]
+            new = [pair for pair in zip(ids, contents, strict=True) if self._is_new(blob_type, pair[0])]
+            self._add(blob_type, [compress_blob(blob_id, content) for blob_id, content in new])
+            return ids
+
+    def save_parts(self, blob_type: BlobType, parts: Iterable[bytes]) -> BlobId:
+        """The same for content that comes in parts, none empty, and may be large: it is never in memory as a whole."""
+        with self._failing():
+            blob = compress_parts(parts)
+            if self._is_new(blob_type, blob.id):
+                self._add(blob_type, (blob,))
+            return blob.id
+
+    def _is_new(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        """Whether nobody has the blob; from then on its caller has it."""
+        with self._guard:
+            if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
+                return False
+            self._on_the_way[blob_type].add(blob_id)
+            return True
+
+    def _add(self, blob_type: BlobType, blobs: Sequence[Compressed]) -> None:
+        sealed_blobs = seal_blobs(self._key, blobs) if len(blobs) > 1 else [seal_blob(self._key, blob) for blob in blobs]
+        full: list[_OpenPack] = []
+        with self._guard:
+            for blob, sealed in zip(blobs, sealed_blobs, strict=True):
+                pack = self._open[blob_type]
+                pack.add(blob_type, blob.id, sealed, blob.plain_length)
+                self._count(blob_type, blob.plain_length, len(sealed))
+                if pack.size >= PACK_SIZE[blob_type]:
+                    full.append(pack)
+                    self._open[blob_type] = _OpenPack()
+        for pack in full:
+            self._upload(pack)
 
     def flush(self) -> None:
         """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""
@@ -190,10 +205,10 @@ class BlobWriter:
             self._slots.release()
 
     def _put_pack(self, pack: _OpenPack) -> None:
-        pack.parts.append(encode_header(self._key, pack.blobs))
-        pack_id = PackId.of(*pack.parts)
-        self._store.put(file_name(pack_id), pack.parts)
-        pack.parts.clear()
+        pack.append(encode_header(self._key, pack.blobs))
+        with pack.content() as content:
+            pack_id = PackId.of(content)
+            self._store.put(file_name(pack_id), [content])
         with self._guard:
             self._unindexed.append((pack_id, pack.blobs))
             index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT

@@ -11,9 +11,9 @@ from holdfast.objects.transforms.namespaces import NAMESPACES
 from holdfast.objects.transforms.server_fields import SERVER_FIELDS
 from holdfast.objects.transforms.services import SERVICES
 from holdfast.objects.transforms.storage import STORAGE
-from holdfast.objects.transforms.transform import Context, Outcome, Transform, apply, carried, merged
+from holdfast.objects.transforms.transform import Context, Transform, Transformed, apply, carried, merged
 from holdfast.objects.transforms.workloads import WORKLOADS
 
 TRANSFORMS: tuple[Transform, ...] = (*SERVICES, *ACCESS, *STORAGE, *WORKLOADS, *NAMESPACES, *SERVER_FIELDS)
 
-__all__ = ["TRANSFORMS", "Context", "Outcome", "Transform", "apply", "carried", "merged"]
+__all__ = ["TRANSFORMS", "Context", "Transform", "Transformed", "apply", "carried", "merged"]

@@ -58,7 +58,7 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Transformed:
     """What becomes of one object of a backup: exactly one of `object` and `not_restored` is None."""
 
     object: Object | None  # as it is to be created
@@ -66,17 +66,17 @@ class Outcome:
     row: str | None = None  # id of the row that refused it
 
 
-def apply(transforms: Sequence[Transform], group_resource: str, obj: Object, context: Context) -> Outcome:
+def apply(transforms: Sequence[Transform], group_resource: str, obj: Object, context: Context) -> Transformed:
     """A backup's object → what is to be created in the target, or why it is not restored. `obj` stays as it is."""
     rows = [row for row in transforms if row.concerns(group_resource)]
     for row in rows:
         if row.refuse and (reason := row.refuse(obj, context)) is not None:
-            return Outcome(None, reason, row.id)
+            return Transformed(None, reason, row.id)
     desired: Object = copied(obj)
     for row in rows:
         if row.change:
             row.change(desired, context)
-    return Outcome(desired)
+    return Transformed(desired)
 
 
 def carried(

@@ -1,0 +1,54 @@
+# Everything that people and CI do with this checkout. `make help` lists it.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench clean
+
+help:
+	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
+	@echo '             (ARGS="--kubeconfig FILE" uses a cluster of your own)'
+	@echo 'make test    make check, then all tests'
+	@echo 'make check   ruff, mypy and import-linter'
+	@echo 'make bench   measure, and compare with other programs'
+	@echo 'make setup   only prepare the virtual environment $(VENV); the others do it by themselves'
+	@echo 'make clean   remove what the above made here; finished builds stay in ~/.cache/holdfast-testbed'
+	@echo
+	@echo 'Needed: Python >= 3.11 with venv (another one: make PYTHON=python3.12 ...), Go >= 1.25 for the test clusters.'
+
+setup: $(READY)
+
+# The stamp is made last, so that a setup that was interrupted is begun again. pip knows --group since 25.1.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+	    f"error: $(PYTHON) is Python {v[0]}.{v[1]}, and 3.11 or newer is needed; try make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo 'error: $(PYTHON) cannot make virtual environments; on Debian: apt install python3-venv' >&2; exit 1; }
+	@echo 'Preparing $(VENV)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python -m demo $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find src tests testbed demo bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,53 @@
+"""A repository on a file system that is full."""
+
+import os
+import subprocess
+
+import pytest
+from tests.cli.holdfast import PASSWORD
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("testbed: root is missing (only root can mount a file system)")
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "holdfast-test", directory],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"testbed: mounting is not allowed here ({mounted.stderr.strip()})")
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+def test_a_backup_that_does_not_fit_says_so_and_harms_nothing(holdfast, cluster, shop, small_disk, restic_agrees):
+    ready = holdfast.but(HOLDFAST_REPOSITORY=small_disk / "repository", KUBECONFIG=cluster.kubeconfig)
+    ready("repository", "init")
+    ready("backup", "create", "-n", shop, "--name", "before")
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(4 << 20))
+    cluster.api.create(
+        f"/api/v1/namespaces/{shop}/configmaps",
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "new"},
+            "data": {"a": os.urandom(200_000).hex()},
+        },
+    )
+    what, why, advice = ready("backup", "create", "-n", shop, code=1).problem
+    assert str(small_disk) in what
+    assert "space" in why
+    assert advice
+    assert [entry["name"] for entry in ready("backup", "list", "-o", "json").document] == ["before"]
+    filler.unlink()
+    assert "no errors were found" in ready("repository", "check", "--read-data").out
+    restic_agrees(small_disk / "repository", PASSWORD)
+    ready("backup", "create", "-n", shop, "--name", "after")
