@@ -53,13 +53,12 @@ class ArchiveCounts:
     dirs_unmodified: int = 0
     files: int = 0
     bytes: int = 0
-    skipped: int = 0
 
 
 class Archiver:
     """One pass over some file trees. `counts` and `problems` say what came of it."""
 
-    def __init__(  # noqa: PLR0913 - what an archive depends on
+    def __init__(
         self,
         writer: BlobWriter,
         reader: BlobReader,
@@ -86,41 +85,49 @@ class Archiver:
 
         `parent` is the same directory in an earlier backup whose unchanged files need not be read.
         """
-        frame = self._open(path, b"", parent, None)
+        frame = self._open(path, b"" if path == b"/" else path, parent, None)
         device = os.fstat(frame.opened.fd).st_dev
-        while True:
-            self._cancel.check()
-            if frame.subdirectories:
-                entry = frame.subdirectories.popleft()
-                below = self._enter(frame, entry, device)
-                if below is not None:
-                    frame = below
-                continue
-            tree = self._finish(frame)
-            if frame.above is None:
-                return tree
-            above, done = frame.above, frame.entry
-            assert done is not None
-            self._count_directory(above, done, tree)
-            above.nodes[done.name] = encode_node(node_of(done, subtree=tree))
-            frame = above
+        try:
+            while True:
+                self._cancel.check()
+                if frame.subdirectories:
+                    frame = self._enter(frame, frame.subdirectories.popleft(), device) or frame
+                    continue
+                tree = self._finish(frame)
+                if frame.above is None:
+                    return tree
+                above, done = frame.above, frame.entry
+                assert done is not None
+                self._count_directory(above, done, tree)
+                above.nodes[done.name] = encode_node(node_of(done, subtree=tree))
+                frame.opened.close()
+                frame = above
+        finally:
+            open_frame: _Frame | None = frame
+            while open_frame is not None:
+                open_frame.opened.close()
+                open_frame = open_frame.above
 
-    def single(self, path: bytes, entry: Entry) -> bytes:
+    def single(self, path: bytes, entry: Entry, parent: BlobId | None) -> bytes:
         """Stores one entry that is no directory and returns its encoded node; of a block device its whole content.
 
-        Raises OSError.
+        `parent` is its directory in an earlier backup. Raises OSError if it cannot be read.
         """
         if entry.type not in (EntryType.FILE, EntryType.BLOCK_DEVICE):
             return encode_node(node_of(entry))
-        parent = open_directory_only(os.path.dirname(path))
+        opened = open_directory_only(os.path.dirname(path))
         try:
-            frame = _Frame(parent, b"", None, {})
-            self._store_long(frame, entry)
+            frame = _Frame(opened, b"", None, self._nodes_before(parent))
+            old = frame.before.get(entry.name)
+            if old is not None and entry.type is EntryType.FILE and is_unchanged(entry, old):
+                self._reuse(frame, entry, old)
+            else:
+                self._store_long(frame, entry)
         finally:
-            parent.close()
+            opened.close()
         stored = frame.nodes.get(entry.name)
         if stored is None:
-            raise OSError(None, "it could not be read")
+            raise OSError(self.problems.pop().why)
         return stored
 
     def _enter(self, above: _Frame, entry: Entry, device: int) -> _Frame | None:
@@ -141,13 +148,13 @@ class Archiver:
 
     def _open(self, path: bytes, inside: bytes, parent: BlobId | None, above: _Frame | None) -> _Frame:
         """Opens a directory and stores everything in it but its subdirectories."""
-        opened = open_directory(path)
+        opened = open_directory(path, above.opened if above else None)
         try:
             frame = _Frame(opened, inside, above, self._nodes_before(parent))
             for fault in opened.unreadable:
                 self._unreadable(fault)
             entries = [e for e in opened.entries if not self._selection.excludes(inside + b"/" + e.name)]
-            if self._selection.is_cache(path, [entry.name for entry in entries]):
+            if self._selection.is_cache(opened.fd, [entry.name for entry in entries]):
                 entries = [entry for entry in entries if entry.name == CACHE_TAG_NAME]
             small: list[Entry] = []
             for entry in entries:
@@ -212,11 +219,12 @@ class Archiver:
                     content.append(waiting.popleft().result().hex())
                 self._progress.advance(0, len(chunk))
             content.extend(task.result().hex() for task in waiting)
+            entry, fault = stream.finish()
         except OSError as error:
-            stream.close()
             self._unreadable(Unreadable(stream.path, error.strerror or str(error)))
             return
-        entry, fault = stream.finish()
+        finally:
+            stream.close()
         if fault is not None:
             self._unreadable(fault)
         self._add_file(frame, entry, content)
@@ -230,7 +238,6 @@ class Archiver:
         self._count_file(entry.size)
 
     def _finish(self, frame: _Frame) -> BlobId:
-        frame.opened.close()
         return self._writer.save(BlobType.TREE, join_nodes(frame.nodes[name] for name in sorted(frame.nodes)))
 
     def _empty(self) -> BlobId:

@@ -6,19 +6,20 @@ them back in the same places below their target.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import re
 import socket
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from holdfast.errors import Cancelled, HoldfastError, NotFound
+from holdfast.errors import Cancelled, DamagedData, HoldfastError, NotFound, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import BackupType
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
-from holdfast.model.run import Outcome, Problem, Run, new_run_id, timestamp
+from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.operations.archive import Archiver
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.nodes import node_of
@@ -32,10 +33,9 @@ from holdfast.repository.tree import NodeType, encode_node, join_nodes, subtree_
 from holdfast.repository.writer import BlobWriter
 from holdfast.version import PROGRAM_VERSION
 from holdfast.volumes.entry import Entry as FileEntry
-from holdfast.volumes.reading import look_at
+from holdfast.volumes.entry import EntryType as FileType
+from holdfast.volumes.reading import look_at, look_at_directory
 from holdfast.volumes.selection import FileSelection
-
-VERB = "backup files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,15 @@ class BackUpFilesOptions:
 
 
 def back_up_files(repository: Repository, options: BackUpFilesOptions, cancel: Cancel, progress: Progress) -> Run:
-    """Makes a backup and returns its run, done or partial. Failures are raised after their report was kept."""
+    """Makes a backup and returns its run, done or partial.
+
+    Any failure is raised, its `run` set, after its report was published or kept locally. Raises NotFound for a path that
+    does not exist.
+    """
+    for key, value in options.labels.items():
+        tags.check_tag_value("--label", f"{key}={value}")
+    if options.name:
+        tags.check_tag_value("--name", options.name)
     return _BackUpFiles(repository, options, cancel, progress).run()
 
 
@@ -65,9 +73,7 @@ class _Place:
 
 
 class _BackUpFiles:
-    def __init__(
-        self, repository: Repository, options: BackUpFilesOptions, cancel: Cancel, progress: Progress
-    ) -> None:
+    def __init__(self, repository: Repository, options: BackUpFilesOptions, cancel: Cancel, progress: Progress) -> None:
         self._repository = repository
         self._options = options
         self._cancel = cancel
@@ -77,14 +83,15 @@ class _BackUpFiles:
         self._log = RunLog(progress, self._clock)
         self._hostname = options.hostname or socket.gethostname()
         self._paths = _without_nested(os.path.abspath(path) for path in options.paths)
-        name = os.path.basename(self._paths[0]).decode("utf-8", "replace") if self._paths else ""
-        self._name = options.name or f"{name or 'root'}-{self._started:%Y%m%d-%H%M%S}"
+        self._name = options.name or _default_name(os.path.abspath(options.paths[0]), self._started)
 
     def run(self) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
             for path in self._paths:
                 if not os.path.lexists(path):
-                    raise NotFound(f"{_shown(path)} does not exist", next="Check the path.")
+                    raise NotFound(
+                        f"{_shown(path)} does not exist", why="no file or directory has this path", next="Check it."
+                    )
             writer = self._repository.writer(lock, self._cancel)
             try:
                 return self._write(writer, lock)
@@ -92,6 +99,9 @@ class _BackUpFiles:
                 writer.close()
 
     def _write(self, writer: BlobWriter, lock: Lock) -> Run:
+        lost = self._repository.forget_lost_packs()
+        if lost:
+            self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
         earlier = self._earlier()
         archiver = Archiver(
             writer,
@@ -104,6 +114,12 @@ class _BackUpFiles:
         self._log.phase("read files")
         try:
             tree = self._store(archiver, writer, BlobId.parse(earlier.snapshot.tree) if earlier else None)
+        except OSError as error:
+            raise NotFound(
+                f"{_shown(error.filename or self._paths[0])} cannot be read",
+                why=error.strerror or str(error),
+                next="Check the path and its permissions.",
+            ) from error
         finally:
             archiver.close()
         self._cancel.check()
@@ -124,17 +140,27 @@ class _BackUpFiles:
             summary=summary,
         )
         run.id = self._repository.save_snapshot(snapshot, lock).hex()
-        publish_report(self._repository, lock, report, run, self._hostname)
+        publish_report(self._repository, lock, run, self._log, hostname=self._hostname, tree=report)
         return run
 
     def _earlier(self) -> Entry | None:
-        """The newest backup of the same paths, the newest full one for a differential; None for a full."""
+        """The newest backup of the same paths, the newest full one for a differential; None for a full.
+
+        Raises UsageError if the wanted name is taken.
+        """
+        backups = read_catalog(self._repository).backups
+        if self._options.name and any(entry.name == self._options.name for entry in backups):
+            raise UsageError(
+                f"there is a backup named {self._options.name} already",
+                why="a name means one backup",
+                next="Choose another --name, or leave it out.",
+            )
         if self._options.type is BackupType.FULL:
             return None
         wanted = (self._hostname, [_shown(path) for path in self._paths])
         fitting = [
             entry
-            for entry in read_catalog(self._repository).backups
+            for entry in backups
             if (entry.snapshot.hostname, entry.snapshot.paths) == wanted
             and (self._options.type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
         ]
@@ -148,24 +174,27 @@ class _BackUpFiles:
             *above, last = [part for part in path.split(b"/") if part] or [b""]
             for part in above:
                 walked += b"/" + part
-                below = place.below.setdefault(part, _Place(look_at(walked)))
+                below = place.below.setdefault(part, _Place(look_at_directory(walked)))
                 assert isinstance(below, _Place)  # nested paths were taken out
                 place = below
-            before = self._subtree(parent, [*above, last] if last else [])
             if not last:
                 return archiver.directory(b"/", parent)
             entry = look_at(path)
-            if stat.S_ISDIR(entry.mode):
-                place.below[last] = _Place(entry, tree=archiver.directory(path, before))
+            if entry.type is FileType.DIRECTORY:
+                tree = archiver.directory(path, self._subtree(parent, [*above, last]))
+                place.below[last] = _Place(entry, tree=tree)
             else:
-                place.below[last] = archiver.single(path, entry)
+                place.below[last] = archiver.single(path, entry, self._subtree(parent, above))
         return _save(root, writer)
 
     def _subtree(self, tree: BlobId | None, parts: Sequence[bytes]) -> BlobId | None:
         for part in parts:
             if tree is None:
                 return None
-            nodes = self._repository.reader.load_tree(tree)
+            try:
+                nodes = self._repository.reader.load_tree(tree)
+            except DamagedData:
+                return None  # then everything is read
             found = next((node for node in nodes if node.raw_name() == part), None)
             tree = subtree_id(found) if found is not None and found.type is NodeType.DIRECTORY else None
         return tree
@@ -175,7 +204,7 @@ class _BackUpFiles:
         return Run(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.BACKUP_FILES,
             name=self._name,
             kind=tags.FILES,
             type=self._options.type.value if earlier else BackupType.FULL.value,
@@ -228,7 +257,7 @@ class _BackUpFiles:
         return Run(
             id=self._id,
             run=self._id,
-            verb=VERB,
+            verb=Verb.BACKUP_FILES,
             name=self._name,
             kind=tags.FILES,
             type=self._options.type.value,
@@ -263,5 +292,11 @@ def _without_nested(paths: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(kept)
 
 
-def _shown(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")
+def _default_name(path: bytes, started: dt.datetime) -> str:
+    """`data-20261123-051942`: the first path's last name says what, the time makes it the only one."""
+    name = re.sub(r"[^\w.+-]+", "-", os.path.basename(path).decode("utf-8", "replace")).strip("-")
+    return f"{name or 'root'}-{started:%Y%m%d-%H%M%S}"
+
+
+def _shown(path: bytes | str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

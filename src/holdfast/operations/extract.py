@@ -1,7 +1,8 @@
 """File trees out of a repository: nodes and blobs become entries that `holdfast.volumes` writes.
 
-Directory by directory, depth first. The small files of a directory are read in the order in which their packs hold them, long ones
-by a few threads ahead of the writer. What is lost in the repository or refused by the file system is named; the rest goes on.
+Directory by directory, depth first. The small files of a directory are read in the order in which their packs hold them, long
+ones by a few threads ahead of the writer. What is lost in the repository or refused by the file system is named; the rest goes
+on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from holdfast.operations.nodes import entry_of
 from holdfast.repository.pack import BlobType
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.tree import Node, NodeType, content_ids, subtree_id
-from holdfast.volumes.entry import Entry, EntryType
+from holdfast.volumes.entry import Entry
 from holdfast.volumes.writing import NewFile, TargetDirectory
 
 _READ_THREADS = 3
@@ -59,20 +60,20 @@ class _Frame:
 class Extractor:
     """One restore of a tree into a directory. `counts` and `problems` say what came of it."""
 
-    def __init__(  # noqa: PLR0913 - what an extraction depends on
+    def __init__(
         self,
         reader: BlobReader,
         cancel: Cancel,
         progress: Progress,
         *,
         wanted: Callable[[bytes], bool | None] = lambda _: True,
-        delete: bool = False,
+        exact: Callable[[bytes], bool] = lambda _: False,
         verify: bool = False,
         as_owner: bool | None = None,
     ) -> None:
         """`wanted` of a path: True for all below it, None to look into it, False to pass by.
 
-        `delete` removes what the backup does not have from directories that are wanted whole. `verify` reads every file
+        `exact` says of a directory's path whether what the backup does not have is removed from it. `verify` reads every file
         back and compares it with the backup's ids. `as_owner` None means that ownership is restored exactly if this
         process is privileged.
         """
@@ -80,7 +81,7 @@ class Extractor:
         self._cancel = cancel
         self._progress = progress
         self._wanted = wanted
-        self._delete = delete
+        self._exact = exact
         self._verify = verify
         self._as_owner = os.geteuid() == 0 if as_owner is None else as_owner
         self._pool = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="holdfast-extract")
@@ -98,18 +99,21 @@ class Extractor:
         frame = _Frame(root, b"", None, None)
         try:
             self._fill(frame, self._reader.load_tree(tree))
-        except BaseException:
-            root.close()
-            raise
-        while True:
-            self._cancel.check()
-            if frame.subdirectories:
-                frame = self._enter(frame, *frame.subdirectories.popleft())
-                continue
-            self._leave(frame)
-            if frame.above is None:
-                return
-            frame = frame.above
+            while True:
+                self._cancel.check()
+                if frame.subdirectories:
+                    frame = self._enter(frame, *frame.subdirectories.popleft())
+                    continue
+                self._set_directory(frame)
+                if frame.above is None:
+                    return
+                frame.target.close()
+                frame = frame.above
+        finally:
+            open_frame: _Frame | None = frame
+            while open_frame is not None:
+                open_frame.target.close()
+                open_frame = open_frame.above
 
     def _enter(self, above: _Frame, entry: Entry, tree: BlobId) -> _Frame:
         path = above.path + b"/" + entry.name
@@ -123,18 +127,20 @@ class Extractor:
             self._fill(frame, self._reader.load_tree(tree))
         except DamagedData as error:
             self.problems.append(Problem.of(error, _shown(path)))
-        except OSError as error:
-            self._refused(path, error)
+        except BaseException:
+            target.close()
+            raise
         self.counts.directories += 1
         return frame
 
-    def _leave(self, frame: _Frame) -> None:
+    def _set_directory(self, frame: _Frame) -> None:
         if frame.entry is not None:
             self._unset(frame.path, frame.target.finish(frame.entry, as_owner=self._as_owner))
-        frame.target.close()
 
     def _fill(self, frame: _Frame, nodes: list[Node]) -> None:
         """Everything in a directory but its subdirectories."""
+        if self._exact(frame.path):
+            self._remove_others(frame, {node.raw_name(): node for node in nodes})
         small: list[_File] = []
         size = 0
         for node in nodes:
@@ -143,29 +149,55 @@ class Extractor:
             if wanted is False or (wanted is None and node.type is not NodeType.DIRECTORY):
                 continue
             try:
-                entry = entry_of(node)
-                if node.type is NodeType.DIRECTORY:
-                    frame.subdirectories.append((entry, subtree_id(node)))
-                elif node.type is not NodeType.FILE:
-                    self._unset(path, frame.target.special(entry, as_owner=self._as_owner))
-                    self.counts.others += 1
-                elif self._is_linked(frame, entry):
-                    self.counts.files += 1
-                elif len(content := content_ids(node)) <= 1:
-                    small.append(_File(entry, content))
-                    size += entry.size
-                    if size >= _BATCH_BYTES:
-                        self._write_small(frame, small)
-                        small, size = [], 0
-                else:
-                    self._write_long(frame, _File(entry, content))
+                file = self._write_or_defer(frame, node)
             except OSError as error:
                 self._refused(path, error)
             except DamagedData as error:
                 self.problems.append(Problem.of(error, _shown(path)))
+            else:
+                if file is not None:
+                    small.append(file)
+                    size += file.entry.size
+                if size >= _BATCH_BYTES:
+                    self._write_small(frame, small)
+                    small, size = [], 0
         self._write_small(frame, small)
-        if self._delete and self._wanted(frame.path) is True:
-            self.counts.deleted += len(frame.target.remove_others(node.raw_name() for node in nodes))
+
+    def _write_or_defer(self, frame: _Frame, node: Node) -> _File | None:
+        """Writes what is best written alone; gives back a small file. Raises OSError, DamagedData."""
+        entry = entry_of(node)
+        if node.type is NodeType.DIRECTORY:
+            frame.subdirectories.append((entry, subtree_id(node)))
+        elif node.type is not NodeType.FILE:
+            path = frame.path + b"/" + entry.name
+            self._unset(path, frame.target.special(entry, as_owner=self._as_owner))
+            self.counts.others += 1
+        elif self._is_linked(frame, entry):
+            self.counts.files += 1
+        elif len(content := content_ids(node)) <= 1:
+            return _File(entry, content)
+        else:
+            self._write_long(frame, _File(entry, content))
+        return None
+
+    def _remove_others(self, frame: _Frame, nodes: dict[bytes, Node]) -> None:
+        """Also directories that have the name of something else. Before the rest, because they would be in the way."""
+        try:
+            names = frame.target.names()
+        except OSError as error:
+            self._refused(frame.path, error)
+            return
+        for name in names:
+            self._cancel.check()
+            node = nodes.get(name)
+            try:
+                if node is None or (node.type is not NodeType.DIRECTORY and frame.target.is_directory(name)):
+                    frame.target.remove(name)
+                    self.counts.deleted += 1
+            except OSError as error:
+                why = error.strerror or str(error)
+                what = f"{_shown(frame.path + b'/' + name)} was not deleted"
+                self.problems.append(Problem(what, why, "Correct it and restore again."))
 
     def _write_small(self, frame: _Frame, files: list[_File]) -> None:
         self._cancel.check()
@@ -231,7 +263,9 @@ class Extractor:
         else:
             path = _shown(frame.path + b"/" + wanted.entry.name)
             self.problems.append(
-                Problem(f"{path} is not what was written", "it differs when read back", "Check the disk; restore again.")
+                Problem(
+                    f"{path} is not what was written", "it differs when read back", "Check the disk; restore again."
+                )
             )
 
     def _is_linked(self, frame: _Frame, entry: Entry) -> bool:
@@ -240,7 +274,14 @@ class Extractor:
         if first is None:
             return False
         directory, name = first
-        frame.target.link(entry.name, self._root, directory.lstrip(b"/") + b"/" + name if directory else name)
+        try:
+            frame.target.link(entry.name, self._root, directory.lstrip(b"/") + b"/" + name if directory else name)
+        except OSError as error:
+            what = f"{_shown(frame.path + b'/' + entry.name)} became a file of its own, not a hard link"
+            self.problems.append(
+                Problem(what, error.strerror or str(error), "Restore into one file system that has links.")
+            )
+            return False
         return True
 
     def _unset(self, path: bytes, failures: list[str]) -> None:

@@ -60,7 +60,7 @@ def node_of(entry: Entry, *, content: list[str] | None = None, subtree: BlobId |
 
 
 def is_unchanged(entry: Entry, node: Node | None) -> bool:
-    """restic's test: same size, times and inode mean the same content."""
+    """As restic tests it: the same size, times and inode mean the same content."""
     return (
         node is not None
         and node.type is NodeType.FILE

@@ -1,6 +1,7 @@
 """A backup's files as one tar stream (POSIX pax), for pipes: `holdfast restore files BACKUP --target - | tar x`.
 
-Directories come before what is in them. Sockets have no place in tar and are left out, as tar itself does.
+Directories come before what is in them, the other names of a file after it as hard links. Sockets have no place in tar and are
+left out, as tar itself does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from holdfast.errors import DamagedData
@@ -33,19 +35,30 @@ _TYPES = {
 }
 
 
-def write_tar(  # noqa: PLR0913 - what a stream depends on
+@dataclass(slots=True)
+class Streamed:
+    """What came of a stream; `problems` name what is missing."""
+
+    files: int = 0
+    bytes: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def write_tar(
     reader: BlobReader,
     tree: BlobId,
     stream: BinaryIO,
     wanted: Callable[[bytes], bool | None],
     cancel: Cancel,
     progress: Progress,
-) -> list[Problem]:
-    """Writes the wanted part of a tree; returns what is missing. A file that is found damaged midway is cut and named.
+) -> Streamed:
+    """Writes the wanted part of a tree. A file that is found damaged midway is cut and named.
 
     Raises OSError when the pipe is closed.
     """
-    problems: list[Problem] = []
+    streamed = Streamed()
+    problems = streamed.problems
+    links: dict[tuple[int, int], bytes] = {}  # (device, inode) → the first of several names
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         waiting: list[tuple[bytes, BlobId]] = [(b"", tree)]
         while waiting:
@@ -64,25 +77,44 @@ def write_tar(  # noqa: PLR0913 - what a stream depends on
                     continue
                 if node.type is NodeType.DIRECTORY:
                     below.append((inside, subtree_id(node)))
-                _add(archive, reader, inside, node, problems)
+                _add(archive, reader, inside, node, links, problems)
+                if node.type is NodeType.FILE:
+                    streamed.files += 1
+                    streamed.bytes += node.size
                 progress.advance(1, node.size)
             waiting.extend(reversed(below))
-    return problems
+    return streamed
 
 
-def _add(archive: tarfile.TarFile, reader: BlobReader, path: bytes, node: Node, problems: list[Problem]) -> None:
+def _add(
+    archive: tarfile.TarFile,
+    reader: BlobReader,
+    path: bytes,
+    node: Node,
+    links: dict[tuple[int, int], bytes],
+    problems: list[Problem],
+) -> None:
     try:
         entry = entry_of(node)
         if entry.type is EntryType.SOCKET:
             return
+        if entry.type is EntryType.FILE and (first := links.get((entry.device, entry.inode))):
+            header = _header(path, entry._replace(size=0, target=first.lstrip(b"/")))
+            header.type = tarfile.LNKTYPE
+            archive.addfile(header)
+            return
         content = content_ids(node)
-        for blob_id in content:
-            reader.content_size(BlobType.DATA, blob_id)  # a file that is known to be incomplete is not begun
+        # A file that is known to be incomplete is not begun.
+        size = sum(reader.content_size(BlobType.DATA, blob_id) for blob_id in content)
+        if entry.type is EntryType.FILE and size != entry.size:
+            raise DamagedData("a file is damaged", why=f"its size is {entry.size} bytes, and there are {size}")
     except DamagedData as error:
         problems.append(Problem.of(error, os.fsdecode(path)))
         return
     blobs = _Blobs(reader, content)
     archive.addfile(_header(path, entry), blobs if entry.type is EntryType.FILE else None)
+    if entry.type is EntryType.FILE and entry.links > 1:
+        links[entry.device, entry.inode] = path
     if blobs.damage is not None:
         problems.append(Problem.of(blobs.damage, os.fsdecode(path)))
 
@@ -96,10 +128,16 @@ def _header(path: bytes, entry: Entry) -> tarfile.TarInfo:
     header.size = entry.size if entry.type is EntryType.FILE else 0
     header.linkname = os.fsdecode(entry.target)
     header.devmajor, header.devminor = os.major(entry.rdev), os.minor(entry.rdev)
-    header.pax_headers = {"mtime": f"{entry.mtime / 1e9:.9f}"} if entry.mtime % 1_000_000_000 else {}
+    header.pax_headers = {"mtime": _decimal(entry.mtime)} if entry.mtime % 1_000_000_000 else {}
     for name, value in entry.xattrs:
         header.pax_headers[f"SCHILY.xattr.{name}"] = value.decode("utf-8", "surrogateescape")
     return header
+
+
+def _decimal(nanoseconds: int) -> str:
+    """As seconds, exactly, which a float could not be."""
+    seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
+    return f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09d}"
 
 
 class _Blobs(io.RawIOBase):

@@ -61,7 +61,9 @@ def seal_blobs(key: SealingKey, blobs: Sequence[Compressed]) -> list[bytes]:
     caches and is two to seven times faster than when all kernels take turns.
     """
     sealed = [key.seal(blob.body) for blob in blobs]
-    plains = [b"".join(_opened(key, blob.id, body, blob.plain_length)) for blob, body in zip(blobs, sealed, strict=True)]
+    plains = [
+        b"".join(_opened(key, blob.id, body, blob.plain_length)) for blob, body in zip(blobs, sealed, strict=True)
+    ]
     for blob, plain in zip(blobs, plains, strict=True):
         _prove(blob.id, (plain,))
     return sealed

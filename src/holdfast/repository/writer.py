@@ -134,7 +134,9 @@ class BlobWriter:
             return True
 
     def _add(self, blob_type: BlobType, blobs: Sequence[Compressed]) -> None:
-        sealed_blobs = seal_blobs(self._key, blobs) if len(blobs) > 1 else [seal_blob(self._key, blob) for blob in blobs]
+        sealed_blobs = (
+            seal_blobs(self._key, blobs) if len(blobs) > 1 else [seal_blob(self._key, blob) for blob in blobs]
+        )
         full: list[_OpenPack] = []
         with self._guard:
             for blob, sealed in zip(blobs, sealed_blobs, strict=True):

@@ -44,15 +44,18 @@ class OpenDirectory:
         os.close(self.fd)
 
 
-def open_directory(path: bytes) -> OpenDirectory:
-    """All entries of a directory, sorted by the bytes of their names. Raises OSError if it cannot be listed."""
-    fd = os.open(path, _FLAGS | os.O_DIRECTORY)
+def open_directory(path: bytes, above: OpenDirectory | None = None) -> OpenDirectory:
+    """All entries of a directory, sorted by the bytes of their names. Raises OSError if it cannot be listed.
+
+    With `above`, its parent, `path` may be longer than the operating system takes.
+    """
+    start = os.path.basename(path) if above else path
+    fd = os.open(start, _FLAGS | os.O_DIRECTORY, dir_fd=above.fd if above else None)
     try:
         entries, unreadable = [], []
-        for name in sorted(os.listdir(fd), key=os.fsencode):
-            raw = os.fsencode(name)
+        for raw in sorted(map(os.fsencode, os.listdir(fd))):
             try:
-                entries.append(_entry(raw, os.stat(name, dir_fd=fd, follow_symlinks=False), fd))
+                entries.append(_entry(raw, os.stat(raw, dir_fd=fd, follow_symlinks=False), fd))
             except FileNotFoundError:
                 continue  # it went away between two looks: as if it had gone before
             except OSError as error:
@@ -74,6 +77,15 @@ def look_at(path: bytes) -> Entry:
     try:
         name = os.path.basename(path) or b"."
         return _entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd)
+    finally:
+        directory.close()
+
+
+def look_at_directory(path: bytes) -> Entry:
+    """The directory at an absolute path, at the end of a symlink too, under the path's last name. Raises OSError."""
+    directory = open_directory_only(path)
+    try:
+        return _entry(b".", os.fstat(directory.fd), directory.fd)._replace(name=os.path.basename(path))
     finally:
         directory.close()
 
@@ -137,6 +149,9 @@ def read_small_files(
             fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
             try:
                 before = os.fstat(fd)
+                if not stat.S_ISREG(before.st_mode):
+                    yield None, Unreadable(path, "it was replaced while the tree was read")
+                    continue
                 content = os.read(fd, before.st_size + 1)
                 while len(content) != before.st_size and (more := os.read(fd, 1 << 20)):
                     content += more  # it grew, or the kernel gave less than asked

@@ -7,7 +7,6 @@ of directories. A pattern that begins with `!` takes back an exclusion made befo
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -42,13 +41,16 @@ class FileSelection:
                 left_out = not pattern.takes_back
         return left_out
 
-    def is_cache(self, directory: bytes, names: Iterable[bytes]) -> bool:
-        """Whether a directory with these names is marked as a cache, whose content can be made again."""
+    def is_cache(self, directory_fd: int, names: Iterable[bytes]) -> bool:
+        """Whether an open directory with these names is marked as a cache, whose content can be made again."""
         if not self.exclude_caches or CACHE_TAG_NAME not in names:
             return False
         try:
-            with open(os.path.join(directory, CACHE_TAG_NAME), "rb") as tag:  # noqa: PTH123 - names are bytes
-                return tag.read(len(CACHE_TAG)) == CACHE_TAG
+            tag = os.open(
+                CACHE_TAG_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory_fd
+            )
+            with os.fdopen(tag, "rb") as file:
+                return file.read(len(CACHE_TAG)) == CACHE_TAG
         except OSError:
             return False
 

@@ -1,8 +1,8 @@
 """Writing a file tree back: every entry under its directory's descriptor, so that nothing can lead outside the target.
 
 A file is written under a temporary name and renamed when it is whole, so no half-written one ever has its final name. Order for
-each entry: content, owner, mode (which a change of owner may clear), attributes, times last. A directory gets its own after
-everything in it was written, because writing changes its times.
+each entry: content, owner, attributes (which need the right to write), mode (which a change of owner may clear), times last. A
+directory gets its own after everything in it was written, because writing changes its times.
 """
 
 from __future__ import annotations
@@ -103,25 +103,38 @@ class TargetDirectory:
         os.link(other, temporary, src_dir_fd=root.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         self.place(temporary, name)
 
-    def remove_others(self, keep: Iterable[bytes]) -> list[bytes]:
-        """Removes everything that is not in `keep`, whole trees too; returns the names. Raises OSError."""
-        wanted = set(keep)
-        removed = [name for name in map(os.fsencode, os.listdir(self.fd)) if name not in wanted]
-        for name in removed:
-            self.remove(name)
-        return removed
+    def names(self) -> list[bytes]:
+        """Of all entries. Raises OSError."""
+        return [os.fsencode(name) for name in os.listdir(self.fd)]
+
+    def is_directory(self, name: bytes) -> bool:
+        """Raises OSError."""
+        return stat.S_ISDIR(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode)
 
     def remove(self, name: bytes) -> None:
-        """One entry, with all that is in it. Raises OSError."""
-        try:
+        """One entry, with all that is in it, however deep. Raises OSError."""
+        if not self.is_directory(name):
             os.unlink(name, dir_fd=self.fd)
-        except IsADirectoryError:
-            below = TargetDirectory(os.open(name, _DIRECTORY, dir_fd=self.fd))
-            try:
-                below.remove_others(())
-            finally:
-                below.close()
-            os.rmdir(name, dir_fd=self.fd)
+            return
+        opened: list[tuple[TargetDirectory, bytes, Iterator[bytes]]] = []
+        current, entry = self, name
+        try:
+            while True:
+                if current.is_directory(entry):
+                    below = TargetDirectory(os.open(entry, _DIRECTORY, dir_fd=current.fd))
+                    opened.append((below, entry, iter(below.names())))
+                else:
+                    os.unlink(entry, dir_fd=current.fd)
+                while (following := next(opened[-1][2], None)) is None:
+                    emptied, own, _ = opened.pop()
+                    emptied.close()
+                    os.rmdir(own, dir_fd=opened[-1][0].fd if opened else self.fd)
+                    if not opened:
+                        return
+                current, entry = opened[-1][0], following
+        finally:
+            for directory, *_ in opened:
+                directory.close()
 
     def read(self, name: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
         """A file's content from its start, in parts of these sizes, and what is left as a last part. Raises OSError."""
@@ -172,10 +185,10 @@ def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
     if as_owner:
         with _noting(failures, "owner"):
             os.fchown(fd, entry.uid, entry.gid)
-    with _noting(failures, "mode"):
-        os.fchmod(fd, stat.S_IMODE(entry.mode))
     if entry.xattrs:
         _set_xattrs(fd, entry.xattrs, failures)
+    with _noting(failures, "mode"):
+        os.fchmod(fd, stat.S_IMODE(entry.mode))
     with _noting(failures, "times"):
         os.utime(fd, ns=(entry.mtime, entry.mtime))
     return failures
