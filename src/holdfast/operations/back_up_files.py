@@ -87,7 +87,7 @@ class _BackUpFiles:
 
     def run(self) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
-            for path in self._paths:
+            for path in map(os.path.abspath, self._options.paths):
                 if not os.path.lexists(path):
                     raise NotFound(
                         f"{_shown(path)} does not exist", why="no file or directory has this path", next="Check it."

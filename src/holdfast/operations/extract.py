@@ -175,7 +175,9 @@ class Extractor:
         elif self._is_linked(frame, entry):
             self.counts.files += 1
         elif len(content := content_ids(node)) <= 1:
-            return _File(entry, content)
+            if entry.links == 1:
+                return _File(entry, content)
+            self._write_small(frame, [_File(entry, content)])  # now, for its other names may follow
         else:
             self._write_long(frame, _File(entry, content))
         return None

@@ -157,11 +157,15 @@ class _Blobs(io.RawIOBase):
                 yield bytes(reader.content_size(BlobType.DATA, blob_id))
 
     def read(self, size: int = -1, /) -> bytes:
-        while not self._rest:
-            part = next(self._parts, None)
-            if part is None:
-                return b""
-            self._rest = memoryview(part)
-        taken = self._rest[:size] if size >= 0 else self._rest
-        self._rest = self._rest[len(taken) :]
+        """Exactly `size` bytes, fewer only at the end: tarfile takes less for an error."""
+        taken = bytearray()
+        while size < 0 or len(taken) < size:
+            if not self._rest:
+                part = next(self._parts, None)
+                if part is None:
+                    break
+                self._rest = memoryview(part)
+            wanted = len(self._rest) if size < 0 else size - len(taken)
+            taken += self._rest[:wanted]
+            self._rest = self._rest[wanted:]
         return bytes(taken)

@@ -20,7 +20,7 @@ CACHE_TAG = b"Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    expression: re.Pattern[bytes]
+    expression: re.Pattern[str]
     takes_back: bool
 
 
@@ -35,9 +35,12 @@ class FileSelection:
 
     def excludes(self, path: bytes) -> bool:
         """Whether the entry at `path`, from the root of the backup and beginning with `/`, is left out."""
+        if not self.patterns:
+            return False
+        text = os.fsdecode(path)  # ? is a character, not a byte
         left_out = False
         for pattern in self.patterns:
-            if left_out == pattern.takes_back and pattern.expression.search(path):
+            if left_out == pattern.takes_back and pattern.expression.search(text):
                 left_out = not pattern.takes_back
         return left_out
 
@@ -75,10 +78,20 @@ def _compile(text: str) -> _Pattern:
     *directories, last = names
     expression = "".join("(?:[^/]+/)*" if name == "**" else f"{_name(name)}/" for name in directories)
     expression += ".*" if last == "**" else _name(last)
-    return _Pattern(re.compile(f"{start}{expression}$".encode("utf-8", "surrogateescape"), re.DOTALL), takes_back)
+    try:
+        return _Pattern(re.compile(rf"{start}{expression}\Z", re.DOTALL), takes_back)
+    except re.error as error:
+        raise UsageError(f"{text!r} is not a pattern", why=str(error), next="See docs/files.md.") from error
 
 
 _TOKEN = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|\\.|.", re.DOTALL)
+
+
+_MEMBER = re.compile(r"(.)-(.)|.", re.DOTALL)  # of a set: a range or a character
+
+
+def _member(found: re.Match[str]) -> str:
+    return "-".join(map(re.escape, found.groups())) if found[1] else re.escape(found[0])
 
 
 def _name(pattern: str) -> str:
@@ -93,8 +106,9 @@ def _token(token: str) -> str:
         case "?":
             return "[^/]"
         case "[" if len(token) > 1:
-            body = token[1:-1].replace("\\", "\\\\")
-            return f"(?!/)[^{body[1:]}]" if body.startswith("!") else f"(?!/)[{body}]"
+            body = token[1:-1]
+            members = _MEMBER.sub(_member, body.removeprefix("!"))
+            return f"(?!/)[{'^' if body.startswith('!') else ''}{members}]"
         case "\\" if len(token) > 1:
             return re.escape(token[1])
         case _:
