@@ -22,6 +22,13 @@ from holdfast.volumes import writing
 from holdfast.volumes.writing import NewFile
 
 
+@pytest.fixture(autouse=True)
+def cleared(tmp_path):
+    """Trees so deep that Python's own way to remove them, which pytest takes, does not end."""
+    yield
+    subprocess.run(["rm", "-rf", *tmp_path.iterdir()], check=True)
+
+
 @pytest.fixture
 def directory(tmp_path):
     return tmp_path / "repository"
@@ -55,7 +62,9 @@ def source(tmp_path):
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    return make_everything(tmp_path_factory.mktemp("everything") / "tree")
+    root = tmp_path_factory.mktemp("everything") / "tree"
+    yield make_everything(root)
+    subprocess.run(["rm", "-rf", root], check=True)
 
 
 @pytest.fixture

@@ -99,11 +99,17 @@ def restore_files(
 
     for path in paths:
         if not path.startswith("/"):
-            raise UsageError(f"{path} is not absolute", next="Give paths as `holdfast backup browse` shows them.")
+            raise UsageError(
+                f"{path} is not absolute",
+                why="a backup holds paths from the root down",
+                next="Give paths as `holdfast backup browse` shows them.",
+            )
     chosen = tuple(os.fsencode(path) for path in paths)
     if target == "-" and (sys.stdout.isatty() or delete or verify or session.output != "table"):
         raise UsageError(
-            "a tar stream cannot be shown, verified or deleted from", next="Redirect it into a file or pipe."
+            "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
+            why="it is all there is on standard output",
+            next="Redirect it into a file or pipe.",
         )
     repository = session.open_repository()
     entry = read_catalog(repository).find_backup(reference)

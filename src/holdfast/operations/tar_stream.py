@@ -60,29 +60,31 @@ def write_tar(
     problems = streamed.problems
     links: dict[tuple[int, int], bytes] = {}  # (device, inode) → the first of several names
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        waiting: list[tuple[bytes, BlobId]] = [(b"", tree)]
+        # GNU tar sets a directory's times when the next entry lies outside of it: each comes right before what is in it.
+        waiting: list[tuple[bytes, BlobId, Node | None]] = [(b"", tree, None)]
         while waiting:
-            path, tree_id = waiting.pop()
-            below = []
+            path, tree_id, directory = waiting.pop()
+            if directory is not None:
+                _add(archive, reader, path, directory, links, problems)
+            below: list[tuple[bytes, BlobId, Node | None]] = []
             try:
                 nodes = reader.load_tree(tree_id)
             except DamagedData as error:
-                problems.append(Problem.of(error, os.fsdecode(path) or "/"))
+                problems.append(Problem.of(error, _shown(path) or "/"))
                 continue
             for node in nodes:
                 cancel.check()
                 inside = path + b"/" + node.raw_name()
                 choice = wanted(inside)
-                if choice is False or (choice is None and node.type is not NodeType.DIRECTORY):
-                    continue
-                if node.type is NodeType.DIRECTORY:
-                    below.append((inside, subtree_id(node)))
-                _add(archive, reader, inside, node, links, problems)
-                if node.type is NodeType.FILE:
-                    streamed.files += 1
+                if choice is not False and node.type is NodeType.DIRECTORY:
+                    below.append((inside, subtree_id(node), node))
+                elif choice:
+                    _add(archive, reader, inside, node, links, problems)
+                    streamed.files += node.type is NodeType.FILE
                     streamed.bytes += node.size
-                progress.advance(1, node.size)
+                    progress.advance(1, node.size)
             waiting.extend(reversed(below))
+            archive.members.clear()  # type: ignore[attr-defined] # else it would remember every header
     return streamed
 
 
@@ -109,14 +111,14 @@ def _add(
         if entry.type is EntryType.FILE and size != entry.size:
             raise DamagedData("a file is damaged", why=f"its size is {entry.size} bytes, and there are {size}")
     except DamagedData as error:
-        problems.append(Problem.of(error, os.fsdecode(path)))
+        problems.append(Problem.of(error, _shown(path)))
         return
     blobs = _Blobs(reader, content)
     archive.addfile(_header(path, entry), blobs if entry.type is EntryType.FILE else None)
     if entry.type is EntryType.FILE and entry.links > 1:
         links[entry.device, entry.inode] = path
     if blobs.damage is not None:
-        problems.append(Problem.of(blobs.damage, os.fsdecode(path)))
+        problems.append(Problem.of(blobs.damage, _shown(path)))
 
 
 def _header(path: bytes, entry: Entry) -> tarfile.TarInfo:
@@ -138,6 +140,10 @@ def _decimal(nanoseconds: int) -> str:
     """As seconds, exactly, which a float could not be."""
     seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
     return f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09d}"
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")
 
 
 class _Blobs(io.RawIOBase):
