@@ -1,4 +1,4 @@
-"""`holdfast backup`: making backups of applications, listing them and looking into them."""
+"""`holdfast backup`: making backups, listing them and looking into them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import msgspec
 
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
+from holdfast.cli.files import backup_files, parse_labels
 from holdfast.cli.output import counted, local_time, printable, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
+from holdfast.model.run import Outcome
 
 if TYPE_CHECKING:  # see main
     from holdfast.model.run import Run
     from holdfast.operations.catalog import Catalog, Entry
 
 
-@click.group("backup", short_help="Make backups of applications, list them, look into them.")
+@click.group("backup", short_help="Make backups of applications and files, list them, look into them.")
 def command() -> None:
-    """Backups of applications. A BACKUP is named by the start of its id, by its name, or by `latest`."""
+    """Backups of applications and of files. A BACKUP is named by the start of its id, by its name, or by `latest`."""
 
 
 @command.command("create", cls=VerbCommand)
@@ -58,7 +60,7 @@ def create(
     holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
     """
-    selection, parsed_labels = make_selection(flags), _parse_labels(labels)
+    selection, parsed_labels = make_selection(flags), parse_labels(labels)
     if flags["dry_run"]:
         cluster, repository = session.connect(), None
     else:
@@ -79,16 +81,6 @@ def create(
     run = back_up(repository, cluster, options, session.cancel, session.progress)
     _show_run(session, run)
     return run.outcome.exit_code
-
-
-def _parse_labels(labels: tuple[str, ...]) -> dict[str, str]:
-    parsed = {}
-    for label in labels:
-        key, equals, value = label.partition("=")
-        if not key or not equals:
-            raise UsageError(f"--label {label!r} is not KEY=VALUE", why="it needs a key and an equals sign")
-        parsed[key] = value
-    return parsed
 
 
 def _show_preview(session: Session, found: Any) -> int:
@@ -134,6 +126,9 @@ def _show_run(session: Session, run: Run) -> None:
     )
 
 
+command.add_command(backup_files)
+
+
 @command.command("list", cls=VerbCommand)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only backups with this label; repeatable.")
 @click.pass_obj
@@ -142,7 +137,7 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
 
     catalog = read_catalog(session.open_repository())
-    wanted = _parse_labels(labels).items()
+    wanted = parse_labels(labels).items()
     entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
     _warn_of_damage(session, catalog)
     if show_document(session, [_entry_document(entry) for entry in entries]):
@@ -151,7 +146,7 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
         (
             entry.id.short,
             entry.name or "-",
-            "app" if not entry.is_backup else entry.kind,
+            entry.kind_of_run,
             entry.tags.get("type") or "-",
             entry.outcome.value,
             local_time(entry.time),
@@ -180,7 +175,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "id": entry.id.hex(),
         "run": entry.tags.get("run"),
         "name": entry.name,
-        "kind": entry.kind if entry.is_backup else "app",
+        "kind": entry.kind_of_run,
         "type": entry.tags.get("type"),
         "outcome": entry.outcome.value,
         "time": entry.snapshot.time,
@@ -215,7 +210,7 @@ def show(session: Session, reference: str, log: bool) -> None:
                 next="Look into it with `holdfast backup browse`.",
             )
         if not show_document(session, run):
-            _show_failed_run(session, run)
+            _show_run_facts(session, run)
         return
     record = details.record
     document = {"id": details.id} | msgspec.to_builtins(record)
@@ -247,18 +242,23 @@ def show(session: Session, reference: str, log: bool) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
 
 
-def _show_failed_run(session: Session, run: Run) -> None:
-    show_facts(
-        session,
-        [
-            ("Run", run.run),
-            ("Verb", run.verb),
-            ("Outcome", run.outcome.value),
-            ("Time", f"{run.started_at} to {run.finished_at}"),
-        ],
-    )
+def _show_run_facts(session: Session, run: Run) -> None:
+    """A backup of files, or a run that made no backup."""
+    made_one = run.outcome in (Outcome.DONE, Outcome.PARTIAL)
+    facts = [
+        *([("Backup", f"{run.name} ({run.id[:8]})")] if made_one else []),
+        ("Run", run.run),
+        ("Verb", run.verb),
+        ("Outcome", run.outcome.value),
+        *([("Type", run.type)] if made_one else []),
+        ("Time", f"{run.started_at} to {run.finished_at}"),
+        *((name.capitalize(), f"{count:,}") for name, count in run.counts.items()),
+        *((f"Bytes {name}", format_size(size)) for name, size in run.bytes.items()),
+    ]
+    show_facts(session, facts)
+    style, word = ("yellow", "Missing") if made_one else ("red", "Error")
     for problem in run.errors:
-        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Error")
+        show_problem(session, problem.what, problem.why, problem.next, style=style, word=word)
 
 
 @command.command("browse", cls=VerbCommand)

@@ -19,7 +19,7 @@ from holdfast.cli.context import Session, TakesGlobalOptions
 from holdfast.version import VERSION
 
 NOUNS = {
-    "backup": "Make backups of applications, list them, look into them.",
+    "backup": "Make backups of applications and files, list them, look into them.",
     "completion": "Print the completion script of a shell.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",
     "restore": "Plan and run restores, and read their reports.",

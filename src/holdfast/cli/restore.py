@@ -9,10 +9,11 @@ import click
 from holdfast.cli.backup import parse_before
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
+from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.model.restore import Action, ObjectResult, OnConflict, RestorePlanView, RestoreReport, Result
-from holdfast.model.run import Verb
+from holdfast.model.run import RESTORE_VERBS, Run
 from holdfast.model.selection import ClusterObjects, Selection
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
@@ -149,13 +150,16 @@ def _show_objects(session: Session, objects: list[ObjectResult]) -> None:
     show_table(session, ("RESULT", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
 
 
+command.add_command(restore_files)
+
+
 @command.command("list", cls=VerbCommand)
 @click.pass_obj
 def list_restores(session: Session) -> None:
     """List the restores that were run from this repository; newest last."""
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
 
-    entries = read_catalog(session.open_repository()).reports(Verb.RESTORE_RUN)
+    entries = read_catalog(session.open_repository()).reports(*RESTORE_VERBS)
     document = [
         {
             "id": entry.tags.get("run"),
@@ -189,6 +193,9 @@ def show(session: Session, reference: str, log: bool) -> None:
     report, text = read_report(session.open_repository(), reference)
     if log:
         show_log(session, text)
+        return
+    if isinstance(report, Run):
+        show_restored(session, report)
         return
     if show_document(session, report):
         return

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 # From the compiled part itself: the package would fall back to pure Python, a hundred times slower, with only a warning.
 from pyfastcdc.cy import FastCDC
@@ -29,6 +29,14 @@ _WITNESS = 64  # bytes before a proposed cut that decide about it
 _MASK = 64 - 1  # one proposal in 64 is taken: 512 KiB + 64 · 16 KiB, about 1.5 MiB on average
 
 
+class Source(Protocol):
+    """What is cut: an open file, or anything that reads like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; empty at the end."""
+        ...
+
+
 class Chunker:
     """Cuts files for one repository. Thread-safe."""
 
@@ -37,7 +45,7 @@ class Chunker:
         self._key = hmac.digest(key.encrypt, b"holdfast chunker 1", "sha256")
         self._proposals = FastCDC(_PROPOSAL_SIZE, min_size=_PROPOSAL_MIN, max_size=_PROPOSAL_MAX, normalized_chunking=0)
 
-    def split(self, source: BinaryIO) -> Iterator[bytes]:
+    def split(self, source: Source) -> Iterator[bytes]:
         """The chunks of a file, in order; none for an empty file. Holds at most two chunks in memory."""
         window = bytearray()
         ended = False

@@ -15,7 +15,13 @@ class Verb(StrEnum):
     """What was executed, as the command line says it and reports are found by."""
 
     BACKUP_CREATE = "backup create"
+    BACKUP_FILES = "backup files"
     RESTORE_RUN = "restore run"
+    RESTORE_FILES = "restore files"
+
+
+BACKUP_VERBS = (Verb.BACKUP_CREATE, Verb.BACKUP_FILES)
+RESTORE_VERBS = (Verb.RESTORE_RUN, Verb.RESTORE_FILES)
 
 
 class Outcome(StrEnum):
@@ -54,7 +60,7 @@ class Run(msgspec.Struct, kw_only=True, rename="camel"):
     run: str
     verb: Verb
     name: str
-    kind: str  # "app"
+    kind: str  # "app", "files"
     type: str  # "full", "incremental", "differential"; "" for restores
     outcome: Outcome
     started_at: str  # RFC 3339

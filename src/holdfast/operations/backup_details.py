@@ -14,7 +14,7 @@ from holdfast.model import tags
 from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import Resource
-from holdfast.model.run import Run, Verb
+from holdfast.model.run import BACKUP_VERBS, Run
 from holdfast.objects.paths import object_path
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.contents import Contents
@@ -25,7 +25,7 @@ from holdfast.repository.repository import Repository
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """`record` is None if no backup came of the run, `run` if its report is not there (any more)."""
+    """`record` is None for backups of files and for runs that made no backup, `run` if its report is not there (any more)."""
 
     id: str
     record: BackupRecord | None
@@ -39,12 +39,13 @@ def read_details(repository: Repository, reference: str) -> Details:
     try:
         entry = catalog.find_backup(reference)
     except NotFound:
-        report = catalog.find_report(reference, Verb.BACKUP_CREATE)
+        report = catalog.find_report(reference, *BACKUP_VERBS)
         return Details(report.id.hex(), None, *_read_report(repository, report))
     report_entry = catalog.report_of(entry.tags.get(tags.RUN)) if entry.tags.get(tags.RUN) else None
     run, log = _read_report(repository, report_entry) if report_entry else (None, "")
     if entry.kind != tags.APPLICATION:
-        return Details(entry.id.hex(), None, run, log)
+        # The report was written before the snapshot had its id.
+        return Details(entry.id.hex(), None, structs.replace(run, id=entry.id.hex()) if run else None, log)
     record, problems = read_record(_contents(repository, entry), entry)
     return Details(entry.id.hex(), structs.replace(record, errors=[*record.errors, *problems]), run, log)
 
@@ -98,7 +99,7 @@ def _find(catalog: Catalog, reference: str) -> Entry:
     try:
         return catalog.find_backup(reference)
     except NotFound:
-        return catalog.find_report(reference, Verb.BACKUP_CREATE)
+        return catalog.find_report(reference, *BACKUP_VERBS)
 
 
 def delete_backups(repository: Repository, entries: Sequence[Entry], cancel: Cancel) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.errors import DamagedData, NotFound
 from holdfast.ids import SnapshotId
 from holdfast.model import tags
-from holdfast.model.run import Outcome, Verb
+from holdfast.model.run import BACKUP_VERBS, Outcome, Verb
 from holdfast.model.tags import Tags
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
@@ -30,12 +30,19 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """`app`, `report`, …; `files` for what restic itself backed up."""
+        """`app`, `files`, `report`, …; `files` for what restic itself backed up too."""
         return self.tags.get(tags.KIND) or tags.FILES
 
     @property
     def is_backup(self) -> bool:
         return self.kind not in (tags.REPORT, tags.PART)
+
+    @property
+    def kind_of_run(self) -> str:
+        """The kind of a backup; of a report that of the backup its run made or should have made."""
+        if self.is_backup:
+            return self.kind
+        return tags.FILES if self.tags.get(tags.VERB) == Verb.BACKUP_FILES else tags.APPLICATION
 
     @property
     def name(self) -> str:
@@ -63,14 +70,14 @@ class Catalog:
     def backups(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.is_backup]
 
-    def reports(self, verb: Verb) -> list[Entry]:
-        """Reports of one verb's runs."""
-        return [entry for entry in self.entries if entry.kind == tags.REPORT and entry.tags.get(tags.VERB) == verb]
+    def reports(self, *verbs: Verb) -> list[Entry]:
+        """Reports of these verbs' runs."""
+        return [entry for entry in self.entries if entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in verbs]
 
     def backups_and_failures(self) -> list[Entry]:
         """Backups, and the reports of backup runs that published none; oldest first."""
         published = {entry.tags.get(tags.RUN) for entry in self.backups}
-        failures = [entry for entry in self.reports(Verb.BACKUP_CREATE) if entry.tags.get(tags.RUN) not in published]
+        failures = [entry for entry in self.reports(*BACKUP_VERBS) if entry.tags.get(tags.RUN) not in published]
         return sorted([*self.backups, *failures], key=lambda entry: entry.time)
 
     def find_backup(self, reference: str, *, paths: Iterable[str] = (), before: dt.datetime | None = None) -> Entry:
@@ -90,12 +97,12 @@ class Catalog:
             return fitting[-1]
         return self._find(reference, self.backups, "backup")
 
-    def find_report(self, reference: str, verb: Verb) -> Entry:
-        """The report of a run of `verb`. Raises NotFound."""
-        entries = self.reports(verb)
+    def find_report(self, reference: str, *verbs: Verb) -> Entry:
+        """The report of a run of one of `verbs`, which have one noun. Raises NotFound."""
+        entries = self.reports(*verbs)
         if reference == LATEST and entries:
             return entries[-1]
-        return self._find(reference, entries, verb.partition(" ")[0])
+        return self._find(reference, entries, verbs[0].partition(" ")[0])
 
     def report_of(self, run: str) -> Entry | None:
         """The report of one run; None if it was deleted or never written."""

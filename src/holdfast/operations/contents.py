@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ class Contents:
         tree: BlobId | None = self._root
         walked = ""
         for name in _parts(path):
-            node = next((n for n in self._nodes(tree) if n.raw_name() == name.encode()), None) if tree else None
+            node = next((n for n in self._nodes(tree) if n.raw_name() == os.fsencode(name)), None) if tree else None
             if node is None:
                 return None
             walked = f"{walked}/{name}"

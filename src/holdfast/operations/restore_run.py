@@ -16,7 +16,7 @@ from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import ObjectResult, RestorePlanView, RestoreReport, Result
-from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
+from holdfast.model.run import RESTORE_VERBS, Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
@@ -177,12 +177,20 @@ def _uid(cluster: Cluster) -> str:
         return ""
 
 
-def read_report(repository: Repository, reference: str) -> tuple[RestoreReport, str]:
-    """A restore's report and its log, by the start of its run's id or `latest`. Raises NotFound, DamagedData."""
-    entry = read_catalog(repository).find_report(reference, Verb.RESTORE_RUN)
+def read_report(repository: Repository, reference: str) -> tuple[RestoreReport | Run, str]:
+    """A restore's report and its log, by the start of its run's id or `latest`. Raises NotFound, DamagedData.
+
+    Of a restore of files the report is its run.
+    """
+    entry = read_catalog(repository).find_report(reference, *RESTORE_VERBS)
     contents = Contents(repository, BlobId.parse(entry.snapshot.tree))
     try:
-        report = msgspec.json.decode(contents.read(f"/{REPORT_FILE}"), type=RestoreReport)
+        content = contents.read(f"/{REPORT_FILE}")
+        report: RestoreReport | Run
+        if entry.tags.get(tags.VERB) == Verb.RESTORE_FILES:
+            report = msgspec.json.decode(content, type=Run)
+        else:
+            report = msgspec.json.decode(content, type=RestoreReport)
     except msgspec.MsgspecError as error:
         raise DamagedData(f"the report {reference} cannot be read", why=str(error)) from error
     return report, contents.read(f"/{LOG_FILE}").decode(errors="replace")

@@ -51,6 +51,10 @@ class BlobReader:
         sealed = self._read(location.pack, blob.offset, blob.length)
         return open_blob(self._key, blob.id, sealed, blob.plain_length)
 
+    def content_size(self, blob_type: BlobType, blob_id: BlobId) -> int:
+        """Bytes of a blob's content, from the index. Raises DamagedData if it is not listed."""
+        return self._index().find(blob_type, blob_id).blob.content_size
+
     def load_tree(self, tree_id: BlobId) -> list[Node]:
         """The nodes of a directory. Raises DamagedData."""
         return decode_tree(self.load(BlobType.TREE, tree_id))

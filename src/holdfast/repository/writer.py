@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import Compressed, Content, compress_blob, compress_parts, seal_blob
+from holdfast.repository.blob import Compressed, Content, compress_blob, compress_parts, seal_blob, seal_blobs
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
@@ -106,15 +106,23 @@ class BlobWriter:
         with self._failing():
             blob_id = BlobId.of(content)
             if self._is_new(blob_type, blob_id):
-                self._add(blob_type, compress_blob(blob_id, content))
+                self._add(blob_type, (compress_blob(blob_id, content),))
             return blob_id
+
+    def save_many(self, blob_type: BlobType, contents: Sequence[bytes]) -> list[BlobId]:
+        """`save` for many small blobs at less than half the cost of one by one; their ids in order."""
+        with self._failing():
+            ids = [BlobId.of(content) for content in contents]
+            new = [pair for pair in zip(ids, contents, strict=True) if self._is_new(blob_type, pair[0])]
+            self._add(blob_type, [compress_blob(blob_id, content) for blob_id, content in new])
+            return ids
 
     def save_parts(self, blob_type: BlobType, parts: Iterable[bytes]) -> BlobId:
         """The same for content that comes in parts, none empty, and may be large: it is never in memory as a whole."""
         with self._failing():
             blob = compress_parts(parts)
             if self._is_new(blob_type, blob.id):
-                self._add(blob_type, blob)
+                self._add(blob_type, (blob,))
             return blob.id
 
     def _is_new(self, blob_type: BlobType, blob_id: BlobId) -> bool:
@@ -125,17 +133,21 @@ class BlobWriter:
             self._on_the_way[blob_type].add(blob_id)
             return True
 
-    def _add(self, blob_type: BlobType, blob: Compressed) -> None:
-        sealed = seal_blob(self._key, blob)
-        full: _OpenPack | None = None
+    def _add(self, blob_type: BlobType, blobs: Sequence[Compressed]) -> None:
+        sealed_blobs = (
+            seal_blobs(self._key, blobs) if len(blobs) > 1 else [seal_blob(self._key, blob) for blob in blobs]
+        )
+        full: list[_OpenPack] = []
         with self._guard:
-            pack = self._open[blob_type]
-            pack.add(blob_type, blob.id, sealed, blob.plain_length)
-            self._count(blob_type, blob.plain_length, len(sealed))
-            if pack.size >= PACK_SIZE[blob_type]:
-                full, self._open[blob_type] = pack, _OpenPack()
-        if full is not None:
-            self._upload(full)
+            for blob, sealed in zip(blobs, sealed_blobs, strict=True):
+                pack = self._open[blob_type]
+                pack.add(blob_type, blob.id, sealed, blob.plain_length)
+                self._count(blob_type, blob.plain_length, len(sealed))
+                if pack.size >= PACK_SIZE[blob_type]:
+                    full.append(pack)
+                    self._open[blob_type] = _OpenPack()
+        for pack in full:
+            self._upload(pack)
 
     def flush(self) -> None:
         """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""

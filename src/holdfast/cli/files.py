@@ -1,0 +1,162 @@
+"""`holdfast backup files` and `holdfast restore files`: plain directories, files and devices."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holdfast.cli.context import Session, VerbCommand
+from holdfast.cli.errors import show_problem
+from holdfast.cli.output import counted, say, show_document
+from holdfast.cli.progress import format_size
+from holdfast.errors import UsageError
+from holdfast.model.run import Run
+
+_MOST_PROBLEMS = 20
+
+
+@click.command("files", cls=VerbCommand)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--name", default="", help="Name of the backup. Default: made of the path and the time.")
+@click.option(
+    "--type",
+    "backup_type",
+    type=click.Choice(["full", "incremental", "differential"]),
+    default="incremental",
+    show_default=True,
+    help="full reads everything; the others only files changed since the newest backup, or the newest full one.",
+)
+@click.option(
+    "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave out; `!PATTERN` takes back. Repeatable."
+)
+@click.option("--exclude-caches", is_flag=True, help="Leave out what a CACHEDIR.TAG marks as a cache.")
+@click.option("-x", "--one-file-system", is_flag=True, help="Do not go into other file systems.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find the backup by; repeatable."
+)
+@click.option("--host", default="", metavar="NAME", help="Default: this host's name.")
+@click.pass_obj
+def backup_files(
+    session: Session, /, paths: tuple[str, ...], name: str, backup_type: str, labels: tuple[str, ...], **flags: Any
+) -> int:
+    """Back up directories, files, or the content of block devices.
+
+    \b
+    holdfast backup files /srv/data --exclude '*.tmp'
+    holdfast backup files /dev/vg0/data --name data
+    """
+    from holdfast.model.backup import BackupType  # noqa: PLC0415
+    from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files  # noqa: PLC0415
+    from holdfast.volumes.selection import select  # noqa: PLC0415
+
+    options = BackUpFilesOptions(
+        paths=tuple(os.fsencode(path) for path in paths),
+        selection=select(
+            flags["excludes"], exclude_caches=flags["exclude_caches"], one_file_system=flags["one_file_system"]
+        ),
+        name=name,
+        type=BackupType(backup_type),
+        labels=parse_labels(labels),
+        hostname=flags["host"],
+    )
+    run = back_up_files(session.open_repository(), options, session.cancel, session.progress)
+    if not show_document(session, run):
+        _show_problems(session, run)
+        counts, sizes = run.counts, run.bytes
+        click.echo(
+            f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is {_word(run)}: "
+            f"{counted(counts['files'], 'file')}, {format_size(sizes['files'])}; {counts['new']:,} new, "
+            f"{counts['changed']:,} changed, {counts['unmodified']:,} unmodified; {format_size(sizes['stored'])} stored"
+        )
+    return run.outcome.exit_code
+
+
+@click.command("files", cls=VerbCommand)
+@click.argument("reference", metavar="BACKUP")
+@click.argument("paths", metavar="[PATH...]", nargs=-1)
+@click.option(
+    "--target", required=True, metavar="DIR|-", help="Where to; paths of the backup begin there. - is a tar stream."
+)
+@click.option("--delete", is_flag=True, help="Remove what the backup does not have from restored directories.")
+@click.option("--verify", is_flag=True, help="Read every file back and compare it with the backup.")
+@click.pass_obj
+def restore_files(
+    session: Session, /, reference: str, paths: tuple[str, ...], target: str, delete: bool, verify: bool
+) -> int:
+    """Restore files, all or those at and below each PATH, which is as the backup has it.
+
+    \b
+    holdfast restore files latest --target /srv/restored
+    holdfast restore files latest /srv/data/db --target / --delete --verify
+    holdfast restore files latest /srv/data --target - | tar -C /mnt -x
+    """
+    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files  # noqa: PLC0415
+
+    for path in paths:
+        if not path.startswith("/"):
+            raise UsageError(
+                f"{path} is not absolute",
+                why="a backup holds paths from the root down",
+                next="Give paths as `holdfast backup browse` shows them.",
+            )
+    chosen = tuple(os.fsencode(path) for path in paths)
+    if target == "-" and (sys.stdout.isatty() or delete or verify or session.output != "table"):
+        raise UsageError(
+            "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
+            why="it is all there is on standard output",
+            next="Redirect it into a file or pipe.",
+        )
+    repository = session.open_repository()
+    entry = read_catalog(repository).find_backup(reference)
+    if target == "-":
+        run = stream_files(repository, entry, chosen, sys.stdout.buffer, session.cancel, session.progress)
+        _show_problems(session, run)
+        return run.outcome.exit_code
+    options = RestoreFilesOptions(
+        target=os.fsencode(Path(target).absolute()), paths=chosen, delete=delete, verify=verify
+    )
+    run = restore_files(repository, entry, options, session.cancel, session.progress)
+    show_restored(session, run)
+    return run.outcome.exit_code
+
+
+def show_restored(session: Session, run: Run) -> None:
+    """What a restore of files did."""
+    if show_document(session, run):
+        return
+    _show_problems(session, run)
+    counts = run.counts
+    done = ", ".join(f"{counts[name]:,} {name}" for name in ("deleted", "verified") if counts.get(name))
+    click.echo(
+        f"Restore {run.run} of {run.name} is {_word(run)}: {counted(counts.get('files', 0), 'file')}, "
+        f"{format_size(run.bytes.get('files', 0))}{done and f', {done}'}"
+    )
+
+
+def parse_labels(labels: tuple[str, ...]) -> dict[str, str]:
+    """`--label KEY=VALUE`, as often as given. Raises UsageError."""
+    parsed = {}
+    for label in labels:
+        key, equals, value = label.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--label {label!r} is not KEY=VALUE", why="it needs a key and an equals sign")
+        parsed[key] = value
+    return parsed
+
+
+def _word(run: Run) -> str:
+    return "done" if run.outcome == "done" else run.outcome.value.upper()
+
+
+def _show_problems(session: Session, run: Run) -> None:
+    for problem in run.errors[:_MOST_PROBLEMS]:
+        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
+    if len(run.errors) > _MOST_PROBLEMS:
+        say(session, f"… and {len(run.errors) - _MOST_PROBLEMS:,} more; all are in the report.")
+    for note in run.notes:
+        say(session, f"Note: {note}")

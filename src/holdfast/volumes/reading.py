@@ -1,0 +1,228 @@
+"""Reading a file tree: directories with their entries' metadata, small files in batches, large ones as streams.
+
+Entries are read by descriptors relative to their open directory, never by a path that somebody could swap underneath. What
+cannot be read is an `Unreadable` with the operating system's own words, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+from holdfast.volumes.entry import Entry, EntryType, XAttrs
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_UNSUPPORTED = frozenset((errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA))
+
+
+class Unreadable(NamedTuple):
+    """An entry, or its content, that could not be read, or not as one consistent state."""
+
+    path: bytes
+    why: str  # "Permission denied", "changed while it was read"
+
+
+class SmallFile(NamedTuple):
+    entry: Entry
+    content: bytes
+
+
+@dataclass(slots=True)
+class OpenDirectory:
+    """A directory that is being read; close it after its entries were read."""
+
+    path: bytes
+    fd: int
+    entries: list[Entry]  # by name; directories and other files alike
+    unreadable: list[Unreadable]
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+def open_directory(path: bytes, above: OpenDirectory | None = None) -> OpenDirectory:
+    """All entries of a directory, sorted by the bytes of their names. Raises OSError if it cannot be listed.
+
+    With `above`, its parent, `path` may be longer than the operating system takes.
+    """
+    start = os.path.basename(path) if above else path
+    fd = os.open(start, _FLAGS | os.O_DIRECTORY, dir_fd=above.fd if above else None)
+    try:
+        entries, unreadable = [], []
+        for raw in sorted(map(os.fsencode, os.listdir(fd))):
+            try:
+                entries.append(_entry(raw, os.stat(raw, dir_fd=fd, follow_symlinks=False), fd))
+            except FileNotFoundError:
+                continue  # it went away between two looks: as if it had gone before
+            except OSError as error:
+                unreadable.append(Unreadable(os.path.join(path, raw), error.strerror or str(error)))
+    except BaseException:
+        os.close(fd)
+        raise
+    return OpenDirectory(path, fd, entries, unreadable)
+
+
+def open_directory_only(path: bytes) -> OpenDirectory:
+    """A directory from which single named entries are to be read. Raises OSError."""
+    return OpenDirectory(path, os.open(path, _FLAGS & ~os.O_NOFOLLOW | os.O_DIRECTORY), [], [])
+
+
+def look_at(path: bytes) -> Entry:
+    """The entry at an absolute path. Raises OSError."""
+    directory = open_directory_only(os.path.dirname(path) or b"/")
+    try:
+        name = os.path.basename(path) or b"."
+        return _entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd)
+    finally:
+        directory.close()
+
+
+def look_at_directory(path: bytes) -> Entry:
+    """The directory at an absolute path, at the end of a symlink too, under the path's last name. Raises OSError."""
+    directory = open_directory_only(path)
+    try:
+        return _entry(b".", os.fstat(directory.fd), directory.fd)._replace(name=os.path.basename(path))
+    finally:
+        directory.close()
+
+
+def _entry(name: bytes, found: os.stat_result, directory_fd: int) -> Entry:
+    """Everything but what only an open file tells: xattrs of regular files are read with their content."""
+    entry_type = EntryType(stat.S_IFMT(found.st_mode))
+    target = os.fsencode(os.readlink(name, dir_fd=directory_fd)) if entry_type is EntryType.SYMLINK else b""
+    xattrs: XAttrs = ()
+    if entry_type is not EntryType.FILE:
+        xattrs = read_xattrs(b"/proc/self/fd/%d/%s" % (directory_fd, name))
+    return make_entry(name, found, entry_type, target, xattrs)
+
+
+def make_entry(
+    name: bytes, found: os.stat_result, entry_type: EntryType, target: bytes = b"", xattrs: XAttrs = ()
+) -> Entry:
+    is_device = entry_type in (EntryType.BLOCK_DEVICE, EntryType.CHARACTER_DEVICE)
+    return Entry(
+        name,
+        entry_type,
+        found.st_mode,
+        found.st_uid,
+        found.st_gid,
+        found.st_size if entry_type is EntryType.FILE else 0,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_ino,
+        found.st_dev,
+        found.st_nlink,
+        found.st_rdev if is_device else 0,
+        target,
+        xattrs,
+    )
+
+
+def read_xattrs(file: int | bytes) -> XAttrs:
+    """Extended attributes, ACLs and security labels among them, sorted by name; none where they are not supported."""
+    try:
+        if isinstance(file, int):
+            names = os.listxattr(file)
+            return tuple((name, os.getxattr(file, name)) for name in sorted(names)) if names else ()
+        names = os.listxattr(file, follow_symlinks=False)
+        return tuple((name, os.getxattr(file, name, follow_symlinks=False)) for name in sorted(names)) if names else ()
+    except OSError as error:
+        if error.errno in _UNSUPPORTED:
+            return ()
+        raise
+
+
+def read_small_files(
+    directory: OpenDirectory, entries: Sequence[Entry]
+) -> Iterator[tuple[SmallFile | None, Unreadable | None]]:
+    """Whole files, one after the other: (what was read or None, what was wrong or None).
+
+    A file that changed while it was read is given as it was read, with the fault beside it.
+    """
+    for seen in entries:
+        path = os.path.join(directory.path, seen.name)
+        try:
+            fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
+            try:
+                before = os.fstat(fd)
+                if not stat.S_ISREG(before.st_mode):
+                    yield None, Unreadable(path, "it was replaced while the tree was read")
+                    continue
+                content = os.read(fd, before.st_size + 1)
+                while len(content) != before.st_size and (more := os.read(fd, 1 << 20)):
+                    content += more  # it grew, or the kernel gave less than asked
+                xattrs = read_xattrs(fd)
+                changed = len(content) != before.st_size and os.fstat(fd).st_size != before.st_size
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            yield None, Unreadable(path, "it vanished while the tree was read")
+            continue
+        except OSError as error:
+            yield None, Unreadable(path, error.strerror or str(error))
+            continue
+        entry = make_entry(seen.name, before, EntryType.FILE, xattrs=xattrs)._replace(size=len(content))
+        yield SmallFile(entry, content), Unreadable(path, "it changed while it was read") if changed else None
+
+
+class FileStream:
+    """A large file, read from its start to its end; holes are given as zeros without being read."""
+
+    def __init__(self, directory: OpenDirectory, seen: Entry) -> None:
+        """Raises OSError."""
+        self.path = os.path.join(directory.path, seen.name)
+        self._file: BinaryIO = os.fdopen(os.open(seen.name, _FLAGS, dir_fd=directory.fd), "rb", buffering=0)
+        self._before = os.fstat(self._file.fileno())
+        self._xattrs = read_xattrs(self._file.fileno())
+        self._name = seen.name
+        self._position = 0
+        self._data_end = 0  # up to here the file is known to hold data
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; empty at the end. Raises OSError."""
+        if self._position >= self._data_end:
+            start, self._data_end = self._next_data()
+            if start > self._position:
+                gap = min(size, start - self._position)
+                if gap < start - self._position:
+                    self._data_end = self._position + gap
+                self._position += gap
+                return bytes(gap)
+        block = self._file.read(min(size, max(1, self._data_end - self._position)))
+        self._position += len(block)
+        return block
+
+    def _next_data(self) -> tuple[int, int]:
+        """Where the next data begins and ends; for a file system without holes the whole rest."""
+        fd = self._file.fileno()
+        end = os.fstat(fd).st_size
+        if not stat.S_ISREG(self._before.st_mode):
+            return self._position, 1 << 62
+        try:
+            start = os.lseek(fd, self._position, os.SEEK_DATA)
+            stop = os.lseek(fd, start, os.SEEK_HOLE)
+        except OSError as error:
+            start, stop = (end, end) if error.errno == errno.ENXIO else (self._position, 1 << 62)
+        os.lseek(fd, start, os.SEEK_SET)
+        return start, stop
+
+    def finish(self) -> tuple[Entry, Unreadable | None]:
+        """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile."""
+        after = os.fstat(self._file.fileno())
+        self._file.close()
+        entry = make_entry(self._name, self._before, EntryType.FILE, xattrs=self._xattrs)
+        before = self._before
+        entry = entry._replace(size=self._position, mode=stat.S_IFREG | stat.S_IMODE(before.st_mode))
+        if stat.S_ISBLK(before.st_mode):
+            return entry, None  # a device has no size or time that would tell of changes
+        changed = (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or (
+            self._position != before.st_size
+        )
+        return entry, Unreadable(self.path, "it changed while it was read") if changed else None
+
+    def close(self) -> None:
+        self._file.close()

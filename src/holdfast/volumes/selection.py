@@ -1,0 +1,115 @@
+"""Which parts of a file tree are read: patterns as restic has them, CACHEDIR.TAG, and file system borders.
+
+A pattern with a `/` is matched against the whole path from the root of the backup (a leading `/` anchors it there, without
+one it may begin at any directory), one without against each name. `*`, `?` and `[…]` do not match `/`; `**` matches any number
+of directories. A pattern that begins with `!` takes back an exclusion made before it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from holdfast.errors import UsageError
+
+CACHE_TAG_NAME = b"CACHEDIR.TAG"
+CACHE_TAG = b"Signature: 8a477f597d28d172789f06886806bc55"  # https://bford.info/cachedir/
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    expression: re.Pattern[str]
+    takes_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileSelection:
+    """Made by `select`; asks nothing of the file system but the content of a CACHEDIR.TAG."""
+
+    patterns: tuple[_Pattern, ...] = ()
+    exclude_caches: bool = False
+    one_file_system: bool = False
+    texts: tuple[str, ...] = field(default=(), compare=False)  # as typed, for the snapshot's `excludes`
+
+    def excludes(self, path: bytes) -> bool:
+        """Whether the entry at `path`, from the root of the backup and beginning with `/`, is left out."""
+        if not self.patterns:
+            return False
+        text = os.fsdecode(path)  # ? is a character, not a byte
+        left_out = False
+        for pattern in self.patterns:
+            if left_out == pattern.takes_back and pattern.expression.search(text):
+                left_out = not pattern.takes_back
+        return left_out
+
+    def is_cache(self, directory_fd: int, names: Iterable[bytes]) -> bool:
+        """Whether an open directory with these names is marked as a cache, whose content can be made again."""
+        if not self.exclude_caches or CACHE_TAG_NAME not in names:
+            return False
+        try:
+            tag = os.open(
+                CACHE_TAG_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory_fd
+            )
+            with os.fdopen(tag, "rb") as file:
+                return file.read(len(CACHE_TAG)) == CACHE_TAG
+        except OSError:
+            return False
+
+
+def select(excludes: Sequence[str], *, exclude_caches: bool = False, one_file_system: bool = False) -> FileSelection:
+    """Raises UsageError for a pattern that cannot be understood."""
+    return FileSelection(
+        tuple(_compile(text) for text in excludes),
+        exclude_caches=exclude_caches,
+        one_file_system=one_file_system,
+        texts=tuple(excludes),
+    )
+
+
+def _compile(text: str) -> _Pattern:
+    takes_back = text.startswith("!")
+    body = text.removeprefix("!").rstrip("/")
+    names = [name for name in body.split("/") if name]
+    if not names:
+        raise UsageError(f"{text!r} is not a pattern", why="it is empty", next="See docs/files.md.")
+    start = "^/" if body.startswith("/") else "(?:^|/)"
+    *directories, last = names
+    expression = "".join("(?:[^/]+/)*" if name == "**" else f"{_name(name)}/" for name in directories)
+    expression += ".*" if last == "**" else _name(last)
+    try:
+        return _Pattern(re.compile(rf"{start}{expression}\Z", re.DOTALL), takes_back)
+    except re.error as error:
+        raise UsageError(f"{text!r} is not a pattern", why=str(error), next="See docs/files.md.") from error
+
+
+_TOKEN = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|\\.|.", re.DOTALL)
+
+
+_MEMBER = re.compile(r"(.)-(.)|.", re.DOTALL)  # of a set: a range or a character
+
+
+def _member(found: re.Match[str]) -> str:
+    return "-".join(map(re.escape, found.groups())) if found[1] else re.escape(found[0])
+
+
+def _name(pattern: str) -> str:
+    """One name's pattern as a regular expression that never matches a `/`."""
+    return "".join(_token(token) for token in _TOKEN.findall(pattern))
+
+
+def _token(token: str) -> str:
+    match token[0]:
+        case "*":
+            return "[^/]*"
+        case "?":
+            return "[^/]"
+        case "[" if len(token) > 1:
+            body = token[1:-1]
+            members = _MEMBER.sub(_member, body.removeprefix("!"))
+            return f"(?!/)[{'^' if body.startswith('!') else ''}{members}]"
+        case "\\" if len(token) > 1:
+            return re.escape(token[1])
+        case _:
+            return re.escape(token)

@@ -1,0 +1,219 @@
+"""Writing a file tree back: every entry under its directory's descriptor, so that nothing can lead outside the target.
+
+A file is written under a temporary name and renamed when it is whole, so no half-written one ever has its final name. Order for
+each entry: content, owner, attributes (which need the right to write), mode (which a change of owner may clear), times last. A
+directory gets its own after everything in it was written, because writing changes its times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from holdfast.volumes.entry import Entry, EntryType, XAttrs
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TEMPORARY = b".holdfast-%d-%d"
+_ZERO_BLOCK = bytes(4096)
+
+
+class NewFile:
+    """A file that is being written; `commit` gives it its name, `discard` removes it."""
+
+    def __init__(self, directory: TargetDirectory, name: bytes) -> None:
+        """Raises OSError."""
+        self._directory = directory
+        self._name = name
+        self._temporary = directory.temporary_name()
+        self._fd = os.open(self._temporary, _NEW_FILE, 0o600, dir_fd=directory.fd)
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Appends; blocks of zeros become holes. Raises OSError."""
+        if len(data) >= len(_ZERO_BLOCK) and not data.strip(b"\0"):
+            self._size += len(data)
+            return
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._fd, view, self._size)
+            self._size += written
+            view = view[written:]
+
+    def commit(self, entry: Entry, *, as_owner: bool) -> list[str]:
+        """The file under its name with all its metadata; returns what could not be set. Raises OSError."""
+        os.ftruncate(self._fd, self._size)  # a hole at the end is not written by anything else
+        failures = _set_metadata(self._fd, entry, as_owner=as_owner)
+        os.close(self._fd)
+        self._fd = -1
+        self._directory.place(self._temporary, self._name)
+        return failures
+
+    def discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        with contextlib.suppress(OSError):
+            os.unlink(self._temporary, dir_fd=self._directory.fd)
+
+
+class TargetDirectory:
+    """A directory that is being filled. Close it; `finish` before, to give it its own metadata."""
+
+    _counter = 0
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    @classmethod
+    def root(cls, path: bytes) -> Self:
+        """The directory at `path`, made if need be. Raises OSError."""
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def enter(self, name: bytes) -> TargetDirectory:
+        """A directory below, made if need be; what else has its name (a symlink, say) gives way. Raises OSError."""
+        try:
+            os.mkdir(name, 0o700, dir_fd=self.fd)
+        except FileExistsError:
+            found = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            if not stat.S_ISDIR(found.st_mode):
+                os.unlink(name, dir_fd=self.fd)
+                os.mkdir(name, 0o700, dir_fd=self.fd)
+        return TargetDirectory(os.open(name, _DIRECTORY, dir_fd=self.fd))
+
+    def special(self, entry: Entry, *, as_owner: bool) -> list[str]:
+        """A symlink, fifo, socket or device. Returns what could not be set. Raises OSError."""
+        temporary = self.temporary_name()
+        if entry.type is EntryType.SYMLINK:
+            os.symlink(entry.target, temporary, dir_fd=self.fd)
+        else:
+            os.mknod(temporary, entry.mode, entry.rdev, dir_fd=self.fd)
+        failures = self._set_special_metadata(temporary, entry, as_owner=as_owner)
+        self.place(temporary, entry.name)
+        return failures
+
+    def link(self, name: bytes, root: TargetDirectory, other: bytes) -> None:
+        """A hard link to a file that was written before, at the path `other` from `root`. Raises OSError."""
+        temporary = self.temporary_name()
+        os.link(other, temporary, src_dir_fd=root.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        self.place(temporary, name)
+
+    def names(self) -> list[bytes]:
+        """Of all entries. Raises OSError."""
+        return [os.fsencode(name) for name in os.listdir(self.fd)]
+
+    def is_directory(self, name: bytes) -> bool:
+        """Raises OSError."""
+        return stat.S_ISDIR(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode)
+
+    def remove(self, name: bytes) -> None:
+        """One entry, with all that is in it, however deep. Raises OSError."""
+        if not self.is_directory(name):
+            os.unlink(name, dir_fd=self.fd)
+            return
+        opened: list[tuple[TargetDirectory, bytes, Iterator[bytes]]] = []
+        current, entry = self, name
+        try:
+            while True:
+                if current.is_directory(entry):
+                    below = TargetDirectory(os.open(entry, _DIRECTORY, dir_fd=current.fd))
+                    opened.append((below, entry, iter(below.names())))
+                else:
+                    os.unlink(entry, dir_fd=current.fd)
+                while (following := next(opened[-1][2], None)) is None:
+                    emptied, own, _ = opened.pop()
+                    emptied.close()
+                    os.rmdir(own, dir_fd=opened[-1][0].fd if opened else self.fd)
+                    if not opened:
+                        return
+                current, entry = opened[-1][0], following
+        finally:
+            for directory, *_ in opened:
+                directory.close()
+
+    def read(self, name: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
+        """A file's content from its start, in parts of these sizes, and what is left as a last part. Raises OSError."""
+        with os.fdopen(os.open(name, _READ, dir_fd=self.fd), "rb") as file:
+            for size in sizes:
+                yield file.read(size)
+            rest = file.read()
+            if rest:
+                yield rest
+
+    def finish(self, entry: Entry, *, as_owner: bool) -> list[str]:
+        """Gives the directory its metadata; returns what could not be set."""
+        return _set_metadata(self.fd, entry, as_owner=as_owner)
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def temporary_name(self) -> bytes:
+        TargetDirectory._counter += 1
+        return _TEMPORARY % (os.getpid(), TargetDirectory._counter)
+
+    def place(self, temporary: bytes, name: bytes) -> None:
+        """Gives a finished entry its name; a directory of that name is in the way. Raises OSError."""
+        try:
+            os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=self.fd)
+            raise
+
+    def _set_special_metadata(self, name: bytes, entry: Entry, *, as_owner: bool) -> list[str]:
+        failures: list[str] = []
+        if as_owner:
+            with _noting(failures, "owner"):
+                os.chown(name, entry.uid, entry.gid, dir_fd=self.fd, follow_symlinks=False)
+        if entry.type is not EntryType.SYMLINK:
+            with _noting(failures, "mode"):
+                os.chmod(name, stat.S_IMODE(entry.mode), dir_fd=self.fd)
+        path = b"/proc/self/fd/%d/%s" % (self.fd, name)
+        _set_xattrs(path, entry.xattrs, failures)
+        with _noting(failures, "times"):
+            os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=self.fd, follow_symlinks=False)
+        return failures
+
+
+def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
+    failures: list[str] = []
+    if as_owner:
+        with _noting(failures, "owner"):
+            os.fchown(fd, entry.uid, entry.gid)
+    if entry.xattrs:
+        _set_xattrs(fd, entry.xattrs, failures)
+    with _noting(failures, "mode"):
+        os.fchmod(fd, stat.S_IMODE(entry.mode))
+    with _noting(failures, "times"):
+        os.utime(fd, ns=(entry.mtime, entry.mtime))
+    return failures
+
+
+def _set_xattrs(file: int | bytes, xattrs: XAttrs, failures: list[str]) -> None:
+    for name, value in xattrs:
+        with _noting(failures, f"attribute {name}"):
+            if isinstance(file, int):
+                os.setxattr(file, name, value)
+            else:
+                os.setxattr(file, name, value, follow_symlinks=False)
+
+
+class _noting:  # noqa: N801 - reads as a word; a class, because generators cost three times as much
+    """Turns an OSError into a line of `failures`."""
+
+    def __init__(self, failures: list[str], what: str) -> None:
+        self._failures = failures
+        self._what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, OSError):
+            self._failures.append(f"{self._what}: {error.strerror}")
+            return True
+        return False
