@@ -13,7 +13,7 @@ from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.model.restore import Action, ObjectResult, OnConflict, RestorePlanView, RestoreReport, Result
-from holdfast.model.run import RESTORE_VERBS, Run
+from holdfast.model.run import RESTORE_VERBS
 from holdfast.model.selection import ClusterObjects, Selection
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
@@ -194,7 +194,7 @@ def show(session: Session, reference: str, log: bool) -> None:
     if log:
         show_log(session, text)
         return
-    if isinstance(report, Run):
+    if not isinstance(report, RestoreReport):
         show_restored(session, report)
         return
     if show_document(session, report):
