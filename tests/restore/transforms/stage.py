@@ -26,7 +26,7 @@ from holdfast.objects.transforms import Context, Transform, apply, carried, merg
 
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-PATIENCE = 30.0  # seconds; only a failing test waits so long
+PATIENCE = 120.0  # seconds; only a failing test waits so long
 PAUSE = 0.05
 
 Table = Sequence[Transform]
