@@ -67,7 +67,7 @@ def save_tree(repository, writer, files):
     builder = TreeBuilder()
     for path, content in files.items():
         chunks = repository.chunker.split(io.BytesIO(content))
-        blobs = tuple(writer.save(BlobType.DATA, chunk) for chunk in chunks)
+        blobs = b"".join(writer.save(BlobType.DATA, chunk) for chunk in chunks)
         builder.add(path.split("/"), TreeFile(blobs, len(content), TIME))
     return builder.save(writer)
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from holdfast.codec import typed_json
 from holdfast.errors import ClusterError
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ T = TypeVar("T")
 def decode(body: bytes, shape: type[T], what: str) -> T:
     """JSON → `shape`, a msgspec Struct. Raises ClusterError if something else answered, such as a login page."""
     try:
-        return msgspec.json.decode(body, type=shape)
+        return typed_json.decode(body, shape)
     except msgspec.MsgspecError as error:
         raise ClusterError(
             f"the answer to {what} is not what an API server sends",

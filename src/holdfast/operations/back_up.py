@@ -128,12 +128,12 @@ class _RepositorySink:
         """(directory, file name, file): a token waits until its list is through, so it is small."""
         data, seen = taken.data, taken.seen
         if len(data) <= MIN_SIZE:
-            content: tuple[BlobId, ...] = (self._writer.save(BlobType.DATA, data),)
+            content: bytes = self._writer.save(BlobType.DATA, data)
         else:
             chunks = self._repository.chunker.split(io.BytesIO(data))
-            content = tuple(self._writer.save(BlobType.DATA, chunk) for chunk in chunks)
+            content = b"".join(self._writer.save(BlobType.DATA, chunk) for chunk in chunks)
         # The object's own time, so that an unchanged object makes an unchanged entry.
-        file = TreeFile(content, len(data), sys.intern(seen.metadata.creation_timestamp or EPOCH))
+        file = TreeFile(content, len(data), seen.metadata.creation_timestamp or EPOCH)
         directory, _, name = object_path(taken.resource, seen.namespace, seen.name).rpartition("/")
         return sys.intern(directory), name, file
 

@@ -13,6 +13,8 @@ from holdfast.repository.tree_builder import Directory
 def changes_since(new: Directory, old: BlobId | None, reader: BlobReader, since: str) -> Changes | None:
     """Compares the files below two directories by path and content; `old` is None if the earlier backup has none.
 
+    Directories that are equal are not read. Nothing can be added to `new` afterwards.
+
     None if the earlier backup cannot be read any more: then nothing can be said, and the new one is whole all the same.
     """
     counts = dict.fromkeys(("added", "changed", "removed", "unchanged"), 0)
@@ -24,6 +26,9 @@ def changes_since(new: Directory, old: BlobId | None, reader: BlobReader, since:
 
 
 def _compare(new: Directory, old: BlobId | None, reader: BlobReader, counts: dict[str, int]) -> None:
+    if new.identify().id == old:
+        counts["unchanged"] += new.count()
+        return
     subtrees: dict[str, BlobId] = {}
     added = len(new.files)
     for node in reader.iter_tree(old) if old else ():
@@ -33,8 +38,7 @@ def _compare(new: Directory, old: BlobId | None, reader: BlobReader, counts: dic
         elif (file := new.files.get(name)) is None or node.content is None:
             counts["removed"] += 1
         else:
-            same = node.content == [blob_id.hex() for blob_id in file.content]
-            counts["unchanged" if same else "changed"] += 1
+            counts["unchanged" if node.content == file.blob_ids() else "changed"] += 1
             added -= 1
     counts["added"] += added
     for name in new.directories.keys() | subtrees.keys():

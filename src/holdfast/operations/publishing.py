@@ -52,7 +52,7 @@ def reported(
 
 def add_file(tree: TreeBuilder, writer: BlobWriter, path: Sequence[str], content: bytes, time: str) -> None:
     """Stores a small file and enters it into the tree."""
-    tree.add(path, TreeFile((writer.save(BlobType.DATA, content),) if content else (), len(content), time))
+    tree.add(path, TreeFile(writer.save(BlobType.DATA, content) if content else b"", len(content), time))
 
 
 def store_report(writer: BlobWriter, report: msgspec.Struct, log_text: str, time: str) -> str:

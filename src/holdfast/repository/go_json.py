@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from holdfast.codec import typed_json
 from holdfast.errors import DamagedData
 
 Decoded = TypeVar("Decoded")
@@ -40,7 +41,7 @@ def encode(value: object) -> bytes:
 def decode(text: bytes | memoryview, shape: type[Decoded], what: str) -> Decoded:
     """The value in a JSON text. Raises DamagedData, saying that `what` is damaged, for anything else."""
     try:
-        return msgspec.json.decode(text, type=shape)
+        return typed_json.decode(text, shape)
     except (ValueError, RecursionError) as error:  # msgspec's own errors and UnicodeDecodeError are ValueErrors
         raise DamagedData(f"{what} is damaged", why=f"its JSON is not what the format says: {error}") from error
 

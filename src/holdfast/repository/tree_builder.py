@@ -6,11 +6,14 @@ For trees that Holdfast makes itself (objects, reports), not for file systems. T
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from holdfast.ids import BlobId
+from holdfast.ids import DIGEST_SIZE, BlobId
 from holdfast.repository import go_json
 from holdfast.repository.pack import BlobType
 from holdfast.repository.tree import EPOCH, Node, NodeType, encode_node, go_mode, tree_parts
@@ -23,17 +26,44 @@ _DIRECTORY_MODE = go_mode(0o040700)
 class TreeFile(msgspec.Struct, frozen=True, gc=False):
     """A file whose content is in the writer's hands already. A third of a Node, and there are many."""
 
-    content: tuple[BlobId, ...]
+    content: bytes  # the ids of its blobs, joined
     size: int  # bytes
     time: str  # RFC 3339
 
+    def blob_ids(self) -> list[str]:
+        """In hexadecimal digits, as nodes hold them."""
+        digits = self.content.hex()
+        return [digits[start : start + 2 * DIGEST_SIZE] for start in range(0, len(digits), 2 * DIGEST_SIZE)]
+
+
+class Tree(NamedTuple):
+    """A directory as a whole."""
+
+    id: BlobId
+    time: str  # of its newest entry
+
 
 class Directory:
-    """A directory that is still being filled."""
+    """A directory that is still being filled. Once it is identified, nothing is added any more."""
 
     def __init__(self) -> None:
         self.files: dict[str, TreeFile] = {}
         self.directories: dict[str, Directory] = {}
+        self.tree: Tree | None = None
+
+    def identify(self) -> Tree:
+        """What the directory will be stored as; nothing is stored yet."""
+        if self.tree is None:
+            below = {name: directory.identify() for name, directory in self.directories.items()}
+            digest = hashlib.sha256()
+            for part in _parts(self.files, below):
+                digest.update(part)
+            self.tree = Tree(BlobId(digest.digest()), _newest(self.files, below))
+        return self.tree
+
+    def count(self) -> int:
+        """How many files there are, at any depth."""
+        return len(self.files) + sum(directory.count() for directory in self.directories.values())
 
 
 class TreeBuilder:
@@ -56,30 +86,40 @@ class TreeBuilder:
     def save(self, writer: BlobWriter) -> BlobId:
         """Stores all directories and returns the root's tree id. The builder is empty afterwards."""
         root, self.root = self.root, Directory()
-        return _save(root, writer)[0]
+        return _save(root, writer).id
 
 
-def _save(directory: Directory, writer: BlobWriter) -> tuple[BlobId, str]:
-    """(tree id, time of the newest entry). What was stored or encoded is dropped at once, to bound memory."""
-    trees: dict[str, tuple[BlobId, str]] = {}
+def _save(directory: Directory, writer: BlobWriter) -> Tree:
+    """Each directory is dropped as soon as it is stored, to bound memory."""
+    below: dict[str, Tree] = {}
     while directory.directories:
         name, child = directory.directories.popitem()
-        trees[name] = _save(child, writer)
-    newest = max((time for _, time in trees.values()), default=EPOCH)
-    newest = max((file.time for file in directory.files.values()), default=newest)
-    return writer.save_parts(BlobType.TREE, tree_parts(_encoded(trees, directory.files))), newest
+        below[name] = _save(child, writer)
+    if directory.tree is not None and writer.has(BlobType.TREE, directory.tree.id):
+        return directory.tree
+    tree_id = writer.save_parts(BlobType.TREE, _parts(directory.files, below))
+    return Tree(tree_id, _newest(directory.files, below))
 
 
-def _encoded(trees: dict[str, tuple[BlobId, str]], files: dict[str, TreeFile]) -> Iterator[bytes]:
-    """The nodes in order. Text sorts as its UTF-8 does."""
-    for name in sorted([*trees, *files]):
-        file = files.pop(name, None)
-        if file is not None:
-            content = [blob_id.hex() for blob_id in file.content]
-            yield _encode(name, NodeType.FILE, file.time, size=file.size, content=content)
-        else:
-            tree_id, time = trees[name]
-            yield _encode(name, NodeType.DIRECTORY, time, subtree=tree_id.hex())
+def _newest(files: dict[str, TreeFile], below: dict[str, Tree]) -> str:
+    times = itertools.chain((file.time for file in files.values()), (tree.time for tree in below.values()))
+    return max(times, default=EPOCH)
+
+
+def _parts(files: dict[str, TreeFile], below: dict[str, Tree]) -> Iterator[bytes]:
+    """A tree blob's content. Text sorts as its UTF-8 does."""
+    return tree_parts(
+        _file_node(name, files[name]) if name in files else _directory_node(name, below[name])
+        for name in sorted(files.keys() | below.keys())
+    )
+
+
+def _file_node(name: str, file: TreeFile) -> bytes:
+    return _encode(name, NodeType.FILE, file.time, size=file.size, content=file.blob_ids())
+
+
+def _directory_node(name: str, tree: Tree) -> bytes:
+    return _encode(name, NodeType.DIRECTORY, tree.time, subtree=tree.id.hex())
 
 
 def _encode(

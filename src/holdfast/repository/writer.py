@@ -128,7 +128,7 @@ class BlobWriter:
     def _is_new(self, blob_type: BlobType, blob_id: BlobId) -> bool:
         """Whether nobody has the blob; from then on its caller has it."""
         with self._guard:
-            if self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]:
+            if self._has(blob_type, blob_id):
                 return False
             self._on_the_way[blob_type].add(blob_id)
             return True
@@ -148,6 +148,14 @@ class BlobWriter:
                     self._open[blob_type] = _OpenPack()
         for pack in full:
             self._upload(pack)
+
+    def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        """Whether the blob is stored, or on its way with the rest."""
+        with self._guard:
+            return self._has(blob_type, blob_id)
+
+    def _has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        return self._index.has(blob_type, blob_id) or blob_id in self._on_the_way[blob_type]
 
     def flush(self) -> None:
         """Writes what is left, waits for all packs, then writes the index. After it, snapshots may be saved."""
