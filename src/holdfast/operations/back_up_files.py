@@ -103,14 +103,7 @@ class _BackUpFiles:
         if lost:
             self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
         earlier = self._earlier()
-        archiver = Archiver(
-            writer,
-            self._repository.reader,
-            self._repository.chunker,
-            self._options.selection,
-            self._cancel,
-            self._log,
-        )
+        archiver = Archiver(self._repository, writer, self._options.selection, self._cancel, self._log)
         self._log.phase("read files")
         try:
             tree = self._store(archiver, writer, BlobId.parse(earlier.snapshot.tree) if earlier else None)

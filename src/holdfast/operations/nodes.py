@@ -7,11 +7,12 @@ import functools
 import grp
 import pwd
 import stat
+from collections.abc import Sequence
 
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.repository import go_json
-from holdfast.repository.tree import ExtendedAttribute, Node, NodeType, format_time, go_mode
+from holdfast.repository.tree import ExtendedAttribute, KnownNode, Node, NodeType, encode_node, format_time, go_mode
 from holdfast.volumes.entry import Entry, EntryType
 
 _TYPES = {
@@ -24,12 +25,10 @@ _TYPES = {
     EntryType.SOCKET: NodeType.SOCKET,
 }
 
-_time = functools.lru_cache(maxsize=1 << 14)(format_time)
-
 
 def node_of(entry: Entry, *, content: list[str] | None = None, subtree: BlobId | None = None) -> Node:
     """Access times are not kept, as in restic: the modification time stands for them, so that reading changes nothing."""
-    mtime = _time(entry.mtime)
+    mtime = format_time(entry.mtime)
     is_directory = entry.type is EntryType.DIRECTORY
     target, raw = "", b""
     if entry.target:
@@ -41,7 +40,7 @@ def node_of(entry: Entry, *, content: list[str] | None = None, subtree: BlobId |
         mode=go_mode(entry.mode),
         mtime=mtime,
         atime=mtime,
-        ctime=_time(entry.ctime),
+        ctime=format_time(entry.ctime),
         uid=entry.uid,
         gid=entry.gid,
         user=_user(entry.uid),
@@ -59,15 +58,56 @@ def node_of(entry: Entry, *, content: list[str] | None = None, subtree: BlobId |
     )
 
 
-def is_unchanged(entry: Entry, node: Node | None) -> bool:
+def encode_file(entry: Entry, content: bytes, xattrs: bytes = b"") -> bytes:
+    """The node of a regular file, encoded: the bytes of `encode_node(node_of(entry, …))` in a fifth of the time.
+
+    `content` is the JSON of its list of blob ids, `xattrs` that of its attributes where they are known already; else the
+    entry's own are taken.
+    """
+    if not go_json.is_plain(entry.name) or entry.xattrs or xattrs:
+        node = node_of(entry, content=go_json.decode(content, list[str], "a list of blobs"))
+        if xattrs:
+            node.extended_attributes = go_json.decode(xattrs, list[ExtendedAttribute], "a list of attributes")
+        return encode_node(node)
+    mtime = format_time(entry.mtime).encode()
+    return b'{"name":"%b","type":"file"%b,"mtime":"%b","atime":"%b","ctime":"%b"%b%b%b%b%b,"content":%b}' % (
+        entry.name,
+        b',"mode":%d' % mode if (mode := go_mode(entry.mode)) else b"",
+        mtime,
+        mtime,
+        format_time(entry.ctime).encode(),
+        _owner(entry.uid, entry.gid),
+        b',"inode":%d' % entry.inode if entry.inode else b"",
+        b',"device_id":%d' % entry.device if entry.device else b"",
+        b',"size":%d' % entry.size if entry.size else b"",
+        b',"links":%d' % entry.links if entry.links else b"",
+        content,
+    )
+
+
+def encode_content(blob_ids: Sequence[bytes]) -> bytes:
+    """JSON of a file's list of blob ids."""
+    return b'["%b"]' % b'","'.join([blob_id.hex().encode() for blob_id in blob_ids]) if blob_ids else b"[]"
+
+
+@functools.lru_cache(maxsize=1024)
+def _owner(uid: int, gid: int) -> bytes:
+    """The fields that tell who owns a file."""
+    user, group = _user(uid), _group(gid)
+    text = b',"uid":%d,"gid":%d' % (uid, gid)
+    text += b',"user":%b' % go_json.encode(user) if user else b""
+    return text + (b',"group":%b' % go_json.encode(group) if group else b"")
+
+
+def is_unchanged(entry: Entry, node: KnownNode | None) -> bool:
     """As restic tests it: the same size, times and inode mean the same content."""
     return (
         node is not None
         and node.type is NodeType.FILE
         and node.size == entry.size
         and node.inode == entry.inode
-        and node.mtime == _time(entry.mtime)
-        and node.ctime == _time(entry.ctime)
+        and node.mtime == format_time(entry.mtime)
+        and node.ctime == format_time(entry.ctime)
     )
 
 

@@ -7,6 +7,7 @@ bytes, whoever wrote them, or they are stored twice.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import stat
 from collections.abc import Iterable, Iterator
@@ -63,17 +64,39 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def raw_name(self) -> bytes:
         """Raises DamagedData for names that no directory can hold."""
-        try:
-            name = go_json.unquote_name(self.name)
-        except ValueError as error:
-            raise DamagedData("a tree holds a bad name", why=str(error)) from error
-        if not name or b"/" in name or b"\0" in name or name in (b".", b".."):
-            raise DamagedData("a tree holds a bad name", why=f"{self.name!r:.80} cannot be the name of a file")
-        return name
+        return _raw_name(self.name)
+
+
+class KnownNode(msgspec.Struct, frozen=True, gc=False):
+    """What tells whether an entry of an earlier backup is still the same, and what its node keeps then, as encoded."""
+
+    name: str
+    type: NodeType
+    mtime: str = ""
+    ctime: str = ""
+    inode: int = 0
+    size: int = 0
+    content: msgspec.Raw = msgspec.Raw(b"null")
+    extended_attributes: msgspec.Raw = msgspec.Raw(b"")
+    subtree: str | None = None
 
 
 class _Tree(msgspec.Struct):
     nodes: list[msgspec.Raw]
+
+
+class _KnownTree(msgspec.Struct):
+    nodes: list[KnownNode]
+
+
+def _raw_name(quoted: str) -> bytes:
+    try:
+        name = go_json.unquote_name(quoted)
+    except ValueError as error:
+        raise DamagedData("a tree holds a bad name", why=str(error)) from error
+    if not name or b"/" in name or b"\0" in name or name in (b".", b".."):
+        raise DamagedData("a tree holds a bad name", why=f"{quoted!r:.80} cannot be the name of a file")
+    return name
 
 
 def encode_node(node: Node) -> bytes:
@@ -129,6 +152,16 @@ def decode_nodes(content: bytes) -> Iterator[Node]:
         yield node
 
 
+def decode_known(content: bytes) -> dict[bytes, KnownNode]:
+    """A tree blob's nodes by name, at a third of what `decode_tree` costs. Raises DamagedData."""
+    return {_raw_name(node.name): node for node in go_json.decode(content, _KnownTree, "a tree").nodes}
+
+
+def known_content(node: KnownNode) -> list[BlobId]:
+    """The blobs of a known file. Raises DamagedData."""
+    return [BlobId.parse(blob_id) for blob_id in go_json.decode(node.content, list[str], "a tree")]
+
+
 def subtree_id(node: Node) -> BlobId:
     assert node.subtree is not None
     return BlobId.parse(node.subtree)
@@ -141,12 +174,19 @@ def content_ids(node: Node) -> list[BlobId]:
 def format_time(nanoseconds: int) -> str:
     """Unix time → RFC 3339 in UTC as Go prints it: no trailing zeros in the fraction; years clamped to 0001-9999."""
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    text, is_clamped = _format_second(seconds)
+    return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction and not is_clamped else text + "Z"
+
+
+@functools.lru_cache(maxsize=4096)
+def _format_second(seconds: int) -> tuple[str, bool]:
+    """Files of one tree were mostly made in the same few seconds."""
     try:
-        moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)  # noqa: DTZ001 - formatted as UTC below
+        moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)  # noqa: DTZ001 - formatted as UTC above
     except OverflowError:
-        moment, fraction = (dt.datetime.max if seconds > 0 else dt.datetime.min), 0  # noqa: DTZ901 - as above
-    text = moment.replace(microsecond=0).isoformat()
-    return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
+        moment = dt.datetime.max if seconds > 0 else dt.datetime.min  # noqa: DTZ901 - as above
+        return moment.replace(microsecond=0).isoformat(), True
+    return moment.isoformat(), False
 
 
 EPOCH = format_time(0)

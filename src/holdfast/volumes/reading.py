@@ -9,14 +9,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from holdfast.volumes.entry import Entry, EntryType, XAttrs
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_NO_END = 1 << 62
 _UNSUPPORTED = frozenset((errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA))
+
+
+CHANGED = "it changed while it was read"
 
 
 class Unreadable(NamedTuple):
@@ -27,8 +31,9 @@ class Unreadable(NamedTuple):
 
 
 class SmallFile(NamedTuple):
-    entry: Entry
+    entry: Entry | None  # None if it could not be read
     content: bytes
+    why: str  # what is wrong with it; empty if nothing is
 
 
 @dataclass(slots=True)
@@ -136,21 +141,18 @@ def read_xattrs(file: int | bytes) -> XAttrs:
         raise
 
 
-def read_small_files(
-    directory: OpenDirectory, entries: Sequence[Entry]
-) -> Iterator[tuple[SmallFile | None, Unreadable | None]]:
-    """Whole files, one after the other: (what was read or None, what was wrong or None).
+def read_small_files(directory: int, names: Iterable[bytes]) -> Iterator[SmallFile]:
+    """Whole files of an open directory, one after the other.
 
-    A file that changed while it was read is given as it was read, with the fault beside it.
+    A file that changed while it was read is given as it was read, and says so.
     """
-    for seen in entries:
-        path = os.path.join(directory.path, seen.name)
+    for name in names:
         try:
-            fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
+            fd = os.open(name, _FLAGS, dir_fd=directory)
             try:
                 before = os.fstat(fd)
                 if not stat.S_ISREG(before.st_mode):
-                    yield None, Unreadable(path, "it was replaced while the tree was read")
+                    yield SmallFile(None, b"", "it was replaced while the tree was read")
                     continue
                 content = os.read(fd, before.st_size + 1)
                 while len(content) != before.st_size and (more := os.read(fd, 1 << 20)):
@@ -160,69 +162,81 @@ def read_small_files(
             finally:
                 os.close(fd)
         except FileNotFoundError:
-            yield None, Unreadable(path, "it vanished while the tree was read")
+            yield SmallFile(None, b"", "it vanished while the tree was read")
             continue
         except OSError as error:
-            yield None, Unreadable(path, error.strerror or str(error))
+            yield SmallFile(None, b"", error.strerror or str(error))
             continue
-        entry = make_entry(seen.name, before, EntryType.FILE, xattrs=xattrs)._replace(size=len(content))
-        yield SmallFile(entry, content), Unreadable(path, "it changed while it was read") if changed else None
+        entry = make_entry(name, before, EntryType.FILE, xattrs=xattrs)
+        if len(content) != before.st_size:
+            entry = entry._replace(size=len(content))
+        yield SmallFile(entry, content, CHANGED if changed else "")
 
 
 class FileStream:
-    """A large file, read from its start to its end; holes are given as zeros without being read."""
+    """A large file, read from its start to its end; holes are given as zeros without being read, or passed over."""
 
     def __init__(self, directory: OpenDirectory, seen: Entry) -> None:
         """Raises OSError."""
         self.path = os.path.join(directory.path, seen.name)
-        self._file: BinaryIO = os.fdopen(os.open(seen.name, _FLAGS, dir_fd=directory.fd), "rb", buffering=0)
-        self._before = os.fstat(self._file.fileno())
-        self._xattrs = read_xattrs(self._file.fileno())
         self._name = seen.name
+        self._fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
+        try:
+            self._before = os.fstat(self._fd)
+            self._xattrs = read_xattrs(self._fd)
+        except BaseException:
+            self.close()
+            raise
         self._position = 0
-        self._data_end = 0  # up to here the file is known to hold data
+        self._data_start = 0  # from here to `_data_end` the file holds data; before, back to `_position`, is a hole
+        self._data_end = 0
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; empty at the end. Raises OSError."""
+    def readinto(self, target: memoryview) -> int:
+        """Fills the start of `target` and returns how many bytes; 0 only at the end. Raises OSError."""
+        count = min(self.hole(), len(target))
+        if count:
+            target[:count] = bytes(count)
+        else:
+            most = min(len(target), self._data_end - self._position)
+            count = os.preadv(self._fd, [target[:most]], self._position)
+        self._position += count
+        return count
+
+    def hole(self) -> int:
+        """Bytes of the hole that is at the current position; 0 if there is data, or the end. Raises OSError."""
         if self._position >= self._data_end:
-            start, self._data_end = self._next_data()
-            if start > self._position:
-                gap = min(size, start - self._position)
-                if gap < start - self._position:
-                    self._data_end = self._position + gap
-                self._position += gap
-                return bytes(gap)
-        block = self._file.read(min(size, max(1, self._data_end - self._position)))
-        self._position += len(block)
-        return block
+            self._data_start, self._data_end = self._next_data()
+        return max(0, self._data_start - self._position)
+
+    def skip(self, count: int) -> None:
+        """Passes over `count` bytes of the `hole` without giving them."""
+        self._position += count
 
     def _next_data(self) -> tuple[int, int]:
-        """Where the next data begins and ends; for a file system without holes the whole rest."""
-        fd = self._file.fileno()
-        end = os.fstat(fd).st_size
+        """Where the next data begins and ends; for a file system without holes, and past the end, all that may follow."""
         if not stat.S_ISREG(self._before.st_mode):
-            return self._position, 1 << 62
+            return self._position, _NO_END
         try:
-            start = os.lseek(fd, self._position, os.SEEK_DATA)
-            stop = os.lseek(fd, start, os.SEEK_HOLE)
+            start = os.lseek(self._fd, self._position, os.SEEK_DATA)
+            return start, os.lseek(self._fd, start, os.SEEK_HOLE)
         except OSError as error:
-            start, stop = (end, end) if error.errno == errno.ENXIO else (self._position, 1 << 62)
-        os.lseek(fd, start, os.SEEK_SET)
-        return start, stop
+            end = os.fstat(self._fd).st_size if error.errno == errno.ENXIO else 0
+            return max(end, self._position), _NO_END
 
     def finish(self) -> tuple[Entry, Unreadable | None]:
         """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile."""
-        after = os.fstat(self._file.fileno())
-        self._file.close()
-        entry = make_entry(self._name, self._before, EntryType.FILE, xattrs=self._xattrs)
-        before = self._before
+        after, before = os.fstat(self._fd), self._before
+        self.close()
+        entry = make_entry(self._name, before, EntryType.FILE, xattrs=self._xattrs)
         entry = entry._replace(size=self._position, mode=stat.S_IFREG | stat.S_IMODE(before.st_mode))
         if stat.S_ISBLK(before.st_mode):
             return entry, None  # a device has no size or time that would tell of changes
         changed = (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or (
             self._position != before.st_size
         )
-        return entry, Unreadable(self.path, "it changed while it was read") if changed else None
+        return entry, Unreadable(self.path, CHANGED) if changed else None
 
     def close(self) -> None:
-        self._file.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
