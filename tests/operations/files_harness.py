@@ -1,6 +1,13 @@
-"""Backups and restores of files, as the command line makes them."""
+"""Backups and restores of files, as the command line makes them, and a repository for them.
+
+from tests.operations.files_harness import directory, repository      # fixtures
+"""
 
 import os
+
+import pytest
+from tests.restic_oracle import PASSWORD, restic_agrees  # noqa: F401 - a fixture
+from tests.sample_repository import init, reopen
 
 from holdfast.model.backup import BackupType
 from holdfast.model.cancel import Cancel
@@ -8,7 +15,22 @@ from holdfast.model.progress import Silent
 from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files
+from holdfast.store.local import LocalStore
 from holdfast.volumes.selection import select
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Of the repository."""
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def repository(directory, restic_agrees):  # noqa: F811 - the fixture
+    """An empty one; both restics must find it whole after the test."""
+    init(LocalStore(directory))
+    yield reopen(LocalStore(directory))
+    restic_agrees(directory, PASSWORD)
 
 
 def back_up(repository, *paths, excludes=(), **options):
@@ -31,6 +53,11 @@ def restore(repository, run, target, *paths, cancel=None, progress=None, **optio
 def stream(repository, run, file, *paths):
     entry = read_catalog(repository).find_backup(run.id)
     return stream_files(repository, entry, tuple(map(os.fsencode, paths)), file, Cancel(), Silent())
+
+
+def whats(run):
+    """What the run's report names."""
+    return [problem.what for problem in run.errors]
 
 
 def below(target, path):

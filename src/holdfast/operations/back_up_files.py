@@ -54,8 +54,14 @@ def back_up_files(repository: Repository, options: BackUpFilesOptions, cancel: C
     """Makes a backup and returns its run, done or partial.
 
     Any failure is raised, its `run` set, after its report was published or kept locally. Raises NotFound for a path that
-    does not exist.
+    does not exist, or if none of them can be read; UsageError for an empty one.
     """
+    if b"" in options.paths:
+        raise UsageError(
+            "a path is empty",
+            why="it would mean the current directory, and most often comes from a variable that is not set",
+            next="Give the path, or `.` for the current directory.",
+        )
     for key, value in options.labels.items():
         tags.check_tag_value("--label", f"{key}={value}")
     if options.name:
@@ -82,13 +88,13 @@ class _BackUpFiles:
         self._id = new_run_id(self._started)
         self._log = RunLog(progress, self._clock)
         self._hostname = options.hostname or socket.gethostname()
-        self._paths = _without_nested(os.path.abspath(path) for path in options.paths)
+        self._paths = _without_nested(os.path.abspath(path) for path in options.paths)  # never none
         self._name = options.name or _default_name(os.path.abspath(options.paths[0]), self._started)
 
     def run(self) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
             for path in map(os.path.abspath, self._options.paths):
-                if not os.path.lexists(path):
+                if not _exists(path):
                     raise NotFound(
                         f"{_shown(path)} does not exist", why="no file or directory has this path", next="Check it."
                     )
@@ -114,12 +120,6 @@ class _BackUpFiles:
         self._log.phase("read files")
         try:
             tree = self._store(archiver, writer, BlobId.parse(earlier.snapshot.tree) if earlier else None)
-        except OSError as error:
-            raise NotFound(
-                f"{_shown(error.filename or self._paths[0])} cannot be read",
-                why=error.strerror or str(error),
-                next="Check the path and its permissions.",
-            ) from error
         finally:
             archiver.close()
         self._cancel.check()
@@ -167,25 +167,37 @@ class _BackUpFiles:
         return fitting[-1] if fitting else None
 
     def _store(self, archiver: Archiver, writer: BlobWriter, parent: BlobId | None) -> BlobId:
-        """The tree from the root down to each path."""
+        """The tree from the root down to each path. Paths that cannot be read are problems; NotFound if none can."""
         root = _Place(None)
+        unread: list[Problem] = []
         for path in self._paths:
-            place, walked = root, b""
-            *above, last = [part for part in path.split(b"/") if part] or [b""]
-            for part in above:
-                walked += b"/" + part
-                below = place.below.setdefault(part, _Place(look_at_directory(walked)))
-                assert isinstance(below, _Place)  # nested paths were taken out
-                place = below
-            if not last:
-                return archiver.directory(b"/", parent)
-            entry = look_at(path)
-            if entry.type is FileType.DIRECTORY:
-                tree = archiver.directory(path, self._subtree(parent, [*above, last]))
-                place.below[last] = _Place(entry, tree=tree)
-            else:
-                place.below[last] = archiver.single(path, entry, self._subtree(parent, above))
+            try:
+                self._store_path(archiver, root, path, parent)
+            except OSError as error:
+                unread.append(Problem(f"{_shown(path)} cannot be read", error.strerror or str(error), _READABLE))
+        if len(unread) == len(self._paths):
+            raise NotFound(unread[0].what, why=unread[0].why, next=unread[0].next)
+        archiver.problems.extend(unread)
         return _save(root, writer)
+
+    def _store_path(self, archiver: Archiver, root: _Place, path: bytes, parent: BlobId | None) -> None:
+        """Raises OSError, and then the path is not below `root`."""
+        place, walked = root, b""
+        *above, last = [part for part in path.split(b"/") if part] or [b""]
+        if not last:
+            root.tree = archiver.directory(b"/", parent)
+            return
+        for part in above:
+            walked += b"/" + part
+            below = place.below.setdefault(part, _Place(look_at_directory(walked)))
+            assert isinstance(below, _Place)  # nested paths were taken out
+            place = below
+        entry = look_at(path)
+        if entry.type is FileType.DIRECTORY:
+            tree = archiver.directory(path, self._subtree(parent, [*above, last]))
+            place.below[last] = _Place(entry, tree=tree)
+        else:
+            place.below[last] = archiver.single(path, entry, self._subtree(parent, above))
 
     def _subtree(self, tree: BlobId | None, parts: Sequence[bytes]) -> BlobId | None:
         for part in parts:
@@ -268,6 +280,20 @@ class _BackUpFiles:
             bytes={},
             errors=[Problem.of(error)],
         )
+
+
+def _exists(path: bytes) -> bool:
+    """Whether it is there, or something that hinders us from looking."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a zero byte in it
+        return False
+    except OSError:
+        return True
+    return True
+
+
+_READABLE = "Check the path and its permissions, and back up again."
 
 
 def _save(place: _Place, writer: BlobWriter) -> BlobId:
