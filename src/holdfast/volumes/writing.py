@@ -21,6 +21,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = b".holdfast-%d-%d"
 _ZERO_BLOCK = bytes(4096)  # of most file systems
+_CLEARED = ("system.posix_acl_", "user.")  # others belong to the system: security.selinux, say
 _NONSENSE = (
     ValueError,
     OverflowError,
@@ -205,8 +206,7 @@ def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
     if as_owner:
         with _noting(failures, "owner"):
             os.fchown(fd, entry.uid, entry.gid)
-    if entry.xattrs:
-        _set_xattrs(fd, entry.xattrs, failures)
+    _set_xattrs(fd, entry.xattrs, failures)
     with _noting(failures, "mode"):
         os.fchmod(fd, stat.S_IMODE(entry.mode))
     with _noting(failures, "times"):
@@ -215,12 +215,16 @@ def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
 
 
 def _set_xattrs(file: int | bytes, xattrs: XAttrs, failures: list[str]) -> None:
+    """Those of the entry and no others: a directory may have had some before, and gives its default ACL to what is made in it."""
+    follow = isinstance(file, int)  # a path is never followed, and of a descriptor Python takes no other word
+    with contextlib.suppress(OSError):  # a file system without attributes has none to take away
+        for name in {*os.listxattr(file, follow_symlinks=follow)} - {name for name, _ in xattrs}:
+            if name.startswith(_CLEARED):
+                with _noting(failures, f"attribute {name}, which was there before"):
+                    os.removexattr(file, name, follow_symlinks=follow)
     for name, value in xattrs:
         with _noting(failures, f"attribute {name}"):
-            if isinstance(file, int):
-                os.setxattr(file, name, value)
-            else:
-                os.setxattr(file, name, value, follow_symlinks=False)
+            os.setxattr(file, name, value, follow_symlinks=follow)
 
 
 class _noting:  # noqa: N801 - reads as a word; a class, because generators cost three times as much
