@@ -1,13 +1,6 @@
-"""Backups and restores of files, as the command line makes them, and a repository for them.
-
-from tests.operations.files_harness import directory, repository      # fixtures
-"""
+"""Backups and restores of files, as the command line makes them."""
 
 import os
-
-import pytest
-from tests.restic_oracle import PASSWORD, restic_agrees  # noqa: F401 - a fixture
-from tests.sample_repository import init, reopen
 
 from holdfast.model.backup import BackupType
 from holdfast.model.cancel import Cancel
@@ -15,22 +8,7 @@ from holdfast.model.progress import Silent
 from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files
-from holdfast.store.local import LocalStore
 from holdfast.volumes.selection import select
-
-
-@pytest.fixture
-def directory(tmp_path):
-    """Of the repository."""
-    return tmp_path / "repository"
-
-
-@pytest.fixture
-def repository(directory, restic_agrees):  # noqa: F811 - the fixture
-    """An empty one; both restics must find it whole after the test."""
-    init(LocalStore(directory))
-    yield reopen(LocalStore(directory))
-    restic_agrees(directory, PASSWORD)
 
 
 def back_up(repository, *paths, excludes=(), **options):

@@ -191,7 +191,7 @@ def test_nonsense_is_an_error_of_the_file(target, place):
         entry(b"device", EntryType.CHARACTER_DEVICE, rdev=1 << 70),
         entry(b"fifo", EntryType.FIFO, rdev=1 << 70),
     ):
-        with pytest.raises(OSError, match="Errno 22|Operation not permitted"):
+        with pytest.raises(OSError, match=r"Errno 22|Operation not permitted"):
             target.special(wanted, as_owner=False)
     failures = write(target, entry(uid=1 << 40, mtime=1 << 200, xattrs=(("user.a\0b", b""),)), b"x", as_owner=True)
     assert [failure.partition(":")[0] for failure in failures] == ["owner", "attribute user.a\0b", "times"]

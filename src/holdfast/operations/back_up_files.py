@@ -87,6 +87,7 @@ class _BackUpFiles:
         self._started = self._clock.now()
         self._id = new_run_id(self._started)
         self._log = RunLog(progress, self._clock)
+        self._notes: list[str] = []
         self._hostname = options.hostname or socket.gethostname()
         self._paths = _without_nested(os.path.abspath(path) for path in options.paths)  # never none
         self._name = options.name or _default_name(os.path.abspath(options.paths[0]), self._started)
@@ -146,25 +147,28 @@ class _BackUpFiles:
     def _earlier(self) -> Entry | None:
         """The newest backup of the same paths, the newest full one for a differential; None for a full.
 
-        Raises UsageError if the wanted name is taken.
+        Raises UsageError if the wanted name is taken, and gives the run another one if a made one is.
         """
         backups = read_catalog(self._repository).backups
-        if self._options.name and any(entry.name == self._options.name for entry in backups):
+        names = {entry.name for entry in backups}
+        if self._options.name and self._options.name in names:
             raise UsageError(
                 f"there is a backup named {self._options.name} already",
                 why="a name means one backup",
                 next="Choose another --name, or leave it out.",
             )
-        if self._options.type is BackupType.FULL:
-            return None
+        if self._name in names:  # one of this very second
+            self._name += self._id[self._id.rindex("-") :]
         wanted = (self._hostname, [_shown(path) for path in self._paths])
-        fitting = [
-            entry
-            for entry in backups
-            if (entry.snapshot.hostname, entry.snapshot.paths) == wanted
-            and (self._options.type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
-        ]
-        return fitting[-1] if fitting else None
+        same = [entry for entry in backups if (entry.snapshot.hostname, entry.snapshot.paths) == wanted]
+        if same and same[-1].time > self._started:
+            self._notes.append(_CLOCK.format(same[-1].name or same[-1].id.short, timestamp(same[-1].time)))
+        match self._options.type:
+            case BackupType.FULL:
+                return None
+            case BackupType.DIFFERENTIAL:
+                same = [entry for entry in same if entry.tags.get(tags.TYPE) == BackupType.FULL]
+        return same[-1] if same else None
 
     def _store(self, archiver: Archiver, writer: BlobWriter, parent: BlobId | None) -> BlobId:
         """The tree from the root down to each path. Paths that cannot be read are problems; NotFound if none can."""
@@ -233,6 +237,7 @@ class _BackUpFiles:
             },
             bytes={"files": counts.bytes, "added": writer.stats.content_bytes, "stored": writer.stats.stored_bytes},
             errors=archiver.problems,
+            notes=self._notes,
         )
 
     def _summary(self, archiver: Archiver, writer: BlobWriter) -> Summary:
@@ -293,6 +298,10 @@ def _exists(path: bytes) -> bool:
     return True
 
 
+_CLOCK = (
+    "The newest backup of these paths, {}, is of {}, which is still to come. Check this machine's clock; "
+    "`latest` means the newest by its time."
+)
 _READABLE = "Check the path and its permissions, and back up again."
 
 

@@ -3,18 +3,10 @@
 import os
 
 import pytest
-from tests.faulty_mount import CONTENT, faulty  # noqa: F401 - a fixture
-from tests.fuse_server import MTIME, XATTR
+from tests.files.faulty_mount import CONTENT
+from tests.files.fuse_server import MTIME, XATTR
 from tests.operations.file_trees import contents
-from tests.operations.files_harness import (  # noqa: F401 - fixtures
-    back_up,
-    below,
-    directory,
-    repository,
-    restic_agrees,
-    restore,
-    whats,
-)
+from tests.operations.files_harness import back_up, below, restore, whats
 
 from holdfast.errors import NotFound
 from holdfast.operations.catalog import read_catalog
@@ -53,7 +45,7 @@ def saved_content():
     return found
 
 
-def test_each_fault_is_named_and_all_else_is_saved(repository, faulty, tmp_path):  # noqa: F811 - fixtures
+def test_each_fault_is_named_and_all_else_is_saved(repository, faulty, tmp_path):
     run = back_up(repository, faulty.path)
     assert (run.outcome, run.outcome.exit_code, run.counts["errors"]) == ("partial", 3, len(FAULTS))
     assert {problem.what: problem.why for problem in run.errors} == {
@@ -64,7 +56,7 @@ def test_each_fault_is_named_and_all_else_is_saved(repository, faulty, tmp_path)
     assert contents(below(tmp_path / "target", faulty.path)) == saved_content()
 
 
-def test_the_next_backup_after_the_disk_was_healed_is_whole(repository, faulty, tmp_path):  # noqa: F811 - fixtures
+def test_the_next_backup_after_the_disk_was_healed_is_whole(repository, faulty, tmp_path):
     back_up(repository, faulty.path)
     faulty.heal()
     run = back_up(repository, faulty.path)
@@ -78,7 +70,7 @@ def test_the_next_backup_after_the_disk_was_healed_is_whole(repository, faulty, 
 
 
 @pytest.mark.parametrize("name", ["cannot be looked at", "cannot be read", "directory that cannot be listed"])
-def test_a_path_that_was_asked_for_and_cannot_be_read_is_named(repository, faulty, tmp_path, name):  # noqa: F811 - fixtures
+def test_a_path_that_was_asked_for_and_cannot_be_read_is_named(repository, faulty, tmp_path, name):
     run = back_up(repository, faulty.path / "good", faulty.path / name)
     assert (run.outcome, whats(run), run.errors[0].why) == ("partial", [f"{faulty.path / name} cannot be read"], EIO)
     assert restore(repository, run, tmp_path / "target").errors == []

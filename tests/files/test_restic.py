@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 from tests.operations.file_trees import ROOT, make_everything, picture
-from tests.operations.files_harness import back_up, below, directory, repository, restore  # noqa: F401 - fixtures
-from tests.restic_oracle import restic, restic_agrees  # noqa: F401 - fixtures
+from tests.operations.files_harness import back_up, below, restore
 
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
@@ -58,7 +57,7 @@ def cleared(tmp_path):
     subprocess.run(["rm", "-rf", *tmp_path.iterdir()], check=True)
 
 
-def for_restic(seen, restic):  # noqa: F811 - the fixture
+def for_restic(seen, restic):
     """What of a picture restic keeps: no sockets, and the old one no targets of symlinks that are not UTF-8."""
     lost = {b"/broken"} if "bookworm" in str(restic.binary) else set()
     return {path: one for path, one in seen.items() if not stat.S_ISSOCK(one.mode) and path not in lost}
@@ -71,13 +70,13 @@ def test_the_tree_has_acls_of_all_sorts(everything):
     assert os.listxattr(inherited / "without") == []
 
 
-def test_we_restore_what_we_backed_up(repository, everything, tmp_path):  # noqa: F811 - a fixture
+def test_we_restore_what_we_backed_up(repository, everything, tmp_path):
     run = back_up(repository, everything)
     assert restore(repository, run, tmp_path / "target", verify=True).errors == []
     assert picture(below(tmp_path / "target", everything)) == picture(everything)
 
 
-def test_files_do_not_inherit_acls_of_the_target(repository, everything, tmp_path):  # noqa: F811 - a fixture
+def test_files_do_not_inherit_acls_of_the_target(repository, everything, tmp_path):
     run = back_up(repository, everything / "inherits", everything / "fifo")
     place = below(tmp_path / "target", everything)
     (place / "inherits").mkdir(parents=True)
@@ -89,7 +88,7 @@ def test_files_do_not_inherit_acls_of_the_target(repository, everything, tmp_pat
     assert os.listxattr(place / "fifo") == []
 
 
-def test_a_restore_over_other_acls_takes_them_away(repository, everything, tmp_path):  # noqa: F811 - a fixture
+def test_a_restore_over_other_acls_takes_them_away(repository, everything, tmp_path):
     run = back_up(repository, everything / "inherits")
     place = below(tmp_path / "target", everything / "inherits")
     (place / "directory").mkdir(parents=True)
@@ -101,7 +100,7 @@ def test_a_restore_over_other_acls_takes_them_away(repository, everything, tmp_p
 
 
 @pytest.mark.skipif(not ROOT, reason="testbed: only root can give files away, as the tree has them")
-def test_restic_restores_what_we_backed_up(repository, directory, restic, everything, tmp_path):  # noqa: F811 - fixtures
+def test_restic_restores_what_we_backed_up(repository, directory, restic, everything, tmp_path):
     back_up(repository, everything)
     restic.run(directory, "restore", "latest", "--tag", "kind=files", "--target", tmp_path / "target")
     restored = picture(below(tmp_path / "target", everything))
@@ -109,7 +108,7 @@ def test_restic_restores_what_we_backed_up(repository, directory, restic, everyt
 
 
 @pytest.mark.skipif(not ROOT, reason="testbed: only root can give files away, as the tree has them")
-def test_we_restore_what_restic_backed_up(repository, directory, restic, everything, tmp_path):  # noqa: F811 - fixtures
+def test_we_restore_what_restic_backed_up(repository, directory, restic, everything, tmp_path):
     restic.run(directory, "backup", everything)
     entry = read_catalog(repository).find_backup("latest")
     options = RestoreFilesOptions(target=os.fsencode(tmp_path / "target"), verify=True)

@@ -1,10 +1,10 @@
 """A mounted file system that fails here and there, as a dying disk or a lost network share does.
 
-from tests.faulty_mount import faulty      # a fixture; `faulty.path` is the mount, CONTENT what is in it
+from tests.files.faulty_mount import faulty      # a fixture; `faulty.path` is the mount, CONTENT what is in it
 
 The server is a process of its own, so that a test cannot wait for itself; it ends when its standard input ends. By hand:
 
-python -m tests.faulty_mount DIRECTORY     # Ctrl-D ends it; a line `heal` takes all faults away
+python -m tests.files.faulty_mount DIRECTORY     # Ctrl-D ends it; a line `heal` takes all faults away
 """
 
 import errno
@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.fuse_server import Faulty, Server
+from tests.files.fuse_server import Faulty, Server
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -54,8 +54,8 @@ class Mounted:
         self.path = path
         path.mkdir()
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.faulty_mount", path],
-            cwd=Path(__file__).parents[1],
+            [sys.executable, "-m", "tests.files.faulty_mount", path],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
