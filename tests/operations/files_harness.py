@@ -33,6 +33,11 @@ def stream(repository, run, file, *paths):
     return stream_files(repository, entry, tuple(map(os.fsencode, paths)), file, Cancel(), Silent())
 
 
+def whats(run):
+    """What the run's report names."""
+    return [problem.what for problem in run.errors]
+
+
 def below(target, path):
     """Where a restore into `target` puts what was at `path`."""
     return target / path.relative_to("/")

@@ -138,3 +138,61 @@ def test_special_files_and_links(target, place):
     assert os.readlink(link) == b"/\xff"  # noqa: PTH115 - bytes
     assert os.lstat(link).st_mtime_ns == TIME
     assert (place / "sub" / "again").samefile(place / "file")
+
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "layout",  # lengths, data and hole in turn
+    [
+        (100 * KIB, 3 * MIB, 100 * KIB),
+        (100 * KIB + 17, 3 * MIB + 5, 1),
+        (0, 64 * KIB, 8 * KIB, 64 * KIB, 8 * KIB, 64 * KIB),
+        (5, 12 * KIB, 4 * KIB, 20 * KIB),
+        (0, 5 * MIB),
+        (3 * MIB,),
+    ],
+)
+@pytest.mark.parametrize("part", [8 * MIB, 1 * MIB + 13, 70_001])
+def test_holes_inside_of_what_is_written_stay_holes(target, place, tmp_path, layout, part):
+    with (tmp_path / "original").open("wb") as original:
+        for turn, length in enumerate(layout):
+            if turn % 2:
+                original.seek(length, os.SEEK_CUR)
+            else:
+                original.write(os.urandom(length))
+        original.truncate(sum(layout))
+    content = (tmp_path / "original").read_bytes()
+    write(target, entry(), *(content[start : start + part] for start in range(0, len(content), part)))
+    assert (place / "file").read_bytes() == content
+    pieces = -(-len(content) // part) if part % 4096 else 0  # between two, a block of zeros may be torn
+    assert (place / "file").stat().st_blocks <= (tmp_path / "original").stat().st_blocks + 8 * pieces + 8
+
+
+def test_data_full_of_zeros_is_kept(target, place):
+    content = b"".join(bytes(number * 37) + b"x" * (number % 50) for number in range(600))
+    write(target, entry(), *(content[start : start + 65_537] for start in range(0, len(content), 65_537)))
+    assert (place / "file").read_bytes() == content
+
+
+def test_attributes_that_were_there_before_go(target, place):
+    with closing(target.enter(b"sub")) as sub:
+        os.setxattr(place / "sub", "user.old", b"1")
+        wanted = entry(b"sub", EntryType.DIRECTORY, 0o700, xattrs=(("user.new", b"2"),))
+        assert sub.finish(wanted, as_owner=False) == []
+    assert {name: os.getxattr(place / "sub", name) for name in os.listxattr(place / "sub")} == {"user.new": b"2"}
+
+
+def test_nonsense_is_an_error_of_the_file(target, place):
+    for wanted in (
+        entry(b"link", EntryType.SYMLINK, target=b"a\0b"),
+        entry(b"device", EntryType.CHARACTER_DEVICE, rdev=1 << 70),
+        entry(b"fifo", EntryType.FIFO, rdev=1 << 70),
+    ):
+        with pytest.raises(OSError, match=r"Errno 22|Operation not permitted"):
+            target.special(wanted, as_owner=False)
+    failures = write(target, entry(uid=1 << 40, mtime=1 << 200, xattrs=(("user.a\0b", b""),)), b"x", as_owner=True)
+    assert [failure.partition(":")[0] for failure in failures] == ["owner", "attribute user.a\0b", "times"]
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"x"}

@@ -17,7 +17,8 @@ from holdfast.volumes.entry import Entry, EntryType, XAttrs
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NO_END = 1 << 62
-_UNSUPPORTED = frozenset((errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA))
+# No attributes, none for us, or gone.
+_NOT_FOR_US = frozenset((errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA))
 
 
 CHANGED = "it changed while it was read"
@@ -60,11 +61,15 @@ def open_directory(path: bytes, above: OpenDirectory | None = None) -> OpenDirec
         entries, unreadable = [], []
         for raw in sorted(map(os.fsencode, os.listdir(fd))):
             try:
-                entries.append(_entry(raw, os.stat(raw, dir_fd=fd, follow_symlinks=False), fd))
+                entry, fault = _entry(raw, os.stat(raw, dir_fd=fd, follow_symlinks=False), fd)
             except FileNotFoundError:
                 continue  # it went away between two looks: as if it had gone before
             except OSError as error:
                 unreadable.append(Unreadable(os.path.join(path, raw), error.strerror or str(error)))
+                continue
+            entries.append(entry)
+            if fault:
+                unreadable.append(Unreadable(os.path.join(path, raw), fault))
     except BaseException:
         os.close(fd)
         raise
@@ -81,7 +86,7 @@ def look_at(path: bytes) -> Entry:
     directory = open_directory_only(os.path.dirname(path) or b"/")
     try:
         name = os.path.basename(path) or b"."
-        return _entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd)
+        return _whole(*_entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd))
     finally:
         directory.close()
 
@@ -90,19 +95,29 @@ def look_at_directory(path: bytes) -> Entry:
     """The directory at an absolute path, at the end of a symlink too, under the path's last name. Raises OSError."""
     directory = open_directory_only(path)
     try:
-        return _entry(b".", os.fstat(directory.fd), directory.fd)._replace(name=os.path.basename(path))
+        return _whole(*_entry(b".", os.fstat(directory.fd), directory.fd))._replace(name=os.path.basename(path))
     finally:
         directory.close()
 
 
-def _entry(name: bytes, found: os.stat_result, directory_fd: int) -> Entry:
-    """Everything but what only an open file tells: xattrs of regular files are read with their content."""
+def _entry(name: bytes, found: os.stat_result, directory_fd: int) -> tuple[Entry, str]:
+    """Everything but what only an open file tells: xattrs of regular files are read with their content.
+
+    With it what is wrong with its attributes, or "".
+    """
     entry_type = EntryType(stat.S_IFMT(found.st_mode))
     target = os.fsencode(os.readlink(name, dir_fd=directory_fd)) if entry_type is EntryType.SYMLINK else b""
     xattrs: XAttrs = ()
+    fault = ""
     if entry_type is not EntryType.FILE:
-        xattrs = read_xattrs(b"/proc/self/fd/%d/%s" % (directory_fd, name))
-    return make_entry(name, found, entry_type, target, xattrs)
+        xattrs, fault = read_xattrs(b"/proc/self/fd/%d/%s" % (directory_fd, name))
+    return make_entry(name, found, entry_type, target, xattrs), fault
+
+
+def _whole(entry: Entry, fault: str) -> Entry:
+    if fault:
+        raise OSError(errno.EIO, fault)
+    return entry
 
 
 def make_entry(
@@ -127,24 +142,32 @@ def make_entry(
     )
 
 
-def read_xattrs(file: int | bytes) -> XAttrs:
-    """Extended attributes, ACLs and security labels among them, sorted by name; none where they are not supported."""
+def read_xattrs(file: int | bytes) -> tuple[XAttrs, str]:
+    """Extended attributes, ACLs and security labels among them, sorted by name; none where they are not supported.
+
+    What could not be read is said in the second part, which is "" if all is well.
+    """
+    follow = isinstance(file, int)  # a path is never followed, and of a descriptor Python takes no other word
+    found: list[tuple[str, bytes]] = []
     try:
-        if isinstance(file, int):
-            names = os.listxattr(file)
-            return tuple((name, os.getxattr(file, name)) for name in sorted(names)) if names else ()
-        names = os.listxattr(file, follow_symlinks=False)
-        return tuple((name, os.getxattr(file, name, follow_symlinks=False)) for name in sorted(names)) if names else ()
+        names = sorted(os.listxattr(file, follow_symlinks=follow))
     except OSError as error:
-        if error.errno in _UNSUPPORTED:
-            return ()
-        raise
+        return (), "" if error.errno in _NOT_FOR_US else f"extended attributes: {error.strerror}"
+    fault = ""
+    for name in names:
+        try:
+            found.append((name, os.getxattr(file, name, follow_symlinks=follow)))
+        except OSError as error:
+            if error.errno not in _NOT_FOR_US:
+                fault = f"attribute {name}: {error.strerror}"
+    return tuple(found), fault
 
 
 def read_small_files(directory: int, names: Iterable[bytes]) -> Iterator[SmallFile]:
     """Whole files of an open directory, one after the other.
 
-    A file that changed while it was read is given as it was read, and says so.
+    A file that changed while it was read is given as it was read, one whose attributes cannot be read without them, and both
+    say so.
     """
     for name in names:
         try:
@@ -157,7 +180,7 @@ def read_small_files(directory: int, names: Iterable[bytes]) -> Iterator[SmallFi
                 content = os.read(fd, before.st_size + 1)
                 while len(content) != before.st_size and (more := os.read(fd, 1 << 20)):
                     content += more  # it grew, or the kernel gave less than asked
-                xattrs = read_xattrs(fd)
+                xattrs, wrong = read_xattrs(fd)
                 changed = len(content) != before.st_size and os.fstat(fd).st_size != before.st_size
             finally:
                 os.close(fd)
@@ -170,7 +193,13 @@ def read_small_files(directory: int, names: Iterable[bytes]) -> Iterator[SmallFi
         entry = make_entry(name, before, EntryType.FILE, xattrs=xattrs)
         if len(content) != before.st_size:
             entry = entry._replace(size=len(content))
-        yield SmallFile(entry, content, CHANGED if changed else "")
+        wrong = CHANGED if changed else wrong
+        yield SmallFile(_as_read(entry, wrong), content, wrong)
+
+
+def _as_read(entry: Entry, wrong: str) -> Entry:
+    """What was not read as it is has no change time: so the next backup does not take the file for unchanged."""
+    return entry._replace(ctime=0) if wrong else entry
 
 
 class FileStream:
@@ -183,7 +212,7 @@ class FileStream:
         self._fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
         try:
             self._before = os.fstat(self._fd)
-            self._xattrs = read_xattrs(self._fd)
+            self._xattrs, self._wrong = read_xattrs(self._fd)
         except BaseException:
             self.close()
             raise
@@ -224,7 +253,7 @@ class FileStream:
             return max(end, self._position), _NO_END
 
     def finish(self) -> tuple[Entry, Unreadable | None]:
-        """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile."""
+        """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile or lacks attributes."""
         after, before = os.fstat(self._fd), self._before
         self.close()
         entry = make_entry(self._name, before, EntryType.FILE, xattrs=self._xattrs)
@@ -234,7 +263,8 @@ class FileStream:
         changed = (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or (
             self._position != before.st_size
         )
-        return entry, Unreadable(self.path, CHANGED) if changed else None
+        wrong = CHANGED if changed else self._wrong
+        return _as_read(entry, wrong), Unreadable(self.path, wrong) if wrong else None
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -8,6 +8,7 @@ directory gets its own after everything in it was written, because writing chang
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = b".holdfast-%d-%d"
-_ZERO_BLOCK = bytes(4096)
+_ZERO_BLOCK = bytes(4096)  # of most file systems
+_CLEARED = ("system.posix_acl_", "user.")  # others belong to the system: security.selinux, say
+_NONSENSE = (
+    ValueError,
+    OverflowError,
+)  # from Python, for what no system call takes: a zero byte in a name, a number too large
 
 
 class NewFile:
@@ -35,14 +41,12 @@ class NewFile:
 
     def write(self, data: bytes) -> None:
         """Appends; blocks of zeros become holes. Raises OSError."""
-        if len(data) >= len(_ZERO_BLOCK) and not data.strip(b"\0"):
-            self._size += len(data)
-            return
         view = memoryview(data)
-        while view:
-            written = os.pwrite(self._fd, view, self._size)
-            self._size += written
-            view = view[written:]
+        for start, end in _without_zeros(data, self._size):
+            written = start
+            while written < end:
+                written += os.pwrite(self._fd, view[written:end], self._size + written)
+        self._size += len(data)
 
     def commit(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """The file under its name with all its metadata; returns what could not be set. Raises OSError."""
@@ -59,6 +63,20 @@ class NewFile:
             self._fd = -1
         with contextlib.suppress(OSError):
             os.unlink(self._temporary, dir_fd=self._directory.fd)
+
+
+def _without_zeros(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of the stretches of `data` that are no whole blocks of zeros; it goes to `position` of its file."""
+    size = len(_ZERO_BLOCK)
+    start = 0
+    for block in range(-position % size, len(data) - size + 1, size):
+        # Most blocks begin with something else, and are not copied to find out.
+        if data[block] == 0 and data[block : block + size] == _ZERO_BLOCK:
+            if start < block:
+                yield start, block
+            start = block + size
+    if start < len(data):
+        yield start, len(data)
 
 
 class TargetDirectory:
@@ -89,10 +107,13 @@ class TargetDirectory:
     def special(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """A symlink, fifo, socket or device. Returns what could not be set. Raises OSError."""
         temporary = self.temporary_name()
-        if entry.type is EntryType.SYMLINK:
-            os.symlink(entry.target, temporary, dir_fd=self.fd)
-        else:
-            os.mknod(temporary, entry.mode, entry.rdev, dir_fd=self.fd)
+        try:
+            if entry.type is EntryType.SYMLINK:
+                os.symlink(entry.target, temporary, dir_fd=self.fd)
+            else:
+                os.mknod(temporary, entry.mode, entry.rdev, dir_fd=self.fd)
+        except _NONSENSE as error:
+            raise OSError(errno.EINVAL, str(error)) from error
         failures = self._set_special_metadata(temporary, entry, as_owner=as_owner)
         self.place(temporary, entry.name)
         return failures
@@ -185,8 +206,7 @@ def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
     if as_owner:
         with _noting(failures, "owner"):
             os.fchown(fd, entry.uid, entry.gid)
-    if entry.xattrs:
-        _set_xattrs(fd, entry.xattrs, failures)
+    _set_xattrs(fd, entry.xattrs, failures)
     with _noting(failures, "mode"):
         os.fchmod(fd, stat.S_IMODE(entry.mode))
     with _noting(failures, "times"):
@@ -195,16 +215,20 @@ def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
 
 
 def _set_xattrs(file: int | bytes, xattrs: XAttrs, failures: list[str]) -> None:
+    """Those of the entry and no others: a directory may have had some before, and gives its default ACL to what is made in it."""
+    follow = isinstance(file, int)  # a path is never followed, and of a descriptor Python takes no other word
+    with contextlib.suppress(OSError):  # a file system without attributes has none to take away
+        for name in {*os.listxattr(file, follow_symlinks=follow)} - {name for name, _ in xattrs}:
+            if name.startswith(_CLEARED):
+                with _noting(failures, f"attribute {name}, which was there before"):
+                    os.removexattr(file, name, follow_symlinks=follow)
     for name, value in xattrs:
         with _noting(failures, f"attribute {name}"):
-            if isinstance(file, int):
-                os.setxattr(file, name, value)
-            else:
-                os.setxattr(file, name, value, follow_symlinks=False)
+            os.setxattr(file, name, value, follow_symlinks=follow)
 
 
 class _noting:  # noqa: N801 - reads as a word; a class, because generators cost three times as much
-    """Turns an OSError into a line of `failures`."""
+    """Turns what the operating system, or Python on the way to it, refuses into a line of `failures`."""
 
     def __init__(self, failures: list[str], what: str) -> None:
         self._failures = failures
@@ -213,7 +237,7 @@ class _noting:  # noqa: N801 - reads as a word; a class, because generators cost
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, OSError):
-            self._failures.append(f"{self._what}: {error.strerror}")
+        if isinstance(error, (OSError, *_NONSENSE)):
+            self._failures.append(f"{self._what}: {getattr(error, 'strerror', None) or error}")
             return True
         return False
