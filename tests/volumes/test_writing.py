@@ -29,15 +29,17 @@ def place(tmp_path, target):  # noqa: ARG001 - makes it
 
 
 def write(target, wanted, *parts, as_owner=False):
-    file = NewFile(target, wanted.name)
+    file = NewFile(target, wanted.name, sum(map(len, parts)))
+    offset = 0
     for part in parts:
-        file.write(part)
+        file.write(part, offset)
+        offset += len(part)
     return file.commit(wanted, as_owner=as_owner)
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(target, place):
-    file = NewFile(target, b"file")
-    file.write(b"half")
+    file = NewFile(target, b"file", 4)
+    file.write(b"half", 0)
     assert not (place / "file").exists()
     file.commit(entry(), as_owner=False)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"half"}
@@ -45,8 +47,8 @@ def test_a_file_has_its_name_only_when_it_is_whole(target, place):
 
 def test_a_discarded_file_leaves_nothing_and_the_old_one(target, place):
     write(target, entry(), b"old")
-    file = NewFile(target, b"file")
-    file.write(b"new")
+    file = NewFile(target, b"file", 3)
+    file.write(b"new", 0)
     file.discard()
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"old"}
 
@@ -86,6 +88,22 @@ def test_blocks_of_zeros_become_holes_and_the_size_stays(target, place):
     assert found.st_size == (2 << 20) + 1
     assert found.st_blocks * 512 < 1 << 20
     assert (place / "file").read_bytes() == bytes(1 << 20) + b"x" + bytes(1 << 20)
+
+
+def test_parts_may_come_in_any_order_and_a_hole_at_the_end_stays(target, place):
+    file = NewFile(target, b"file", 56_004)
+    for offset, part in ((6000, b"last"), (0, b"first"), (6004, bytes(50_000)), (5, bytes(5995))):
+        file.write(part, offset)
+    assert file.commit(entry(), as_owner=False) == []
+    assert (place / "file").read_bytes() == b"first" + bytes(5995) + b"last" + bytes(50_000)
+
+
+def test_what_is_overwritten_is_gone_also_where_zeros_come(target, place):
+    file = NewFile(target, b"file", 20_000)
+    file.write(b"x" * 20_000, 0)
+    file.overwrite(bytes(10_000) + b"y" * 10_000, 0)
+    assert file.commit(entry(), as_owner=False) == []
+    assert (place / "file").read_bytes() == bytes(10_000) + b"y" * 10_000
 
 
 @pytest.mark.parametrize("kind", ["symlink", "broken symlink", "file"])

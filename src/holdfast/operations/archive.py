@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.codec.chunker import MIN_SIZE
@@ -21,12 +21,12 @@ from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
-from holdfast.operations.file_batch import Stored
 from holdfast.operations.frame import Frame
+from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_files import LongFile, LongFiles
 from holdfast.operations.nodes import encode_content, encode_file, is_unchanged, node_of
 from holdfast.operations.processors import processors
-from holdfast.operations.small_files import Batch, SmallFiles
+from holdfast.operations.store_batch import StoreBatch
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.tree import KnownNode, decode_known, encode_node, join_nodes, known_content
@@ -34,9 +34,6 @@ from holdfast.repository.writer import BlobWriter
 from holdfast.volumes.entry import Entry, EntryType
 from holdfast.volumes.reading import Unreadable, open_directory, open_directory_only
 from holdfast.volumes.selection import CACHE_TAG_NAME, FileSelection
-
-_MOST_HELPERS = 4
-"""One thread walks and packs for them all, and has no time for more."""
 
 _LOOK_UP = 0.2  # seconds between two looks at the cancel flag while there is nothing else to do
 
@@ -71,15 +68,12 @@ class Archiver:
         self._selection = selection
         self._cancel = cancel
         self._progress = progress
-        self._back: queue.SimpleQueue[tuple[Batch, Sequence[Stored]] | LongFile | BaseException] = queue.SimpleQueue()
-        cores = processors()
-        self._small = SmallFiles(
-            writer, repository.key, processes=min(cores, _MOST_HELPERS) if cores > 1 else 0, done=self._back.put
-        )
+        self._back: queue.SimpleQueue[StoreBatch | LongFile | BaseException] = queue.SimpleQueue()
+        self._small = Helpers[StoreBatch](repository.key, done=self._back.put)
         self._long = LongFiles(
-            writer, repository.key, repository.chunker, cancel, progress, threads=cores, done=self._back.put
+            writer, repository.key, repository.chunker, cancel, progress, threads=processors(), done=self._back.put
         )
-        self._batch = Batch()
+        self._batch = self._new_batch()
         self._frames: set[Frame] = set()  # whose directories are open
         self.counts = ArchiveCounts()
         self.problems: list[Problem] = []
@@ -199,8 +193,11 @@ class Archiver:
 
     def _send_batch(self) -> None:
         self._cancel.check()
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch = self._batch, self._new_batch()
         self._small.submit(batch)
+
+    def _new_batch(self) -> StoreBatch:
+        return StoreBatch(self._writer, self._repository.key)
 
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
         while not is_done():
@@ -214,21 +211,20 @@ class Archiver:
         while not self._back.empty():
             self._enter_result(self._back.get())
 
-    def _enter_result(self, result: tuple[Batch, Sequence[Stored]] | LongFile | BaseException) -> None:
+    def _enter_result(self, result: StoreBatch | LongFile | BaseException) -> None:
         """Raises what went wrong in another thread."""
         if isinstance(result, BaseException):
             raise result
         if isinstance(result, LongFile):
             self._enter_long(result)
             return
-        batch, stored_files = result
-        for (frame, entry), stored in zip(batch.files, stored_files, strict=True):
+        for (frame, entry), stored in zip(result.files, result.stored, strict=True):
             if stored.why:
                 self._unreadable(Unreadable(os.path.join(frame.opened.path, entry.name), stored.why))
             if stored.node is not None:
                 self._add_file(frame, entry.name, stored.node, stored.size, stored.size)
             frame.missing -= 1
-        for frame in batch.frames:
+        for frame in result.frames:
             self._finish_complete(frame)
 
     def _enter_long(self, file: LongFile) -> None:

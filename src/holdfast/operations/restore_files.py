@@ -97,7 +97,7 @@ class _RestoreFiles:
         with reported(self._repository, self._log, self._failed) as lock:
             tree = self._begin(lock)
             self._extractor = Extractor(
-                self._repository.reader,
+                self._repository,
                 self._cancel,
                 self._log,
                 wanted=chooser(self._options.paths),

@@ -136,6 +136,34 @@ def open_blob(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plai
     return plain
 
 
+class Opener:
+    """Opens long blobs one at a time, in memory of its own. One for each thread."""
+
+    def __init__(self, key: SealingKey, largest: int) -> None:
+        """`largest`: bytes of the longest sealed blob that is opened without asking for more memory."""
+        self._key = key
+        self._memory = memoryview(mmap.mmap(-1, largest))
+
+    def open(self, blob_id: BlobId, sealed: bytes, plain_length: int) -> Iterator[bytes | memoryview]:
+        """The content in parts, which are good until the next one is taken.
+
+        Raises DamagedData, maybe only after the last part: then none of them is to be believed.
+        """
+        if len(sealed) > len(self._memory):
+            self._memory = memoryview(mmap.mmap(-1, len(sealed)))
+        digest = hashlib.sha256()
+        try:
+            opened = self._memory[: self._key.open_into(memoryview(sealed), self._memory)]
+            parts = compression.decompressed(opened, limit=plain_length) if plain_length else iter((opened,))
+            for part in parts:
+                digest.update(part)
+                yield part
+        except DamagedData as error:
+            raise DamagedData(f"blob {blob_id.short} is damaged", why=str(error)) from error
+        if digest.digest() != blob_id:
+            raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
+
+
 def _opened(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> Iterator[bytes]:
     """The content in parts: to prove a long blob it need not be in memory a second time."""
     try:

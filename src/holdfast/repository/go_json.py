@@ -38,7 +38,7 @@ def encode(value: object) -> bytes:
     return text
 
 
-def decode(text: bytes | memoryview, shape: type[Decoded], what: str) -> Decoded:
+def decode(text: bytes | memoryview | msgspec.Raw, shape: type[Decoded], what: str) -> Decoded:
     """The value in a JSON text. Raises DamagedData, saying that `what` is damaged, for anything else."""
     try:
         return typed_json.decode(text, shape)

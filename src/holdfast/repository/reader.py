@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing, StoreRefused
@@ -25,6 +25,14 @@ _LARGEST_READ = 8 << 20
 _PARALLEL_READS = 4
 
 Tag = TypeVar("Tag")
+
+
+class SealedBlob(NamedTuple):
+    body: memoryview
+    plain_length: int  # as its pack's header holds it
+
+
+_NOT_YET = SealedBlob(memoryview(b""), 0)
 
 
 class BlobReader:
@@ -66,6 +74,37 @@ class BlobReader:
     def load_file(self, content: Iterable[BlobId]) -> bytes:
         """A whole file from its blobs; for small files only, since it is held in memory."""
         return b"".join(self.load(BlobType.DATA, blob_id) for blob_id in content)
+
+    def locate(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
+        """Where a blob lies. Raises DamagedData if no index lists it."""
+        return self._index().find(blob_type, blob_id)
+
+    def read_sealed(self, location: BlobLocation) -> bytes:
+        """A blob as its pack holds it, for those who open it themselves. Raises DamagedData if the pack is lost."""
+        return self._read(location.pack, location.blob.offset, location.blob.length)
+
+    def read_sealed_many(self, blob_ids: Iterable[BlobId]) -> list[SealedBlob | DamagedData]:
+        """The same for small data blobs, in their order; neighbours in a pack are read together."""
+        found: list[SealedBlob | DamagedData] = []
+        located: list[tuple[BlobLocation, int]] = []
+        for place, blob_id in enumerate(blob_ids):
+            try:
+                located.append((self.locate(BlobType.DATA, blob_id), place))
+            except DamagedData as error:
+                found.append(error)
+            else:
+                found.append(_NOT_YET)
+        located.sort(key=lambda item: (item[0].pack, item[0].blob.offset))
+        for pack, group in groupby(located, key=lambda item: item[0].pack):
+            for _, start, length, run in _split(pack, list(group)):
+                read = self._try_read(pack, start, length)
+                for (_, blob), place in run:
+                    if isinstance(read, DamagedData):
+                        found[place] = read
+                    else:
+                        body = memoryview(read)[blob.offset - start : blob.offset - start + blob.length]
+                        found[place] = SealedBlob(body, blob.plain_length)
+        return found
 
     def load_many(self, wanted: Iterable[tuple[BlobId, Tag]]) -> Iterator[tuple[Tag, bytes | DamagedData]]:
         """Data blobs with the caller's tag for each, in whatever order is cheapest to read.

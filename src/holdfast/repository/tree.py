@@ -138,9 +138,14 @@ def decode_tree(content: bytes) -> list[Node]:
 
 def decode_nodes(content: bytes) -> Iterator[Node]:
     """The same one by one, for directories that may be large: their nodes need twice the memory of their JSON."""
+    return (node for node, _ in decode_with_text(content))
+
+
+def decode_with_text(content: bytes) -> Iterator[tuple[Node, msgspec.Raw]]:
+    """The same, each with the text that it was made of, for those who hand it on."""
     previous = b""
     for encoded in go_json.decode(content, _Tree, "a tree").nodes:
-        node = go_json.decode(encoded, Node, "a tree")
+        node = decode_node(encoded)
         name = node.raw_name()
         if name <= previous:
             raise DamagedData("a tree is damaged", why=f"the name {node.name!r:.80} is out of order or there twice")
@@ -149,7 +154,7 @@ def decode_nodes(content: bytes) -> Iterator[Node]:
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the content of another type of node")
         if (node.type is NodeType.DIRECTORY) != (node.subtree is not None):
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the subtree of another type of node")
-        yield node
+        yield node, encoded
 
 
 def decode_known(content: bytes) -> dict[bytes, KnownNode]:
@@ -160,6 +165,11 @@ def decode_known(content: bytes) -> dict[bytes, KnownNode]:
 def known_content(node: KnownNode) -> list[BlobId]:
     """The blobs of a known file. Raises DamagedData."""
     return [BlobId.parse(blob_id) for blob_id in go_json.decode(node.content, list[str], "a tree")]
+
+
+def decode_node(encoded: bytes | msgspec.Raw) -> Node:
+    """Raises DamagedData."""
+    return go_json.decode(encoded, Node, "a tree")
 
 
 def subtree_id(node: Node) -> BlobId:

@@ -31,26 +31,32 @@ _NONSENSE = (
 class NewFile:
     """A file that is being written; `commit` gives it its name, `discard` removes it."""
 
-    def __init__(self, directory: TargetDirectory, name: bytes) -> None:
-        """Raises OSError."""
+    def __init__(self, directory: TargetDirectory, name: bytes, size: int) -> None:
+        """`size`: bytes that it will have. Raises OSError."""
         self._directory = directory
         self._name = name
         self._temporary = directory.temporary_name()
         self._fd = os.open(self._temporary, _NEW_FILE, 0o600, dir_fd=directory.fd)
-        self._size = 0
+        self._size = size
 
-    def write(self, data: bytes) -> None:
-        """Appends; blocks of zeros become holes. Raises OSError."""
+    def write(self, data: bytes | memoryview, offset: int) -> None:
+        """Puts data anywhere; several threads may at once. Blocks of zeros become holes. Raises OSError."""
         view = memoryview(data)
-        for start, end in _without_zeros(data, self._size):
+        for start, end in _without_zeros(view, offset):
             written = start
             while written < end:
-                written += os.pwrite(self._fd, view[written:end], self._size + written)
-        self._size += len(data)
+                written += os.pwrite(self._fd, view[written:end], offset + written)
+
+    def overwrite(self, data: bytes, offset: int) -> None:
+        """The same where something else was written before: zeros too. Raises OSError."""
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._fd, data[written:], offset + written)
 
     def commit(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """The file under its name with all its metadata; returns what could not be set. Raises OSError."""
-        os.ftruncate(self._fd, self._size)  # a hole at the end is not written by anything else
+        if os.fstat(self._fd).st_size < self._size:
+            os.ftruncate(self._fd, self._size)  # a hole at the end is not written by anything else
         failures = _set_metadata(self._fd, entry, as_owner=as_owner)
         os.close(self._fd)
         self._fd = -1
@@ -65,7 +71,7 @@ class NewFile:
             os.unlink(self._temporary, dir_fd=self._directory.fd)
 
 
-def _without_zeros(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+def _without_zeros(data: memoryview, position: int) -> Iterator[tuple[int, int]]:
     """(start, end) of the stretches of `data` that are no whole blocks of zeros; it goes to `position` of its file."""
     size = len(_ZERO_BLOCK)
     start = 0
