@@ -65,7 +65,11 @@ class BlobReader:
 
     def load_file(self, content: Iterable[BlobId]) -> bytes:
         """A whole file from its blobs; for small files only, since it is held in memory."""
-        return b"".join(self.load(BlobType.DATA, blob_id) for blob_id in content)
+        return b"".join(self.iter_file(content))
+
+    def iter_file(self, content: Iterable[BlobId]) -> Iterator[bytes]:
+        """The same blob by blob, in order. Raises DamagedData at once or after some blobs."""
+        return (self.load(BlobType.DATA, blob_id) for blob_id in content)
 
     def load_many(self, wanted: Iterable[tuple[BlobId, Tag]]) -> Iterator[tuple[Tag, bytes | DamagedData]]:
         """Data blobs with the caller's tag for each, in whatever order is cheapest to read.
