@@ -70,6 +70,13 @@ def test_the_shell_examples_print_what_is_shown(workplace, restic_new):
         assert re.search(re.escape(line).replace("…", ".*"), done.stdout), line
 
 
+def test_the_example_of_the_readme_runs(tmp_path, restic_agrees):  # noqa: F811
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [block] = re.findall(r"^```python\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", block.replace("/srv/backups", str(tmp_path / "backups"))], check=True)
+    restic_agrees(tmp_path / "backups", PASSWORD)
+
+
 def test_the_examples_are_well_typed(program, tmp_path):
     """As for a user of the installed package: this fails without its py.typed."""
     (tmp_path / "page.py").write_text(program)

@@ -8,9 +8,8 @@ from tests.sample_repository import init, nodes, read_files, reopen
 
 from holdfast.errors import Cancelled, RepositoryLocked, StoreRefused
 from holdfast.model.cancel import Cancel
-from holdfast.model.clock import SystemClock
-from holdfast.repository.snapshot import parse_time
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
+from holdfast.testing.manual_clock import ManualClock
 
 
 def test_bytes_and_streams_become_files(repository):
@@ -33,13 +32,15 @@ def test_a_snapshot_says_what_it_is_of(repository):
     assert nodes(repository, snapshot_id)[b"a"].mtime == "2026-01-02T03:04:05Z"
 
 
-def test_times_are_now_unless_given(repository):
-    before = SystemClock().now()
+def test_times_are_the_clocks_unless_given(store):
+    clock = ManualClock()
+    repository = init(store, clock=clock)
     with repository.new_snapshot() as new:
         new.add("a", b"one")
+        clock.advance(60)
         snapshot_id = new.publish()
-    mtime = parse_time(nodes(repository, snapshot_id)[b"a"].mtime)
-    assert before <= mtime <= repository.load_snapshot(snapshot_id).moment() <= SystemClock().now()
+    assert nodes(repository, snapshot_id)[b"a"].mtime == "2026-01-01T00:00:00.000000Z"
+    assert repository.load_snapshot(snapshot_id).time == "2026-01-01T00:01:00.000000Z"
 
 
 def test_a_path_that_is_added_again_is_replaced(repository):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable, Sequence
 
 from holdfast.codec.chunker import Chunker, Source
 from holdfast.ids import SnapshotId
 from holdfast.model.cancel import Cancel
+from holdfast.model.clock import Clock
+from holdfast.model.run import timestamp
 from holdfast.repository.lock import own_hostname, own_username
 from holdfast.repository.pack import BlobType
 from holdfast.repository.snapshot import Snapshot
-from holdfast.repository.tree import format_time
 from holdfast.repository.tree_builder import TreeBuilder, TreeFile
 from holdfast.repository.writer import BlobWriter
 from holdfast.version import PROGRAM_VERSION
@@ -25,11 +25,18 @@ class NewSnapshot:
     """
 
     def __init__(
-        self, writer: BlobWriter, chunker: Chunker, save: Callable[[Snapshot], SnapshotId], cancel: Cancel
+        self,
+        writer: BlobWriter,
+        chunker: Chunker,
+        save: Callable[[Snapshot], SnapshotId],
+        *,
+        clock: Clock,
+        cancel: Cancel,
     ) -> None:
         self.writer = writer
         self._chunker = chunker
         self._save = save
+        self._clock = clock
         self._cancel = cancel
         self._tree = TreeBuilder()
 
@@ -47,7 +54,7 @@ class NewSnapshot:
             self._cancel.check()
             blobs += self.writer.save(BlobType.DATA, chunk)
             size += len(chunk)
-        self._tree.add(names, TreeFile(bytes(blobs), size, modified or format_time(time.time_ns())))
+        self._tree.add(names, TreeFile(bytes(blobs), size, modified or timestamp(self._clock.now())))
         return size
 
     def publish(
@@ -62,7 +69,7 @@ class NewSnapshot:
         self.writer.flush()
         return self._save(
             Snapshot(
-                time=taken or format_time(time.time_ns()),
+                time=taken or timestamp(self._clock.now()),
                 tree=tree.hex(),
                 paths=list(paths),
                 hostname=hostname or own_hostname(),

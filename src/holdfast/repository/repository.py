@@ -124,7 +124,11 @@ class Repository:
         """
         cancel = cancel or Cancel()
         with self.lock(cancel) as lock, contextlib.closing(self.writer(lock, cancel)) as writer:
-            yield NewSnapshot(writer, self.chunker, lambda snapshot: self.save_snapshot(snapshot, lock), cancel)
+
+            def save(snapshot: Snapshot) -> SnapshotId:
+                return self.save_snapshot(snapshot, lock)
+
+            yield NewSnapshot(writer, self.chunker, save, clock=self.clock, cancel=cancel)
 
     def contents(self, snapshot: Snapshot) -> SnapshotContents:
         """The directories and files of a snapshot. Nothing is read yet."""
