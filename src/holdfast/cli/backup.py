@@ -12,7 +12,7 @@ from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import backup_files, parse_labels
 from holdfast.cli.output import counted, local_time, printable, say, show_document, show_facts, show_log, show_table
-from holdfast.cli.progress import format_size
+from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
 from holdfast.model.run import Outcome

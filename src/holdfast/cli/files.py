@@ -12,7 +12,7 @@ import click
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import counted, say, show_document
-from holdfast.cli.progress import format_size
+from holdfast.cli.progress_text import format_size
 from holdfast.errors import UsageError
 from holdfast.model.run import Run
 

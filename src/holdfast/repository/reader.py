@@ -73,7 +73,11 @@ class BlobReader:
 
     def load_file(self, content: Iterable[BlobId]) -> bytes:
         """A whole file from its blobs; for small files only, since it is held in memory."""
-        return b"".join(self.load(BlobType.DATA, blob_id) for blob_id in content)
+        return b"".join(self.iter_file(content))
+
+    def iter_file(self, content: Iterable[BlobId]) -> Iterator[bytes]:
+        """The same blob by blob, in order. Raises DamagedData at once or after some blobs."""
+        return (self.load(BlobType.DATA, blob_id) for blob_id in content)
 
     def locate(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
         """Where a blob lies. Raises DamagedData if no index lists it."""
