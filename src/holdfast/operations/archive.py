@@ -24,12 +24,12 @@ from holdfast.model.run import Problem
 from holdfast.operations.frame import Frame
 from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_files import LongFile, LongFiles
-from holdfast.operations.nodes import encode_content, encode_file, is_unchanged, node_of
+from holdfast.operations.nodes import encode_content, encode_file, is_unchanged, node_of, update_file
 from holdfast.operations.processors import processors
 from holdfast.operations.store_batch import StoreBatch
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
-from holdfast.repository.tree import KnownNode, decode_known, encode_node, join_nodes, known_content
+from holdfast.repository.tree import Known, decode_known, encode_node, join_nodes
 from holdfast.repository.writer import BlobWriter
 from holdfast.volumes.entry import Entry, EntryType
 from holdfast.volumes.reading import Unreadable, open_directory, open_directory_only
@@ -133,7 +133,7 @@ class Archiver:
             above.nodes[entry.name] = encode_node(node_of(entry, subtree=self._empty()))
             return None
         old = above.before.get(entry.name)
-        parent = BlobId.parse(old.subtree) if old is not None and old.subtree else None
+        parent = BlobId.parse(old.node.subtree) if old is not None and old.node.subtree else None
         try:
             frame = self._open(path, above.inside + b"/" + entry.name, parent, above)
         except OSError as error:
@@ -168,19 +168,21 @@ class Archiver:
     def _reuse(self, frame: Frame, entry: Entry) -> bool:
         """Whether the file is as the parent has it, and all of it is still in the repository; then it is done."""
         old = frame.before.get(entry.name)
-        if old is None or not is_unchanged(entry, old):
+        if old is None or not is_unchanged(entry, old.node):
             return False
-        try:
-            content = known_content(old)
-        except DamagedData:
-            return False
-        if not all(self._writer.has(BlobType.DATA, blob_id) for blob_id in content):
-            return False  # reading it anew heals the backup
-        # The attributes too: a change of them would have changed the ctime.
-        frame.nodes[entry.name] = encode_file(entry, bytes(old.content), bytes(old.extended_attributes))
+        for blob_id in old.node.content or ():
+            if not self._has(blob_id):
+                return False  # reading it anew heals the backup
+        frame.nodes[entry.name] = update_file(entry, old)
         self.counts.files_unmodified += 1
         self._count_file(entry.size, entry.size)
         return True
+
+    def _has(self, blob_id: str) -> bool:
+        try:
+            return self._repository.index.has(BlobType.DATA, BlobId.parse(blob_id))
+        except DamagedData:
+            return False
 
     def _store(self, frame: Frame, entry: Entry) -> None:
         frame.missing += 1
@@ -265,7 +267,7 @@ class Archiver:
     def _empty(self) -> BlobId:
         return self._writer.save(BlobType.TREE, join_nodes(()))
 
-    def _nodes_before(self, parent: BlobId | None) -> dict[bytes, KnownNode]:
+    def _nodes_before(self, parent: BlobId | None) -> dict[bytes, Known]:
         if parent is None:
             return {}
         try:
@@ -281,9 +283,9 @@ class Archiver:
 
     def _count_directory(self, above: Frame, entry: Entry, tree: BlobId) -> None:
         old = above.before.get(entry.name)
-        if old is None or old.subtree is None:
+        if old is None or old.node.subtree is None:
             self.counts.dirs_new += 1
-        elif old.subtree == tree.hex():
+        elif old.node.subtree == tree.hex():
             self.counts.dirs_unmodified += 1
         else:
             self.counts.dirs_changed += 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from holdfast.ids import BlobId
-from holdfast.repository.tree import KnownNode
+from holdfast.repository.tree import Known
 from holdfast.volumes.entry import Entry
 from holdfast.volumes.reading import OpenDirectory
 
@@ -18,9 +20,9 @@ class Frame:
     opened: OpenDirectory
     inside: bytes  # its path from the root of the backup; "" for the root
     above: Frame | None
-    before: dict[bytes, KnownNode]  # in the parent backup
+    before: dict[bytes, Known]  # in the parent backup
     entry: Entry | None = None  # None for the first one
-    nodes: dict[bytes, bytes] = field(default_factory=dict)  # name → encoded node
+    nodes: dict[bytes, bytes | msgspec.Raw] = field(default_factory=dict)  # name → encoded node
     subdirectories: deque[Entry] = field(default_factory=deque)  # that were not entered yet
     missing: int = 0  # files and directories in it that are on their way
     is_walked: bool = False  # all that is in it was seen

@@ -9,10 +9,22 @@ import pwd
 import stat
 from collections.abc import Sequence
 
+import msgspec
+
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.repository import go_json
-from holdfast.repository.tree import ExtendedAttribute, KnownNode, Node, NodeType, encode_node, format_time, go_mode
+from holdfast.repository.tree import (
+    ExtendedAttribute,
+    Known,
+    KnownNode,
+    Node,
+    NodeType,
+    decode_node,
+    encode_node,
+    format_time,
+    go_mode,
+)
 from holdfast.volumes.entry import Entry, EntryType
 
 _TYPES = {
@@ -58,17 +70,13 @@ def node_of(entry: Entry, *, content: list[str] | None = None, subtree: BlobId |
     )
 
 
-def encode_file(entry: Entry, content: bytes, xattrs: bytes = b"") -> bytes:
+def encode_file(entry: Entry, content: bytes) -> bytes:
     """The node of a regular file, encoded: the bytes of `encode_node(node_of(entry, …))` in a fifth of the time.
 
-    `content` is the JSON of its list of blob ids, `xattrs` that of its attributes where they are known already; else the
-    entry's own are taken.
+    `content` is the JSON of its list of blob ids.
     """
-    if not go_json.is_plain(entry.name) or entry.xattrs or xattrs:
-        node = node_of(entry, content=go_json.decode(content, list[str], "a list of blobs"))
-        if xattrs:
-            node.extended_attributes = go_json.decode(xattrs, list[ExtendedAttribute], "a list of attributes")
-        return encode_node(node)
+    if entry.xattrs or not go_json.is_plain(entry.name):
+        return encode_node(node_of(entry, content=go_json.decode(content, list[str], "a list of blobs")))
     mtime = format_time(entry.mtime).encode()
     return b'{"name":"%b","type":"file"%b,"mtime":"%b","atime":"%b","ctime":"%b"%b%b%b%b%b,"content":%b}' % (
         entry.name,
@@ -99,16 +107,34 @@ def _owner(uid: int, gid: int) -> bytes:
     return text + (b',"group":%b' % go_json.encode(group) if group else b"")
 
 
-def is_unchanged(entry: Entry, node: KnownNode | None) -> bool:
+def is_unchanged(entry: Entry, node: KnownNode) -> bool:
     """As restic tests it: the same size, times and inode mean the same content."""
     return (
-        node is not None
-        and node.type is NodeType.FILE
-        and node.size == entry.size
+        node.size == entry.size
         and node.inode == entry.inode
+        and node.type is NodeType.FILE
         and node.mtime == format_time(entry.mtime)
         and node.ctime == format_time(entry.ctime)
     )
+
+
+def update_file(entry: Entry, known: Known) -> bytes | msgspec.Raw:
+    """The encoded node of a file that `is_unchanged`. Nothing of it can have changed without the change time but where it is
+    mounted, and that its clock was set back.
+    """
+    old = known.node
+    if (
+        old.uid == entry.uid
+        and old.gid == entry.gid
+        and old.links == entry.links
+        and old.device_id == entry.device
+        and old.mode == go_mode(entry.mode)
+    ):
+        return known.text
+    node = decode_node(known.text)
+    node.uid, node.gid, node.user, node.group = entry.uid, entry.gid, _user(entry.uid), _group(entry.gid)
+    node.links, node.device_id, node.mode = entry.links, entry.device, go_mode(entry.mode)
+    return encode_node(node)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ import itertools
 import stat
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -68,25 +69,30 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class KnownNode(msgspec.Struct, frozen=True, gc=False):
-    """What tells whether an entry of an earlier backup is still the same, and what its node keeps then, as encoded."""
+    """What tells whether an entry of an earlier backup is still the same."""
 
     name: str
     type: NodeType
+    mode: int = 0
     mtime: str = ""
     ctime: str = ""
+    uid: int = 0
+    gid: int = 0
     inode: int = 0
+    device_id: int = 0
     size: int = 0
-    content: msgspec.Raw = msgspec.Raw(b"null")
-    extended_attributes: msgspec.Raw = msgspec.Raw(b"")
+    links: int = 0
+    content: list[str] | None = None
     subtree: str | None = None
+
+
+class Known(NamedTuple):
+    node: KnownNode
+    text: msgspec.Raw  # the whole node as it is encoded
 
 
 class _Tree(msgspec.Struct):
     nodes: list[msgspec.Raw]
-
-
-class _KnownTree(msgspec.Struct):
-    nodes: list[KnownNode]
 
 
 def _raw_name(quoted: str) -> bytes:
@@ -108,9 +114,9 @@ def encode_node(node: Node) -> bytes:
     return text
 
 
-def join_nodes(encoded: Iterable[bytes]) -> bytes:
+def join_nodes(encoded: Iterable[bytes | msgspec.Raw]) -> bytes:
     """A tree blob's content from its encoded nodes, which must be in order already."""
-    return b"".join(tree_parts(encoded))
+    return b'{"nodes":[%b]}\n' % b",".join(encoded)
 
 
 def tree_parts(encoded: Iterable[bytes]) -> Iterator[bytes]:
@@ -157,14 +163,13 @@ def decode_with_text(content: bytes) -> Iterator[tuple[Node, msgspec.Raw]]:
         yield node, encoded
 
 
-def decode_known(content: bytes) -> dict[bytes, KnownNode]:
+def decode_known(content: bytes) -> dict[bytes, Known]:
     """A tree blob's nodes by name, at a third of what `decode_tree` costs. Raises DamagedData."""
-    return {_raw_name(node.name): node for node in go_json.decode(content, _KnownTree, "a tree").nodes}
-
-
-def known_content(node: KnownNode) -> list[BlobId]:
-    """The blobs of a known file. Raises DamagedData."""
-    return [BlobId.parse(blob_id) for blob_id in go_json.decode(node.content, list[str], "a tree")]
+    known = {}
+    for text in go_json.decode(content, _Tree, "a tree").nodes:
+        node = go_json.decode(text, KnownNode, "a tree")
+        known[_raw_name(node.name)] = Known(node, text)
+    return known
 
 
 def decode_node(encoded: bytes | msgspec.Raw) -> Node:
