@@ -110,7 +110,7 @@ def test_everything_comes_back_as_it_was(repository, directory, everything, rest
     assert picture(everything) == before  # a backup changes nothing
     again = back_up(repository, everything)
     assert again.counts["unmodified"] == again.counts["files"]
-    assert again.bytes["added"] == 0
+    assert again.bytes["added"] < 10_000  # only directories above, /tmp for one, which others change
     if ROOT:
         restics[1].run(directory, "restore", "latest", "--tag", "kind=files", "--target", tmp_path / "by restic")
         socket = {path for path, seen in before.items() if stat.S_ISSOCK(seen.mode)}  # restic makes no sockets
