@@ -110,7 +110,7 @@ def test_everything_comes_back_as_it_was(repository, directory, everything, rest
     assert picture(everything) == before  # a backup changes nothing
     again = back_up(repository, everything)
     assert again.counts["unmodified"] == again.counts["files"]
-    assert again.bytes["added"] < 5000  # directories above, in which others may be at work
+    assert again.bytes["added"] < 10_000  # only directories above, /tmp for one, which others change
     if ROOT:
         restics[1].run(directory, "restore", "latest", "--tag", "kind=files", "--target", tmp_path / "by restic")
         socket = {path for path, seen in before.items() if stat.S_ISSOCK(seen.mode)}  # restic makes no sockets
@@ -163,7 +163,7 @@ def test_a_full_backup_reads_everything_and_stores_nothing_twice(repository, sou
     run = back_up(repository, source, type="full")
     assert sorted(reads) == ["long", "one", "three", "two"]
     assert run.type == "full"
-    assert run.bytes["added"] < 5000  # as above
+    assert run.bytes["added"] < 10_000  # only directories above, /tmp for one, which others change
 
 
 def test_a_differential_backup_compares_with_the_newest_full_one(repository, source, reads):

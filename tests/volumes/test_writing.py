@@ -214,3 +214,12 @@ def test_nonsense_is_an_error_of_the_file(target, place):
     failures = write(target, entry(uid=1 << 40, mtime=1 << 200, xattrs=(("user.a\0b", b""),)), b"x", as_owner=True)
     assert [failure.partition(":")[0] for failure in failures] == ["owner", "attribute user.a\0b", "times"]
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"x"}
+
+
+def test_a_program_does_not_run_as_somebody_it_was_not_meant_for(target, place):
+    failures = write(target, entry(mode=0o6755, uid=os.geteuid() + 1), b"x")
+    assert failures == ["mode: not set-user-ID, because the user is another"]
+    assert stat.S_IMODE((place / "file").stat().st_mode) == 0o2755
+    with closing(target.enter(b"sub")) as sub:
+        assert sub.finish(entry(b"sub", EntryType.DIRECTORY, 0o2755, gid=1234), as_owner=False) == []
+    assert stat.S_IMODE((place / "sub").stat().st_mode) == 0o2755  # of a directory it only says who gets new files

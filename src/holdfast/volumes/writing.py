@@ -21,6 +21,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = b".holdfast-%d-%d"
 _ZERO_BLOCK = bytes(4096)  # of most file systems
+_PRIVILEGES = stat.S_ISUID | stat.S_ISGID
 _CLEARED = ("system.posix_acl_", "user.")  # others belong to the system: security.selinux, say
 _NONSENSE = (
     ValueError,
@@ -214,10 +215,25 @@ def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
             os.fchown(fd, entry.uid, entry.gid)
     _set_xattrs(fd, entry.xattrs, failures)
     with _noting(failures, "mode"):
-        os.fchmod(fd, stat.S_IMODE(entry.mode))
+        os.fchmod(
+            fd, _harmless_mode(os.fstat(fd), entry, failures) if entry.mode & _PRIVILEGES else entry.mode & 0o7777
+        )
     with _noting(failures, "times"):
         os.utime(fd, ns=(entry.mtime, entry.mtime))
     return failures
+
+
+def _harmless_mode(made: os.stat_result, entry: Entry, failures: list[str]) -> int:
+    """Without the bits by which others would run a program as somebody that it was not meant for."""
+    mode = stat.S_IMODE(entry.mode)
+    for bit, is_owner, whose in (
+        (stat.S_ISUID, made.st_uid == entry.uid, "user"),
+        (stat.S_ISGID, made.st_gid == entry.gid, "group"),
+    ):
+        if mode & bit and not is_owner and entry.type is EntryType.FILE:
+            mode &= ~bit
+            failures.append(f"mode: not set-{whose}-ID, because the {whose} is another")
+    return mode
 
 
 def _set_xattrs(file: int | bytes, xattrs: XAttrs, failures: list[str]) -> None:
