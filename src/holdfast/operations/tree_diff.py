@@ -19,7 +19,7 @@ from typing import NamedTuple
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
-from holdfast.operations.contents import name, shown
+from holdfast.operations.contents import shown
 from holdfast.operations.nodes import link_target, parse_nanoseconds
 from holdfast.repository.pack import BlobType
 from holdfast.repository.reader import BlobReader
@@ -96,10 +96,9 @@ class TreeComparison:
             ((node.raw_name(), 1, node) for node in self._nodes(path, after, "second")),
             key=itemgetter(0),
         )
-        for _, same_name in groupby(both, key=itemgetter(0)):
+        for name, same_name in groupby(both, key=itemgetter(0)):
             nodes = {side: node for _, side, node in same_name}
-            known = nodes.get(0) or nodes[1]
-            yield _Pair(f"{path}/{name(known)}", nodes.get(0), nodes.get(1))
+            yield _Pair(f"{path}/{name.decode('utf-8', 'surrogateescape')}", nodes.get(0), nodes.get(1))
 
     def _nodes(self, path: str, tree: str | None, which: str) -> Iterator[Node]:
         if tree is None:
