@@ -162,14 +162,10 @@ def entry_of(node: Node) -> Entry:
     entry_type = _ENTRY_TYPES.get(node.type)
     if entry_type is None:
         raise DamagedData(f"{node.name!r:.80} is of the type {node.type.value}", why="no file system has such entries")
-    mode = entry_type.value | node.mode & 0o777
-    for go, posix in _GO_BITS:
-        if node.mode & go:
-            mode |= posix
     return Entry(
         node.raw_name(),
         entry_type,
-        mode,
+        posix_mode(node),
         node.uid,
         node.gid,
         node.size,
@@ -179,9 +175,24 @@ def entry_of(node: Node) -> Entry:
         node.device_id,
         node.links,
         node.device,
-        node.linktarget_raw or node.linktarget.encode("utf-8", "surrogateescape"),
+        link_target(node),
         tuple((attribute.name, attribute.value or b"") for attribute in node.extended_attributes),
     )
+
+
+def posix_mode(node: Node) -> int:
+    """st_mode; without a type for what no file system has."""
+    entry_type = _ENTRY_TYPES.get(node.type)
+    mode = node.mode & 0o777 | (entry_type.value if entry_type else 0)
+    for go, posix in _GO_BITS:
+        if node.mode & go:
+            mode |= posix
+    return mode
+
+
+def link_target(node: Node) -> bytes:
+    """Where a symlink leads; empty for everything else."""
+    return node.linktarget_raw or node.linktarget.encode("utf-8", "surrogateescape")
 
 
 @functools.lru_cache(maxsize=1 << 14)

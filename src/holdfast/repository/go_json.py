@@ -93,8 +93,8 @@ _ESCAPE = re.compile(
 
 def unquote_name(quoted: str) -> bytes:
     """The file name that `quote_name` wrapped. Raises ValueError for text that Go's strconv.Unquote refuses."""
-    if "\\" not in quoted and '"' not in quoted and "\n" not in quoted:
-        return quoted.encode()
+    if "\\" not in quoted and '"' not in quoted and "\n" not in quoted:  # nothing that _ESCAPE finds: nearly all names
+        return quoted.encode("utf-8")
     out = bytearray()
     position = 0
     for match in _ESCAPE.finditer(quoted):

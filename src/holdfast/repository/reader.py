@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
@@ -75,10 +76,6 @@ class BlobReader:
         """A whole file from its blobs; for small files only, since it is held in memory."""
         return b"".join(self.iter_file(content))
 
-    def iter_file(self, content: Iterable[BlobId]) -> Iterator[bytes]:
-        """The same blob by blob, in order. Raises DamagedData at once or after some blobs."""
-        return (self.load(BlobType.DATA, blob_id) for blob_id in content)
-
     def locate(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
         """Where a blob lies. Raises DamagedData if no index lists it."""
         return self._index().find(blob_type, blob_id)
@@ -109,6 +106,20 @@ class BlobReader:
                         body = memoryview(read)[blob.offset - start : blob.offset - start + blob.length]
                         found[place] = SealedBlob(body, blob.plain_length)
         return found
+
+    def iter_file(self, content: Iterable[BlobId]) -> Iterator[bytes]:
+        """The same blob by blob, for files of any length. Raises DamagedData at the first blob that is lost.
+
+        Memory: up to 5 blobs, which are read ahead.
+        """
+        with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool:
+            waiting: deque[Future[bytes]] = deque()
+            for blob_id in content:
+                waiting.append(pool.submit(self.load, BlobType.DATA, blob_id))
+                if len(waiting) > _PARALLEL_READS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def load_many(self, wanted: Iterable[tuple[BlobId, Tag]]) -> Iterator[tuple[Tag, bytes | DamagedData]]:
         """Data blobs with the caller's tag for each, in whatever order is cheapest to read.
