@@ -81,7 +81,7 @@ def seal_blobs(key: SealingKey, blobs: Sequence[Compressed]) -> list[Sealed]:
         for blob, body in zip(blobs, opened, strict=True)
     ]
     for blob, plain in zip(blobs, plains, strict=True):
-        _prove(blob.id, (plain,))
+        _prove(blob.id, plain)
     return [Sealed(blob.id, body, blob.plain_length) for blob, body in zip(blobs, sealed, strict=True)]
 
 
@@ -94,6 +94,7 @@ class Sealer:
         # From the system and not from malloc: only the pages that are really used ever become memory.
         self._sealed = memoryview(mmap.mmap(-1, largest + OVERHEAD))
         self._opened = memoryview(mmap.mmap(-1, largest + OVERHEAD))
+        self._decompressor = compression.PartDecompressor()
 
     def seal(self, buffer: bytearray, start: int, end: int) -> Sealed:
         """The bytes for a pack of `buffer[start:end]`, in memory that the next call uses again.
@@ -124,15 +125,15 @@ class Sealer:
     def _parts(self, sealed: memoryview, plain_length: int) -> Iterator[bytes | memoryview]:
         opened = self._opened[: self._key.open_into(sealed, self._opened)]
         if plain_length:
-            yield from compression.decompressed(opened, limit=plain_length)
+            yield from self._decompressor.parts(opened, limit=plain_length)
         else:
             yield opened
 
 
 def open_blob(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> bytes:
     """A blob's content. Raises DamagedData unless it is what `blob_id` names."""
-    plain = b"".join(_opened(key, blob_id, sealed, plain_length))
-    _prove(blob_id, (plain,))
+    plain = _opened(key, blob_id, sealed, plain_length)
+    _prove(blob_id, plain)
     return plain
 
 
@@ -143,6 +144,7 @@ class Opener:
         """`largest`: bytes of the longest sealed blob that is opened without asking for more memory."""
         self._key = key
         self._memory = memoryview(mmap.mmap(-1, largest))
+        self._decompressor = compression.PartDecompressor()
 
     def open(self, blob_id: BlobId, sealed: bytes, plain_length: int) -> Iterator[bytes | memoryview]:
         """The content in parts, which are good until the next one is taken.
@@ -154,7 +156,7 @@ class Opener:
         digest = hashlib.sha256()
         try:
             opened = self._memory[: self._key.open_into(memoryview(sealed), self._memory)]
-            parts = compression.decompressed(opened, limit=plain_length) if plain_length else iter((opened,))
+            parts = self._decompressor.parts(opened, limit=plain_length) if plain_length else iter((opened,))
             for part in parts:
                 digest.update(part)
                 yield part
@@ -164,21 +166,14 @@ class Opener:
             raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
 
 
-def _opened(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> Iterator[bytes]:
-    """The content in parts: to prove a long blob it need not be in memory a second time."""
+def _opened(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> bytes:
     try:
         body = key.open(sealed)
-        if plain_length:
-            yield from compression.decompressed(body, limit=plain_length)
-        else:
-            yield body
+        return compression.decompress(body, limit=plain_length) if plain_length else body
     except DamagedData as error:
         raise DamagedData(f"blob {blob_id.short} is damaged", why=str(error)) from error
 
 
-def _prove(blob_id: BlobId, parts: Iterable[bytes]) -> None:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    if digest.digest() != blob_id:
+def _prove(blob_id: BlobId, plain: bytes) -> None:
+    if hashlib.sha256(plain).digest() != blob_id:
         raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
