@@ -64,6 +64,7 @@ class Extractor:
         back and compares it with the backup's ids. `as_owner` None means that ownership is restored exactly if this
         process is privileged.
         """
+        self._repository = repository
         self._reader = repository.reader
         self._cancel = cancel
         self._progress = progress
@@ -136,23 +137,23 @@ class Extractor:
     def _fill(self, frame: RestoreFrame, tree: bytes) -> None:
         """Begins to write everything in a directory but its subdirectories. Raises DamagedData, maybe after some of it."""
         if self._exact(frame.path):
-            self._remove_others(frame, {node.raw_name(): node.type for node, _ in decode_with_text(tree)})
-        for node, text in decode_with_text(tree):
-            path = frame.path + b"/" + node.raw_name()
+            self._remove_others(frame, {name: node.type for name, node, _ in decode_with_text(tree)})
+        for name, node, text in decode_with_text(tree):
+            path = frame.path + b"/" + name
             wanted = self._wanted(path)
             if wanted is False or (wanted is None and node.type is not NodeType.DIRECTORY):
                 continue
             try:
-                self._write(frame, node, text)
+                self._write(frame, name, node, text)
             except OSError as error:
                 self._refused(path, error.strerror or str(error))
             except DamagedData as error:
                 self.problems.append(Problem.of(error, _shown(path)))
 
-    def _write(self, frame: RestoreFrame, node: Node, text: msgspec.Raw) -> None:
+    def _write(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
         """Raises OSError, DamagedData."""
         if node.type is NodeType.FILE and node.links <= 1:
-            self._write_file(frame, node, text)
+            self._write_file(frame, name, node, text)
             return
         entry = entry_of(node)
         if node.type is NodeType.DIRECTORY:
@@ -183,14 +184,14 @@ class Extractor:
         if is_there:
             self._links[entry.device, entry.inode] = (frame.path, entry.name)
 
-    def _write_file(self, frame: RestoreFrame, node: Node, text: msgspec.Raw) -> None:
+    def _write_file(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
         content = content_ids(node)
         if len(content) > 1:
             self._long.submit(frame, entry_of(node), content)
             frame.missing += 1
             return
         frame.missing += 1
-        self._batch.add(SmallFile(frame, node.raw_name(), node.size, bytes(text), content[0] if content else None))
+        self._batch.add(SmallFile(frame, name, node.size, bytes(text), content[0] if content else None))
         if self._batch.is_full:
             self._send_batch()
 
@@ -214,7 +215,7 @@ class Extractor:
                 self.problems.append(Problem(what, why, "Correct it and restore again."))
 
     def _new_batch(self) -> RestoreBatch:
-        return RestoreBatch(self._reader, as_owner=self._as_owner, verify=self._verify)
+        return RestoreBatch(self._repository, as_owner=self._as_owner, verify=self._verify)
 
     def _send_batch(self) -> None:
         self._cancel.check()

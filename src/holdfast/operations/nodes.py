@@ -156,6 +156,8 @@ def _group(gid: int) -> str:
 _ENTRY_TYPES = {node_type: entry_type for entry_type, node_type in _TYPES.items()}
 _GO_BITS = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
 
+_ANY_GO_BIT = 1 << 23 | 1 << 22 | 1 << 20
+
 
 def entry_of(node: Node) -> Entry:
     """The entry as it is to be written. Raises DamagedData for names, types or times that no file system takes."""
@@ -184,9 +186,10 @@ def posix_mode(node: Node) -> int:
     """st_mode; without a type for what no file system has."""
     entry_type = _ENTRY_TYPES.get(node.type)
     mode = node.mode & 0o777 | (entry_type.value if entry_type else 0)
-    for go, posix in _GO_BITS:
-        if node.mode & go:
-            mode |= posix
+    if node.mode & _ANY_GO_BIT:
+        for go, posix in _GO_BITS:
+            if node.mode & go:
+                mode |= posix
     return mode
 
 
@@ -195,17 +198,25 @@ def link_target(node: Node) -> bytes:
     return node.linktarget_raw or node.linktarget.encode("utf-8", "surrogateescape")
 
 
-@functools.lru_cache(maxsize=1 << 14)
 def parse_nanoseconds(text: str) -> int:
     """RFC 3339 → nanoseconds since 1970. Raises DamagedData."""
-    head, dot, rest = text.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))] if dot else ""
+    second, digits, zone = text[:19], text[20:-1], text[-1:]
+    if zone != "Z" or not (digits.isdecimal() and digits.isascii() if digits else len(text) == 20):
+        head, dot, rest = text.partition(".")
+        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))] if dot else ""
+        second, zone = (head, rest[len(digits) :]) if dot else (text, "")
+    elif digits and text[19] != ".":
+        raise DamagedData(f"{text!r:.60} is not a time")
+    return _parse_second(second + zone) * 1_000_000_000 + int(digits[:9].ljust(9, "0") or "0")
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_second(text: str) -> int:
+    """Files of one tree were mostly made in the same few seconds."""
     try:
-        moment = dt.datetime.fromisoformat(head + rest[len(digits) :] if dot else text)
-        seconds = int((moment - _EPOCH).total_seconds())
+        return int((dt.datetime.fromisoformat(text) - _EPOCH).total_seconds())
     except (ValueError, TypeError) as error:
         raise DamagedData(f"{text!r:.60} is not a time") from error
-    return seconds * 1_000_000_000 + int(digits[:9].ljust(9, "0") or "0")
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -6,7 +6,7 @@ that has it, and those that turn out damaged come back to it, which may find ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,10 +18,12 @@ from holdfast.operations.channel import Channel
 from holdfast.operations.file_process import FileProcess
 from holdfast.operations.nodes import entry_of
 from holdfast.operations.restore_frame import RestoreFrame
-from holdfast.repository.blob import open_blob
+from holdfast.repository.blob import open_blobs
 from holdfast.repository.pack import BlobType
-from holdfast.repository.reader import BlobReader, SealedBlob
+from holdfast.repository.reader import SealedBlob
+from holdfast.repository.repository import Repository
 from holdfast.repository.tree import content_ids, decode_node
+from holdfast.volumes.entry import Entry
 from holdfast.volumes.writing import NewFile, TargetDirectory
 
 TASK = ord("R")
@@ -73,8 +75,9 @@ _EMPTY = SealedBlob(memoryview(b""), 0)
 class RestoreBatch:
     """Files of a few directories, each of at most one blob, that are written together; a Job."""
 
-    def __init__(self, reader: BlobReader, *, as_owner: bool, verify: bool) -> None:
-        self._reader = reader
+    def __init__(self, repository: Repository, *, as_owner: bool, verify: bool) -> None:
+        self._reader = repository.reader
+        self._key = repository.key
         self._as_owner = as_owner
         self._verify = verify
         self._size = 0
@@ -94,39 +97,47 @@ class RestoreBatch:
         return len(self.files) >= _MOST_FILES or self._size >= _MOST_BYTES or len(self.frames) >= _MOST_DIRECTORIES
 
     def here(self) -> None:
-        self.written = [self._write(file) for file in self.files]
+        sealed = self._sealed_blobs()
+        found = [
+            (file, blob) for file, blob in zip(self.files, sealed, strict=True) if not isinstance(blob, DamagedData)
+        ]
+        wanted = [(file.frame.target, file.node, blob) for file, blob in found]
+        self._take(sealed, write_files(self._key, wanted, as_owner=self._as_owner, verify=self._verify))
 
     def by(self, helper: FileProcess) -> None:
         places = {id(frame): place for place, frame in enumerate(self.frames)}
-        sealed = iter(self._reader.read_sealed_many(file.blob_id for file in self.files if file.blob_id))
-        files, bodies, late = [], [], []
-        for number, file in enumerate(self.files):
-            blob = _EMPTY if file.blob_id is None else next(sealed)
-            if isinstance(blob, DamagedData):
-                late.append(number)
-                continue
-            files.append((places[id(file.frame)], file.node, len(blob.body), blob.plain_length))
-            bodies.append(blob.body)
+        sealed = self._sealed_blobs()
+        found = [
+            (file, blob) for file, blob in zip(self.files, sealed, strict=True) if not isinstance(blob, DamagedData)
+        ]
+        files = [(places[id(file.frame)], file.node, len(blob.body), blob.plain_length) for file, blob in found]
         request = _Request(files, self._as_owner, self._verify)
         descriptors = [frame.target.fd for frame in self.frames]
         helper.send(bytes((TASK,)), _encode(request), descriptors=descriptors)
-        helper.send(b"".join(bodies))
-        written = list(_decode_written(helper.receive()))
-        for number in late:
-            written.insert(number, Written(damage="its blob could not be read"))
-        for number, result in enumerate(written):
-            if result is not None and result.damage:
-                written[number] = self._write(self.files[number])  # another copy may be whole
-        self.written = written
+        helper.send(b"".join([blob.body for _, blob in found]))
+        self._take(sealed, _decode_written(helper.receive()))
 
-    def _write(self, file: SmallFile) -> Written | None:
-        return write_file(
-            file.frame.target,
-            file.node,
-            lambda blob_id: self._reader.load(BlobType.DATA, blob_id),
-            as_owner=self._as_owner,
-            verify=self._verify,
-        )
+    def _take(self, sealed: Sequence[SealedBlob | DamagedData], written: Iterable[Written | None]) -> None:
+        """`written` is of those files whose blobs could be read."""
+        answers = iter(written)
+        self.written = [
+            self._again(file) if isinstance(blob, DamagedData) or ((one := next(answers)) and one.damage) else one
+            for file, blob in zip(self.files, sealed, strict=True)
+        ]
+
+    def _sealed_blobs(self) -> list[SealedBlob | DamagedData]:
+        """In the order of the files; an empty one for files without content."""
+        blobs = iter(self._reader.read_sealed_many(file.blob_id for file in self.files if file.blob_id is not None))
+        return [_EMPTY if file.blob_id is None else next(blobs) for file in self.files]
+
+    def _again(self, file: SmallFile) -> Written | None:
+        """Another copy of its blob may be whole."""
+        try:
+            entry = entry_of(decode_node(file.node))
+            content = self._reader.load(BlobType.DATA, file.blob_id) if file.blob_id is not None else b""
+        except DamagedData as error:
+            return Written(damage=str(error))
+        return _write(file.frame.target, entry, content, as_owner=self._as_owner, verify=self._verify)
 
 
 def serve(key: SealingKey, channel: Channel, request: memoryview, directories: Sequence[int]) -> None:
@@ -134,28 +145,51 @@ def serve(key: SealingKey, channel: Channel, request: memoryview, directories: S
     asked = _decode_request(request)
     bodies = channel.receive()[0]
     targets = [TargetDirectory(descriptor) for descriptor in directories]
-    start, written = 0, []
+    start, files = 0, []
     for place, node, length, plain_length in asked.files:
-        body = bodies[start : start + length]
+        files.append((targets[place], node, SealedBlob(bodies[start : start + length], plain_length)))
         start += length
-
-        def load(blob_id: BlobId, body: memoryview = body, plain_length: int = plain_length) -> bytes:
-            return open_blob(key, blob_id, body, plain_length)
-
-        written.append(write_file(targets[place], node, load, as_owner=asked.as_owner, verify=asked.verify))
-    channel.send(_encode(written))
+    channel.send(_encode(write_files(key, files, as_owner=asked.as_owner, verify=asked.verify)))
 
 
-def write_file(
-    target: TargetDirectory, encoded: bytes, load: Callable[[BlobId], bytes], *, as_owner: bool, verify: bool
-) -> Written | None:
-    """Writes one file of at most one blob; None if all went well."""
+def write_files(
+    key: SealingKey, files: Sequence[tuple[TargetDirectory, bytes, SealedBlob]], *, as_owner: bool, verify: bool
+) -> list[Written | None]:
+    """Writes files of at most one blob each, given where, their nodes and their blobs. None for each that went well.
+
+    Stage by stage for all of them, because a kernel that runs many times in a row is several times faster than when all take
+    turns.
+    """
+    decoded = [_decode(node) for _, node, _ in files]
+    opened = iter(
+        open_blobs(
+            key,
+            [
+                (content[0], blob.body, blob.plain_length)
+                for (_, content), (*_, blob) in zip(decoded, files, strict=True)
+                if content
+            ],
+        )
+    )
+    written: list[Written | None] = []
+    for (entry, content), (target, *_) in zip(decoded, files, strict=True):
+        plain = next(opened) if content else b""
+        if isinstance(entry, DamagedData) or isinstance(plain, DamagedData):
+            written.append(Written(damage=str(entry if isinstance(entry, DamagedData) else plain)))
+        else:
+            written.append(_write(target, entry, plain, as_owner=as_owner, verify=verify))
+    return written
+
+
+def _decode(encoded: bytes) -> tuple[Entry | DamagedData, list[BlobId]]:
     try:
         node = decode_node(encoded)
-        entry = entry_of(node)
-        content = b"".join(load(blob_id) for blob_id in content_ids(node))
+        return entry_of(node), content_ids(node)
     except DamagedData as error:
-        return Written(damage=str(error))
+        return error, []
+
+
+def _write(target: TargetDirectory, entry: Entry, content: bytes, *, as_owner: bool, verify: bool) -> Written | None:
     try:
         file = NewFile(target, entry.name, len(content))
         try:

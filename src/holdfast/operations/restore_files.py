@@ -107,7 +107,9 @@ class _RestoreFiles:
         self._started = self._clock.now()
         self._id = new_run_id(self._started)
         self._log = RunLog(progress, self._clock)
-        self._wanted = _both(chooser(options.paths), include(options.include))
+        self._wanted = chooser(options.paths)
+        if options.include:
+            self._wanted = _both(self._wanted, include(options.include))
         self._extractor: Extractor | None = None
         self._streamed: Streamed | None = None
 

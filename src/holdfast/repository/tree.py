@@ -86,6 +86,12 @@ class KnownNode(msgspec.Struct, frozen=True, gc=False):
     subtree: str | None = None
 
 
+class Decoded(NamedTuple):
+    name: bytes
+    node: Node
+    text: msgspec.Raw  # that it was made of
+
+
 class Known(NamedTuple):
     node: KnownNode
     text: msgspec.Raw  # the whole node as it is encoded
@@ -144,10 +150,10 @@ def decode_tree(content: bytes) -> list[Node]:
 
 def decode_nodes(content: bytes) -> Iterator[Node]:
     """The same one by one, for directories that may be large: their nodes need twice the memory of their JSON."""
-    return (node for node, _ in decode_with_text(content))
+    return (decoded.node for decoded in decode_with_text(content))
 
 
-def decode_with_text(content: bytes) -> Iterator[tuple[Node, msgspec.Raw]]:
+def decode_with_text(content: bytes) -> Iterator[Decoded]:
     """The same, each with the text that it was made of, for those who hand it on."""
     previous = b""
     for encoded in go_json.decode(content, _Tree, "a tree").nodes:
@@ -160,7 +166,7 @@ def decode_with_text(content: bytes) -> Iterator[tuple[Node, msgspec.Raw]]:
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the content of another type of node")
         if (node.type is NodeType.DIRECTORY) != (node.subtree is not None):
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the subtree of another type of node")
-        yield node, encoded
+        yield Decoded(name, node, encoded)
 
 
 def decode_known(content: bytes) -> dict[bytes, Known]:

@@ -39,24 +39,29 @@ class NewFile:
         self._temporary = directory.temporary_name()
         self._fd = os.open(self._temporary, _NEW_FILE, 0o600, dir_fd=directory.fd)
         self._size = size
+        self._has_holes = False
 
     def write(self, data: bytes | memoryview, offset: int) -> None:
         """Puts data anywhere; several threads may at once. Blocks of zeros become holes. Raises OSError."""
-        view = memoryview(data)
+        if len(data) < len(_ZERO_BLOCK):
+            self.overwrite(data, offset)
+            return
+        view, total = memoryview(data), 0
         for start, end in _without_zeros(view, offset):
-            written = start
-            while written < end:
-                written += os.pwrite(self._fd, view[written:end], offset + written)
+            self.overwrite(view[start:end], offset + start)
+            total += end - start
+        if total < len(view):
+            self._has_holes = True
 
-    def overwrite(self, data: bytes, offset: int) -> None:
+    def overwrite(self, data: bytes | memoryview, offset: int) -> None:
         """The same where something else was written before: zeros too. Raises OSError."""
-        written = 0
+        written = os.pwrite(self._fd, data, offset) if data else 0
         while written < len(data):
             written += os.pwrite(self._fd, data[written:], offset + written)
 
     def commit(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """The file under its name with all its metadata; returns what could not be set. Raises OSError."""
-        if os.fstat(self._fd).st_size < self._size:
+        if self._has_holes:
             os.ftruncate(self._fd, self._size)  # a hole at the end is not written by anything else
         failures = _set_metadata(self._fd, entry, as_owner=as_owner)
         os.close(self._fd)
@@ -209,6 +214,20 @@ class TargetDirectory:
 
 
 def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
+    """What could not be set. Nearly always all can be, and is without ado; else each by itself tells."""
+    try:
+        if entry.xattrs or entry.mode & _PRIVILEGES or os.listxattr(fd):
+            return _set_each(fd, entry, as_owner=as_owner)
+        if as_owner:
+            os.fchown(fd, entry.uid, entry.gid)
+        os.fchmod(fd, entry.mode & 0o7777)
+        os.utime(fd, ns=(entry.mtime, entry.mtime))
+    except (OSError, *_NONSENSE):
+        return _set_each(fd, entry, as_owner=as_owner)
+    return []
+
+
+def _set_each(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
     failures: list[str] = []
     if as_owner:
         with _noting(failures, "owner"):
