@@ -14,7 +14,7 @@ from holdfast.errors import Cancelled, NotFound, UsageError
 from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
-from holdfast.operations import archive, long_files, store_batch
+from holdfast.operations import archive, file_work, long_files
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.contents import Contents
 from holdfast.store.local import LocalStore
@@ -71,7 +71,7 @@ def everything(tmp_path_factory):
 def reads(monkeypatch):
     """Names of the files whose content a backup reads; few enough that this process reads them all."""
     names = []
-    small, long = store_batch.read_small_files, long_files.FileStream
+    small, long = file_work.read_small_files, long_files.FileStream
 
     def read_small_files(directory, wanted):
         names.extend(map(os.fsdecode, wanted))
@@ -81,7 +81,7 @@ def reads(monkeypatch):
         names.append(os.fsdecode(entry.name))
         return long(opened, entry)
 
-    monkeypatch.setattr(store_batch, "read_small_files", read_small_files)
+    monkeypatch.setattr(file_work, "read_small_files", read_small_files)
     monkeypatch.setattr(long_files, "FileStream", stream_of)
     return names
 

@@ -19,11 +19,12 @@ from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
+from holdfast.operations.file_work import Written
 from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_writes import LongWrite, LongWrites
 from holdfast.operations.nodes import entry_of
 from holdfast.operations.processors import processors
-from holdfast.operations.restore_batch import RestoreBatch, SmallFile, Written
+from holdfast.operations.restore_batch import RestoreBatch, SmallFile
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
