@@ -64,11 +64,18 @@ class Session:
             environ=os.environ,
         )
 
-    def open_repository(self) -> Repository:
+    def open_repository(self, operation: str = "") -> Repository:
+        """Deriving the key takes a tenth of a second outside of Python: time to import the module `operation`."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
         from holdfast import assembly  # noqa: PLC0415
 
-        repository = assembly.open_repository(self.settings, self.cancel)
-        self._closing.append(repository.store.close)
+        with ThreadPoolExecutor(1) as pool:
+            imported = pool.submit(importlib.import_module, operation) if operation else None
+            repository = assembly.open_repository(self.settings, self.cancel)
+            self._closing.append(repository.store.close)
+            if imported is not None:
+                imported.result()
         return repository
 
     def connect(self) -> Cluster:

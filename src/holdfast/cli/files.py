@@ -57,24 +57,28 @@ def backup_files(
     holdfast backup files /srv/data --exclude '*.tmp'
     holdfast backup files /dev/vg0/data --name data
     """
-    from holdfast.model.backup import BackupType  # noqa: PLC0415
-    from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files  # noqa: PLC0415
     from holdfast.volumes.selection import read_patterns, select  # noqa: PLC0415
 
     patterns = [pattern for file in flags["exclude_files"] for pattern in read_patterns(file)]
+    selection = select(
+        [*patterns, *flags["excludes"]],
+        exclude_caches=flags["exclude_caches"],
+        one_file_system=flags["one_file_system"],
+    )
+    parsed_labels = parse_labels(labels)
+    repository = session.open_repository("holdfast.operations.back_up_files")
+    from holdfast.model.backup import BackupType  # noqa: PLC0415
+    from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files  # noqa: PLC0415
+
     options = BackUpFilesOptions(
         paths=tuple(os.fsencode(path) for path in paths),
-        selection=select(
-            [*patterns, *flags["excludes"]],
-            exclude_caches=flags["exclude_caches"],
-            one_file_system=flags["one_file_system"],
-        ),
+        selection=selection,
         name=name,
         type=BackupType(backup_type),
-        labels=parse_labels(labels),
+        labels=parsed_labels,
         hostname=flags["host"],
     )
-    run = back_up_files(session.open_repository(), options, session.cancel, session.progress)
+    run = back_up_files(repository, options, session.cancel, session.progress)
     if not show_document(session, run):
         _show_problems(session, run)
         counts, sizes = run.counts, run.bytes
@@ -106,9 +110,6 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
     holdfast restore files latest /srv/data/db --target / --delete --verify
     holdfast restore files latest /srv/data --target - | tar -C /mnt -x
     """
-    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files  # noqa: PLC0415
-
     for path in paths:
         if not path.startswith("/"):
             raise UsageError(
@@ -116,6 +117,16 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
                 why="a backup holds paths from the root down",
                 next="Give paths as `holdfast backup browse` shows them.",
             )
+    if target == "-" and (sys.stdout.isatty() or flags["delete"] or flags["verify"] or session.output != "table"):
+        raise UsageError(
+            "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
+            why="it is all there is on standard output",
+            next="Redirect it into a file or pipe.",
+        )
+    repository = session.open_repository("holdfast.operations.restore_files")
+    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files  # noqa: PLC0415
+
     options = RestoreFilesOptions(
         target=os.fsencode(Path(target).absolute()),
         paths=tuple(os.fsencode(path) for path in paths),
@@ -123,13 +134,6 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
         delete=flags["delete"],
         verify=flags["verify"],
     )
-    if target == "-" and (sys.stdout.isatty() or options.delete or options.verify or session.output != "table"):
-        raise UsageError(
-            "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
-            why="it is all there is on standard output",
-            next="Redirect it into a file or pipe.",
-        )
-    repository = session.open_repository()
     entry = read_catalog(repository).find_backup(reference)
     if target == "-":
         run = stream_files(repository, entry, options, sys.stdout.buffer, session.cancel, session.progress)
