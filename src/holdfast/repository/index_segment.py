@@ -26,7 +26,7 @@ import struct
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import DIGEST_SIZE, Digest, IndexId, PackId
@@ -146,8 +146,7 @@ class Segment:
 
     def places(self, blob_type: BlobType, blob_id: bytes) -> list[BlobRecord]:
         """Where a blob lies, in the order in which its packs came, lost ones left out."""
-        bucket = self._bucket(TABLE_OF[blob_type], blob_id)
-        records = [RECORD.unpack_from(bucket, position) for position in _positions(bucket, blob_id)]
+        records = _records_of(blob_id, self._bucket(TABLE_OF[blob_type], blob_id), RECORD)
         return [record for record in records if record[1] not in self._lost] if self._lost else records
 
     def pack_id(self, number: int) -> PackId:
@@ -161,8 +160,7 @@ class Segment:
 
     def find_pack(self, pack_id: PackId) -> list[tuple[int, int]]:
         """(number, size) of a pack: none, or one for each time that an index file lists it."""
-        bucket = self._bucket(Table.PACKS, pack_id)
-        found = [PACK_RECORD.unpack_from(bucket, position) for position in _positions(bucket, pack_id)]
+        found = _records_of(pack_id, self._bucket(Table.PACKS, pack_id), PACK_RECORD)
         return [(number, size) for _, number, _, size in found]
 
     def lose(self, pack_id: PackId) -> None:
@@ -243,10 +241,12 @@ def _read_header(content: mmap.mmap, key: SegmentKey) -> _Header:
     return _Header(salt, frozenset(map(IndexId, ids)), pack_count, packs, shapes)
 
 
-def _positions(bucket: bytes, wanted: bytes) -> Iterator[int]:
-    """Where records of this id begin. The same bytes can also stand across two records."""
+def _records_of(wanted: bytes, bucket: bytes, shape: struct.Struct) -> list[Any]:
+    """The records with this id. The same bytes can also stand across two records."""
+    records = []
     position = bucket.find(wanted)
     while position >= 0:
-        if position % RECORD.size == 0:
-            yield position
+        if position % shape.size == 0:
+            records.append(shape.unpack_from(bucket, position))
         position = bucket.find(wanted, position + 1)
+    return records

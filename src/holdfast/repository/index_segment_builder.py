@@ -61,7 +61,7 @@ class SegmentBuilder:
 
     def add(self, index_id: IndexId, index_file: IndexFile) -> None:
         """Takes over an index file. Raises DamagedData, taking nothing, for ids that are none."""
-        digests = [_digests([pack.id, *(blob.id for blob in pack.blobs)]) for pack in index_file.packs]
+        digests = [_digests([pack.id, *[blob.id for blob in pack.blobs]]) for pack in index_file.packs]
         data, trees, packs = (table.dealers for table in self._tables)
         pack_record = RECORD.pack
         number = len(self._pack_ids) // DIGEST_SIZE
@@ -222,7 +222,7 @@ def _digests(ids: list[str]) -> bytes:
         joined = bytes.fromhex("".join(ids))
     except ValueError:
         joined = b""
-    if len(joined) != DIGEST_SIZE * len(ids) or any(len(one) != 2 * DIGEST_SIZE for one in ids):
+    if len(joined) != DIGEST_SIZE * len(ids) or {*map(len, ids)} != {2 * DIGEST_SIZE}:
         for one in ids:
             PackId.parse(one)  # names the one that is wrong
     return joined
