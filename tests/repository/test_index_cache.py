@@ -18,11 +18,11 @@ from tests.repository.index_files import KEY, REPOSITORY, Truth, assert_is, blob
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
-from holdfast.ids import IndexId
+from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.repository import index_loader, sealed
 from holdfast.repository.index_loader import load_index
 from holdfast.repository.layout import file_name
-from holdfast.repository.pack import BlobType, pack_size
+from holdfast.repository.pack import BlobType, PackedBlob, pack_size
 from holdfast.store.local import LocalStore
 from holdfast.store.memory import MemoryStore
 
@@ -87,6 +87,13 @@ def rewrite(path, content):
     """Another file of the same name, as a broken disk would show it: what is mapped already stays as it is."""
     path.unlink()
     path.write_bytes(content)
+
+
+def wipe(path):
+    """Zeros where the tables are, also for those who have the file open."""
+    with path.open("r+b") as file:
+        file.seek(400)
+        file.write(bytes(path.stat().st_size - 400))
 
 
 # What is read
@@ -208,6 +215,23 @@ def test_what_is_added_later_is_found_beside_what_is_cached(store, place):
     assert_is(index, Truth.of(cached, added))
 
 
+@pytest.mark.usefixtures("always")
+def test_an_id_whose_bytes_stand_across_two_fields_is_not_there(store, place):
+    there = BlobId(b"\x07\x07" + bytes(range(30)))
+    across = BlobId(there[1:] + b"\0")  # the pack's number follows, which begins with a zero
+    blob = PackedBlob(BlobType.DATA, there, 0, 100, 0)
+    store_index(store, [(PackId.of(b"one"), [blob])])
+    index = load_index(store, KEY, cache_in(place))
+    assert index.has(BlobType.DATA, there)
+    assert not index.has(BlobType.DATA, across)
+    with pytest.raises(DamagedData):
+        index.find(BlobType.DATA, across)
+    store_index(store, [(PackId.of(b"two"), [blob._replace(id=across)])])
+    index = load_index(store, KEY, cache_in(place))
+    assert index.find(BlobType.DATA, across) == (PackId.of(b"two"), blob._replace(id=across))
+    assert list(index.copies(BlobType.DATA, across)) == []
+
+
 # Lost packs
 
 
@@ -231,14 +255,10 @@ def test_packs_that_the_store_does_not_have_are_forgotten(store, place):
 def test_lost_packs_stay_forgotten_when_a_segment_is_made_anew(store, place):
     packs = some_packs(*range(100), *range(50))
     store_index(store, packs)
-    load_index(store, KEY, cache_in(place))
-    (path,) = segment_files(place)
-    content = bytearray(path.read_bytes())
-    content[-5000:] = bytes(5000)  # the table of packs has the last place
-    rewrite(path, content)
     index = load_index(store, KEY, cache_in(place))
     lost = {packs[0][0], packs[7][0]}
     index.forget_packs(lost)
+    wipe(*segment_files(place))
     assert_is(index, Truth.of(packs), lost)
 
 
@@ -330,13 +350,11 @@ def test_segments_that_do_not_last_are_given_up(store, place, monkeypatch):
     opened = index_loader.Segment
 
     class Rotten(opened):
-        def _bucket(self, table, wanted):
+        def _bucket(self, *_):
             raise index_loader.SegmentDamaged(self)
 
     monkeypatch.setattr("holdfast.repository.index_segment_builder.Segment", Rotten)
-    content = bytearray(path.read_bytes())
-    content[400:] = bytes(len(content) - 400)
-    rewrite(path, content)
+    wipe(path)
     index = load_index(store, KEY, cache_in(place))
     index.forget_packs([next(iter(truth.packs))])
     assert_is(index, truth, [next(iter(truth.packs))])
@@ -346,9 +364,7 @@ def test_segments_that_do_not_last_are_given_up(store, place, monkeypatch):
 @pytest.mark.usefixtures("always")
 def test_threads_that_meet_the_same_damage_all_get_the_answer(store, place):
     path, truth = small_segment(store, place)
-    content = bytearray(path.read_bytes())
-    content[400:] = bytes(len(content) - 400)
-    rewrite(path, content)
+    wipe(path)
     index = load_index(store, KEY, cache_in(place))
     start, wrong = threading.Barrier(6), []
 
@@ -370,9 +386,7 @@ def test_threads_that_meet_the_same_damage_all_get_the_answer(store, place):
 @pytest.mark.usefixtures("always")
 def test_damage_that_cannot_be_mended_is_an_error_and_no_answer(store, place):
     path, truth = small_segment(store, place)
-    content = bytearray(path.read_bytes())
-    content[400:] = bytes(len(content) - 400)
-    rewrite(path, content)
+    wipe(path)
     index = load_index(store, KEY, cache_in(place))
     for entry in list(store.list("index")):
         store.put(entry.name, [b"rubbish"])
