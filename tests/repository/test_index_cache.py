@@ -345,6 +345,23 @@ def test_buckets_of_another_segment_with_valid_checksums_are_not_believed(store,
 
 
 @pytest.mark.usefixtures("always")
+def test_a_bucket_in_the_place_of_another_is_not_believed(store, place):
+    """Else whoever may write here could hide blobs, and so break restores."""
+    path, truth = small_segment(store, place)
+    segment = index_loader.Segment(path, cache_in(place)._key)
+    directory = segment._shapes[0].directory
+    entry, bounds = 12, 16  # where it begins, its checksum; where the next one begins
+    used = sorted({one[0] for blob_type, one in truth.places() if blob_type is BlobType.DATA})
+    content = path.read_bytes()
+    for bucket in used:
+        other = directory + entry * next(one for one in used if one != bucket)
+        here = directory + entry * bucket
+        rewrite(path, content[:here] + content[other : other + bounds] + content[here + bounds :])
+        assert_is(load_index(store, KEY, cache_in(place)), truth)
+        rewrite(path, content)
+
+
+@pytest.mark.usefixtures("always")
 def test_segments_that_do_not_last_are_given_up(store, place, monkeypatch):
     path, truth = small_segment(store, place)
     opened = index_loader.Segment

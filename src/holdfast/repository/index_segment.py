@@ -12,7 +12,7 @@ big endian, so that records sort by id, then by the order in which their packs c
 
 Why checksums, at every look: a wrong entry here would mean lost data. A writer does not store a blob that the index knows,
 and a reader finds a blob only where the index says. So no bit of this file is believed unless it carries the code of somebody
-who has the repository's key, made for this segment and this table. What fails is thrown away and made anew from the
+who has the repository's key, made for this place in this table of this segment. What fails is thrown away and made anew from the
 repository, which stays the only truth.
 """
 
@@ -84,15 +84,9 @@ class SegmentKey:
 
 
 def checksum(hasher: hashlib.blake2b, number: int, content: bytes | memoryview) -> bytes:
-    """`number` is what stands for the content of an empty bucket."""
+    """For a bucket, or the id of a pack; `number` is its place, so that no other can be put there."""
     own = hasher.copy()
-    own.update(content or NUMBER.pack(number))
-    return own.digest()
-
-
-def pack_checksum(hasher: hashlib.blake2b, number: int, pack_id: bytes) -> bytes:
-    own = hasher.copy()
-    own.update(NUMBER.pack(number) + pack_id)
+    own.update(NUMBER.pack(number) + content)
     return own.digest()
 
 
@@ -154,7 +148,7 @@ class Segment:
         if number >= self.pack_count:
             raise SegmentDamaged(self)
         pack_id, expected = PACK_ENTRY.unpack_from(self._content, position)
-        if pack_checksum(self._pack_hasher, number, pack_id) != expected:
+        if checksum(self._pack_hasher, number, pack_id) != expected:
             raise SegmentDamaged(self)
         return PackId(pack_id)
 

@@ -34,7 +34,6 @@ from holdfast.repository.index_segment import (
     Shape,
     Table,
     checksum,
-    pack_checksum,
 )
 from holdfast.repository.pack import BlobType, packed_size
 
@@ -205,7 +204,7 @@ def _write_table(file: IO[bytes], table: _Table, hasher: hashlib.blake2b) -> Sha
 def _pack_entries(pack_ids: bytearray, hasher: hashlib.blake2b) -> Iterator[bytes]:
     for number in range(len(pack_ids) // DIGEST_SIZE):
         pack_id = bytes(pack_ids[number * DIGEST_SIZE : (number + 1) * DIGEST_SIZE])
-        yield PACK_ENTRY.pack(pack_id, pack_checksum(hasher, number, pack_id))
+        yield PACK_ENTRY.pack(pack_id, checksum(hasher, number, pack_id))
 
 
 def _renumbered(table: Table, content: bytes, first: int) -> bytes:
