@@ -131,7 +131,7 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
         type=click.Path(path_type=Path),
         help="Cache of repositories' indexes. Default: HOLDFAST_CACHE_DIR, ~/.cache/holdfast.",
     ),
-    click.Option(["--no-cache"], is_flag=True, help="Keep the index in memory: 250 bytes for each blob."),
+    click.Option(["--no-cache"], is_flag=True, help="Keep the index in memory: 200 bytes for each blob."),
     click.Option(
         ["--kubeconfig"], metavar="FILE", help="Which cluster. Default: KUBECONFIG, ~/.kube/config, this pod's."
     ),

@@ -51,18 +51,15 @@ class Index:
         """`reload` gives segments in place of one, or adds its packs to the index; needed if there are segments."""
         self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
         self._memory = IndexMemory()
-        self._parts: tuple[Part, ...] = (*segments, self._memory)  # in the order in which they are asked
+        self.use_segments(segments)
         self._reload = reload
         self._replacing = threading.Lock()
         self._lost: set[PackId] = set()
 
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        return tuple(part for part in self._parts if isinstance(part, Segment))
-
     def use_segments(self, segments: Sequence[Segment]) -> None:
         """Takes these instead of its own; they must say the same."""
-        self._parts = (*segments, self._memory)
+        self.segments = tuple(segments)
+        self._parts: tuple[Part, ...] = (*segments, self._memory)  # in the order in which they are asked
 
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> None:
         """A blob that is known already keeps its first place; this one is its next."""
@@ -175,7 +172,7 @@ class Index:
     def _records_in_memory(self, blob_type: BlobType) -> Iterator[BlobRecord]:
         """Those that are in no segment."""
         for record in self._memory.records(blob_type):
-            if not self._ask(partial(self._is_in_segments, blob_type, record[0])):
+            if not self.segments or not self._ask(partial(self._is_in_segments, blob_type, record[0])):
                 yield record
 
     # What is asked of segments, a part small enough to be answered anew if one of them is damaged.
@@ -217,9 +214,9 @@ class Index:
         """Puts what the repository says in the place of a segment; other threads wait, then ask again."""
         assert damaged is not None
         with self._replacing:
-            if damaged in self._parts:
+            if damaged in self.segments:
                 fresh = self._made_anew(damaged)
-                self._parts = (*(one for one in self.segments if one is not damaged), *fresh, self._memory)
+                self.use_segments([*(one for one in self.segments if one is not damaged), *fresh])
 
     def _made_anew(self, damaged: Segment) -> list[Segment]:
         assert self._reload is not None

@@ -1,5 +1,5 @@
 """The part of an index that is in memory: one dictionary for each blob type from id to a row number, and the rows in four
-packed columns – about 250 bytes a blob.
+packed columns – about 200 bytes a blob.
 """
 
 from __future__ import annotations
