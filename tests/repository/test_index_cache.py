@@ -535,6 +535,31 @@ def test_what_a_killed_run_left_is_removed_after_a_day(store, place):
 
 # Several processes
 
+
+@pytest.mark.usefixtures("always")
+def test_what_another_process_cached_since_the_listing_is_left_alone(place):
+    old, new = some_packs(*range(20)), some_packs(*range(20, 40))
+
+    class Busy(MemoryStore):
+        made = ()
+
+        def list(self, directory):
+            listed = list(super().list(directory))
+            if not self.made:
+                store_index(self, new)
+                self.made = "while this is made, which lists too"
+                load_index(self, KEY, cache_in(place))
+                self.made = segment_files(place)
+            yield from listed
+
+    store = Busy()
+    store_index(store, old)
+    assert_is(load_index(store, KEY, cache_in(place)), Truth.of(old))
+    assert len(store.made) == 1
+    assert set(store.made) <= set(segment_files(place))
+    assert_is(load_index(store, KEY, cache_in(place)), Truth.of(old, new))
+
+
 BUILD = """
 import sys
 from pathlib import Path
