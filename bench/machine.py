@@ -10,7 +10,7 @@ from pathlib import Path
 from testbed import programs
 from testbed.control_plane import NEWEST
 
-_MEASURED_LIBRARIES = ("cryptography", "msgspec", "backports-zstd", "urllib3", "click")
+_MEASURED_LIBRARIES = ("cryptography", "msgspec", "zstandard", "urllib3", "click")
 
 
 def describe() -> dict[str, str]:

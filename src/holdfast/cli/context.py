@@ -28,6 +28,7 @@ class Session:
 
     cancel: Cancel = field(default_factory=Cancel)
     output: str = "table"
+    document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
     _progress: TerminalProgress | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)

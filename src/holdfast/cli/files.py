@@ -12,7 +12,7 @@ import click
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import counted, say, show_document
-from holdfast.cli.progress import format_size
+from holdfast.cli.progress_text import format_size
 from holdfast.errors import UsageError
 from holdfast.model.run import Run
 
@@ -33,6 +33,14 @@ _MOST_PROBLEMS = 20
 @click.option(
     "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave out; `!PATTERN` takes back. Repeatable."
 )
+@click.option(
+    "--exclude-file",
+    "exclude_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File of such patterns, one a line; # begins a comment. Repeatable.",
+)
 @click.option("--exclude-caches", is_flag=True, help="Leave out what a CACHEDIR.TAG marks as a cache.")
 @click.option("-x", "--one-file-system", is_flag=True, help="Do not go into other file systems.")
 @click.option(
@@ -51,12 +59,15 @@ def backup_files(
     """
     from holdfast.model.backup import BackupType  # noqa: PLC0415
     from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files  # noqa: PLC0415
-    from holdfast.volumes.selection import select  # noqa: PLC0415
+    from holdfast.volumes.selection import read_patterns, select  # noqa: PLC0415
 
+    patterns = [pattern for file in flags["exclude_files"] for pattern in read_patterns(file)]
     options = BackUpFilesOptions(
         paths=tuple(os.fsencode(path) for path in paths),
         selection=select(
-            flags["excludes"], exclude_caches=flags["exclude_caches"], one_file_system=flags["one_file_system"]
+            [*patterns, *flags["excludes"]],
+            exclude_caches=flags["exclude_caches"],
+            one_file_system=flags["one_file_system"],
         ),
         name=name,
         type=BackupType(backup_type),
@@ -81,12 +92,13 @@ def backup_files(
 @click.option(
     "--target", required=True, metavar="DIR|-", help="Where to; paths of the backup begin there. - is a tar stream."
 )
+@click.option(
+    "--include", multiple=True, metavar="PATTERN", help="Only what fits, with all below it; as --exclude. Repeatable."
+)
 @click.option("--delete", is_flag=True, help="Remove what the backup does not have from restored directories.")
 @click.option("--verify", is_flag=True, help="Read every file back and compare it with the backup.")
 @click.pass_obj
-def restore_files(
-    session: Session, /, reference: str, paths: tuple[str, ...], target: str, delete: bool, verify: bool
-) -> int:
+def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], target: str, **flags: Any) -> int:
     """Restore files, all or those at and below each PATH, which is as the backup has it.
 
     \b
@@ -104,8 +116,14 @@ def restore_files(
                 why="a backup holds paths from the root down",
                 next="Give paths as `holdfast backup browse` shows them.",
             )
-    chosen = tuple(os.fsencode(path) for path in paths)
-    if target == "-" and (sys.stdout.isatty() or delete or verify or session.output != "table"):
+    options = RestoreFilesOptions(
+        target=os.fsencode(Path(target).absolute()),
+        paths=tuple(os.fsencode(path) for path in paths),
+        include=flags["include"],
+        delete=flags["delete"],
+        verify=flags["verify"],
+    )
+    if target == "-" and (sys.stdout.isatty() or options.delete or options.verify or session.output != "table"):
         raise UsageError(
             "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
             why="it is all there is on standard output",
@@ -114,12 +132,9 @@ def restore_files(
     repository = session.open_repository()
     entry = read_catalog(repository).find_backup(reference)
     if target == "-":
-        run = stream_files(repository, entry, chosen, sys.stdout.buffer, session.cancel, session.progress)
+        run = stream_files(repository, entry, options, sys.stdout.buffer, session.cancel, session.progress)
         _show_problems(session, run)
         return run.outcome.exit_code
-    options = RestoreFilesOptions(
-        target=os.fsencode(Path(target).absolute()), paths=chosen, delete=delete, verify=verify
-    )
     run = restore_files(repository, entry, options, session.cancel, session.progress)
     show_restored(session, run)
     return run.outcome.exit_code
