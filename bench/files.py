@@ -97,7 +97,7 @@ def _memory(measures: Mapping[str, Measure]) -> Row:
         floor=_MEMORY.floor,
         goal=_MEMORY.goal,
         more_is_better=False,
-        peer="; ".join([*beside_it, *not_run(measures[next(iter(measures))])]),
+        peer="; ".join([*beside_it, *not_run(next(iter(measures.values())))]),
         peer_values=_largest(measures, "restic"),
         details={f"{name}{step.capitalize()}PeakMB": peak for (name, step), peak in peak_of.items()},
     )
