@@ -23,7 +23,7 @@ from bench.command import CommandFailed
 from bench.index import IndexBench
 from bench.memory import MemoryBench
 from bench.objects import ObjectsBench
-from bench.row import Row, number, table
+from bench.row import Row, markdown, number, table
 from bench.trials import RestoredWrong, Trials
 
 ON_A_CLUSTER = ("backup", "restore", "memory")
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps({"machine": described, "rows": [row.document() for row in measured]}, indent=2))
     else:
         print("\n".join(f"{name + ':':<12}{value}" for name, value in described.items()))
-        print(f"\n{table(measured)}")
+        print(f"\n{markdown(measured) if options.output == 'markdown' else table(measured)}")
     return 1 if any(row.is_missed for row in measured) else 0
 
 
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--s3-server", choices=tuple(S3_SERVERS), default="versitygw", help="the server of the row s3")
     parser.add_argument("--largest", type=int, help="rows scale and index: no more files, or blobs, than this")
     parser.add_argument("--full", action="store_true", help="row scale: restores, and restic, above 100,000 files too")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parser.add_argument("-o", "--output", choices=("table", "markdown", "json"), default="table")
     return parser
 
 

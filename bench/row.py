@@ -81,6 +81,12 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table for docs/benchmarks.md."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cell.lower() if line is COLUMNS else cell for cell in line)} |" for line in lines)
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     spread = f"{number(min(row.values))} to {number(max(row.values))}" if len(row.values) > 1 else ""
     return (

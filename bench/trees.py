@@ -1,7 +1,6 @@
 """The file trees that are backed up and restored: a few long files, and many small ones.
 
-The same numbers give the same content in every run. Half of all bytes are the lines of a web server's log, which compress; the
-other half is random, which does not.
+The same numbers give the same content in every run: lines of a web server's log, which compress, and random bytes, which do not.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from bench.objects import ObjectsBench
-from bench.row import Row, table
+from bench.row import Row, markdown, table
 from bench.sample import samples, stored
 
 ROW = Row(id="speed", what="a thing", values=[90, 110, 100], unit="objects/s", floor=80, goal=120, more_is_better=True)
@@ -32,6 +32,14 @@ def test_the_median_is_judged(changes, verdict):
     assert row.verdict == verdict
     assert row.is_missed == (verdict == "MISSED")
     assert verdict in table([row])
+
+
+def test_a_table_for_the_page_has_a_line_for_each_row():
+    header, dashes, line = markdown([ROW]).splitlines()
+    assert header.startswith("| what | measured |")
+    assert set(dashes) == set("| -")
+    assert line == "| a thing | 100 objects/s | 90.0 to 110 | 80.0 | 120 |  | floor |"
+    assert header.count("|") == dashes.count("|") == line.count("|")
 
 
 @pytest.mark.parametrize(("floor", "is_missed"), [(80, True), (None, False)])
