@@ -31,6 +31,8 @@ ON_FILES = ("files", "s3", "kernels")
 LONG = ("scale", "index")
 """Only when they are asked for: they take up to an hour, and 20 GB of disk."""
 
+BESIDE_PEERS = {"files", "s3", *LONG}
+
 S3_SERVERS = {"versitygw": s3.versitygw, "minio": s3.minio}
 
 
@@ -38,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     groups = options.row or ["help", "installed", *ON_A_CLUSTER, *ON_FILES]
     measured: list[Row] = []
-    described = machine.describe()
     try:
+        peers = programs.peers() if BESIDE_PEERS & set(groups) else []
+        described = machine.describe(peers)
         with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
-            for row in _measure(groups, Path(directory), options):
+            for row in _measure(groups, peers, Path(directory), options):
                 shown = row.verdict if row.value is None else f"{number(row.value)} {row.unit}"
                 print(f"{row.what}: {shown}", file=sys.stderr)
                 measured.append(row)
@@ -72,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(groups: Sequence[str], directory: Path, options: argparse.Namespace) -> Iterator[Row]:
+def _measure(
+    groups: Sequence[str], peers: Sequence[programs.Program], directory: Path, options: argparse.Namespace
+) -> Iterator[Row]:
     runs = 2 if options.quick else options.runs
     if "help" in groups:
         yield startup.here(runs=runs)
@@ -87,20 +92,20 @@ def _measure(groups: Sequence[str], directory: Path, options: argparse.Namespace
             cluster.stop()
     if "kernels" in groups:
         yield from kernels.rows(directory, runs=runs)
-    if {"files", "s3", *LONG} & set(groups):
-        yield from _measure_files(groups, directory, options, runs=runs)
+    if BESIDE_PEERS & set(groups):
+        local = Trials(
+            ours=programs.holdfast(),
+            peers=peers,
+            place=trials.local(directory),
+            runs=runs,
+            say=to_terminal,
+            restore_to=directory,
+            file_system=fresh.Kind.EXT4 if options.fresh_ext4 else fresh.Kind.TMPFS,
+        )
+        yield from _measure_files(groups, local, directory, options)
 
 
-def _measure_files(groups: Sequence[str], directory: Path, options: argparse.Namespace, *, runs: int) -> Iterator[Row]:
-    local = Trials(
-        ours=programs.holdfast(),
-        peers=programs.peers(),
-        place=trials.local(directory),
-        runs=runs,
-        say=to_terminal,
-        restore_to=directory,
-        file_system=fresh.Kind.EXT4 if options.fresh_ext4 else fresh.Kind.TMPFS,
-    )
+def _measure_files(groups: Sequence[str], local: Trials, directory: Path, options: argparse.Namespace) -> Iterator[Row]:
     restic = [peer for peer in local.peers if isinstance(peer, programs.Restic)]
     if {"files", "s3"} & set(groups):
         made = (trees.big(directory / "big"), trees.small(directory / "small"))
