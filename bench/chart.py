@@ -1,4 +1,4 @@
-"""Line charts as SVG: panels in a grid, a logarithmic x axis, lines that are labelled where they end.
+"""Line charts as SVG: panels in a grid, a logarithmic x axis, lines that are named where they end.
 
 Colours follow the reader's light or dark mode. Fonts are the reader's own.
 """
@@ -22,9 +22,9 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #59636
 .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round }
 .stroke0 { stroke: #0969da } .stroke1 { stroke: #bc4c00 } .stroke2 { stroke: #1a7f37 }
 .fill0 { fill: #0969da } .fill1 { fill: #bc4c00 } .fill2 { fill: #1a7f37 }
-.name { font-weight: 600 }
+.name { font-weight: 600; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
 @media (prefers-color-scheme: dark) {
-  text { fill: #9198a1 } .title { fill: #f0f6fc } .grid { stroke: #3d444d }
+  text { fill: #9198a1 } .name { stroke: #0d1117 } .title { fill: #f0f6fc } .grid { stroke: #3d444d }
   .stroke0 { stroke: #4493f8 } .stroke1 { stroke: #f0883e } .stroke2 { stroke: #3fb950 }
   .fill0 { fill: #4493f8 } .fill1 { fill: #f0883e } .fill2 { fill: #3fb950 }
 }"""
@@ -80,13 +80,17 @@ def _panel(panel: Panel) -> Iterator[str]:
 
 
 def _names(lines: Sequence[Line], scale: _Scale) -> Iterator[str]:
-    """Each line's name and last value beside its end; those of one end are moved apart."""
-    taken: dict[float, float] = {}  # x → the lowest y that is free there
+    """Each line's name and last value: right of its end at the border, moved apart there; above it elsewhere."""
+    free = 0.0
     for line in sorted(lines, key=lambda line: -line.points[-1][1]):
         end, value = line.points[-1]
-        y = max(scale.y(value) + 4, taken.get(end, 0))
-        taken[end] = y + _LINE
-        yield _text(scale.x(end) + 9, y, f"{line.name} {_value(value)}", f"name fill{line.colour}")
+        name, css = f"{line.name} {_value(value)}", f"name fill{line.colour}"
+        if end < scale.x_ticks[-1]:
+            yield _text(scale.x(end) + 6, scale.y(value) - 9, name, css)
+            continue
+        y = max(scale.y(value) + 4, free)
+        free = y + _LINE
+        yield _text(scale.x(end) + 9, y, name, css)
 
 
 @dataclass(frozen=True, slots=True)

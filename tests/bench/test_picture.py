@@ -79,3 +79,12 @@ def test_nothing_is_drawn_of_what_was_not_measured(tmp_path):
     result.write_text(json.dumps({"rows": [row("help", 0.1)]}))
     picture.main([str(result)], tmp_path)
     assert list(tmp_path.iterdir()) == [result]
+
+
+def test_a_line_that_ends_before_the_others_is_named_above_its_end():
+    lines = [Line("long", [(10, 5), (1000, 5)], 0), Line("short", [(10, 50), (100, 40)], 1)]
+    svg = draw("it", [Panel("it", "MB", "files", lines)], columns=1)
+    [short] = (one for one in ET.fromstring(svg).iter(f"{SVG}text") if one.text == "short 40")
+    _, (end, height) = circles(svg, 1)
+    assert end < float(short.get("x")) < end + 20
+    assert float(short.get("y")) < height
