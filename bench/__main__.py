@@ -29,7 +29,7 @@ from bench.trials import RestoredWrong, Trials
 ON_A_CLUSTER = ("backup", "restore", "memory")
 ON_FILES = ("files", "s3", "kernels")
 LONG = ("scale", "index")
-"""Only when they are asked for: they take up to an hour, and 20 GB of disk."""
+"""Only when they are asked for: they take up to an hour and 10 GB of disk."""
 
 BESIDE_PEERS = {"files", "s3", *LONG}
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.comparison import Measure, Pick, beside, details, not_run, peaks, ratios, seconds, sizes, values
+from bench.comparison import Measure, Pick, both, details, not_run, peaks, ratios, seconds, sizes, values
 from bench.programs import PEERS
 from bench.row import Row, number
 from bench.trees import Tree
@@ -73,7 +73,7 @@ class Compared:
             floor=floor,
             goal=goal,
             more_is_better=False,
-            peer=beside(self.measure, self.pick, self.unit) if is_first else "",
+            peer=both(self.measure, self.pick, self.unit) if is_first else "",
             peer_values=values(self.measure, peer, self.pick),
             details=details,
         )

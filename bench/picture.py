@@ -1,6 +1,7 @@
 """`python -m bench.picture RESULT…`: draws docs/pictures/scale.svg and index.svg from what `-o json` printed.
 
-Several results together are one: the rows scale and index need not come from the same invocation.
+Several results together are one: the rows scale and index need not come from the same invocation. Of a row that is in two of
+them the last one counts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Document = dict[str, Any]  # of a row
 
 
 def main(results: Sequence[str], pictures: Path = PICTURES) -> None:
-    rows = [row for result in results for row in json.loads(Path(result).read_text())["rows"]]
+    by_id = {row["id"]: row for result in results for row in json.loads(Path(result).read_text())["rows"]}
+    rows = list(by_id.values())
     for name, picture in (("scale", scale(rows)), ("index", index(rows))):
         if picture:
             (pictures / f"{name}.svg").write_text(picture, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.comparison import beside, details, peaks, ratios, seconds, values
+from bench.comparison import beside, both, details, peaks, ratios, seconds, values
 from bench.files import WORDS
 from bench.row import Row
 from bench.trees import Tree
@@ -23,7 +23,7 @@ def rows(trials: Trials, trees: Sequence[Tree], server: str) -> Iterator[Row]:
             values=ratios(measure, "restic", seconds(Step.FIRST)),
             unit="×",
             more_is_better=False,
-            peer=beside(measure, seconds(Step.FIRST), "s", _PEERS),
+            peer=both(measure, seconds(Step.FIRST), "s", _PEERS),
             peer_values=values(measure, "restic", seconds(Step.FIRST)),
             details=details(measure, Step.FIRST),
         )

@@ -74,6 +74,15 @@ def test_memory_is_the_largest_of_all_steps():
     assert "Holdfast 150" in texts(svg)
 
 
+def test_of_a_row_that_was_measured_twice_the_last_one_counts(tmp_path):
+    for name, value in (("old", 70), ("new", 60)):
+        (tmp_path / name).write_text(json.dumps({"rows": [row("scale-first-1000", value, files=1000, peakMB=1)]}))
+    picture.main([str(tmp_path / "old"), str(tmp_path / "new")], tmp_path)
+    named = texts((tmp_path / "scale.svg").read_text())
+    assert "Holdfast 60" in named
+    assert "Holdfast 70" not in named
+
+
 def test_nothing_is_drawn_of_what_was_not_measured(tmp_path):
     result = tmp_path / "result.json"
     result.write_text(json.dumps({"rows": [row("help", 0.1)]}))
