@@ -13,7 +13,7 @@ from testbed.control_plane import NEWEST
 
 from bench.programs import Program
 
-_MEASURED_LIBRARIES = ("cryptography", "msgspec", "backports-zstd", "urllib3", "click")
+_MEASURED_LIBRARIES = ("cryptography", "msgspec", "zstandard", "urllib3", "click")
 
 
 def describe(peers: Sequence[Program]) -> dict[str, str]:

@@ -37,8 +37,7 @@ class Settings:
 
 def open_store(settings: Settings, cancel: Cancel) -> Store:
     """The store at the repository's URL, passing faults retried."""
-    from holdfast.store.retrying import RetryingStore  # noqa: PLC0415 - see above
-    from holdfast.store.url import open_store as open_url  # noqa: PLC0415
+    from holdfast.store.location import store_at  # noqa: PLC0415 - see above
 
     if not settings.repository:
         raise UsageError(
@@ -46,8 +45,7 @@ def open_store(settings: Settings, cancel: Cancel) -> Store:
             why="neither --repository nor HOLDFAST_REPOSITORY is set",
             next="Give its URL, a path or s3:…, with one of the two.",
         )
-    store = open_url(settings.repository, cacert=settings.store_cacert, environ=settings.environ)
-    return RetryingStore(store, cancel=cancel)
+    return store_at(settings.repository, cancel=cancel, cacert=settings.store_cacert, environ=settings.environ)
 
 
 def open_repository(settings: Settings, cancel: Cancel) -> Repository:

@@ -129,7 +129,7 @@ def test_what_restic_backed_up_is_listed_and_can_be_looked_into(stocked, reposit
     strict = stocked.but(PYTHONIOENCODING="utf-8:strict")  # as in most people's locale
     assert "note.txt" in strict("backup", "browse", "latest", "-R").out
     assert any("n\\xffme" in one["path"] for one in strict("backup", "browse", "latest", "-R", "-o", "json").document)
-    assert stocked("backup", "cat", "latest", f"{tmp_path}/note.txt").out == "from restic\n"
+    assert stocked("backup", "cat", "latest", f"{tmp_path}/note.txt").out == "from restic"
     assert "not a backup of Holdfast" in stocked("backup", "show", "latest", "-o", "json", code=1).err
     assert (
         "cannot be shown as json"

@@ -36,6 +36,21 @@ def test_a_life_of_a_backup_of_files_in_documents(stocked, source, tmp_path):
     assert stocked("restore", "show", "latest", "-o", "json").document == restored
 
 
+def test_patterns_from_files_come_before_those_of_flags(stocked, source, tmp_path):
+    (tmp_path / "first").write_text("# what is not needed\n*\n")
+    (tmp_path / "second").write_text("!sub\n\n")
+    files = ["--exclude-file", tmp_path / "first", "--exclude-file", tmp_path / "second"]
+    stocked("backup", "files", source, *files, "--exclude", "!one")
+    done = stocked("restore", "files", "latest", "--target", tmp_path / "target", "-o", "json")
+    assert done.document["counts"]["files"] == 1
+    stocked("backup", "files", source)
+    included = ["--include", "two", "--include", "/tmp/no"]
+    done = stocked("restore", "files", "latest", "--target", tmp_path / "other", *included, "-o", "json")
+    assert done.document["counts"]["files"] == 1
+    done = stocked("restore", "files", "latest", "--target", tmp_path / "none", "--include", "/no")
+    assert "nothing in the backup fits --include" in done.err
+
+
 def test_people_read_what_was_done(stocked, source, tmp_path):
     assert "3 files, 11 B; 3 new, 0 changed, 0 unmodified" in stocked("backup", "files", source).out
     assert "0 new, 0 changed, 3 unmodified" in stocked("backup", "files", source).out
@@ -59,6 +74,9 @@ def test_a_tar_stream_is_all_that_is_on_standard_output(stocked, source, tmp_pat
         (("backup", "files"), 2, "the command line cannot be understood"),
         (("backup", "files", "/no/where"), 1, "/no/where does not exist"),
         (("backup", "files", "/etc/hostname", "--exclude", ""), 2, "'' is not a pattern"),
+        (("backup", "files", ""), 2, "a path is empty"),
+        (("backup", "files", "/etc/hostname", "--exclude-file", "/no"), 2, "/no cannot be read"),
+        (("restore", "files", "latest", "--target", "/tmp", "--include", "!x"), 2, "'!x' cannot be included"),
         (("backup", "files", "/etc/hostname", "--label", "x"), 2, "--label 'x' is not KEY=VALUE"),
         (("restore", "files", "latest"), 2, "the command line cannot be understood"),
         (("restore", "files", "latest", "--target", "/etc/passwd"), 2, "/etc/passwd is not a directory"),

@@ -9,14 +9,22 @@ from hypothesis import strategies as st
 
 from holdfast.cli.backup import parse_before
 from holdfast.cli.output import printable
-from holdfast.cli.progress import format_size
+from holdfast.cli.progress_text import format_size
 from holdfast.cli.repository import parse_percent
 from holdfast.errors import UsageError
 
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (5 << 20, "5.0 MiB"), (3 << 40, "3.0 TiB")],
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        ((1 << 20) - 1, "1.0 MiB"),
+        (5 << 20, "5.0 MiB"),
+        (3 << 40, "3.0 TiB"),
+    ],
 )
 def test_sizes(size, text):
     assert format_size(size) == text

@@ -1,29 +1,15 @@
 """A repository on a file system that is full."""
 
 import os
-import subprocess
 
 import pytest
 from tests.cli.holdfast import PASSWORD
+from tests.small_disk import mount  # noqa: F401 - a fixture
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 2 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("testbed: root is missing (only root can mount a file system)")
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "holdfast-test", directory],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"testbed: mounting is not allowed here ({mounted.stderr.strip()})")
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
+def small_disk(mount, tmp_path):  # noqa: F811 - the fixture
+    return mount(tmp_path / "disk", "size=2m")
 
 
 def test_a_backup_that_does_not_fit_says_so_and_harms_nothing(holdfast, cluster, shop, small_disk, restic_agrees):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.codec.compression import compress, decompress
+from holdfast.codec.compression import PartDecompressor, compress, compress_parts, decompress
 from holdfast.errors import DamagedData
 
 MAGIC = bytes.fromhex("28b52ffd")
@@ -27,6 +27,37 @@ def frame_without_size(window_descriptor):
 def test_content_comes_back(piece, repeats):
     content = piece * repeats
     assert decompress(compress(content), limit=len(content)) == content
+
+
+@given(st.lists(st.binary(min_size=1, max_size=5000), max_size=20), st.integers(1, 99))
+def test_content_compressed_in_parts_comes_back(parts, repeats):
+    content = b"".join(parts * repeats)
+    frame = compress_parts(parts * repeats)
+    assert decompress(frame, limit=len(content)) == content
+    assert b"".join(map(bytes, PartDecompressor().parts(frame, limit=len(content)))) == content
+
+
+@given(st.binary(max_size=4096), st.integers(1, 500))
+def test_content_comes_back_in_parts(piece, repeats):
+    content = piece * repeats
+    assert b"".join(map(bytes, PartDecompressor().parts(compress(content), limit=len(content)))) == content
+
+
+def test_parts_of_a_frame_cut_short_or_too_large_are_refused():
+    frame = compress(bytes(range(256)) * 4000)
+    decompressor = PartDecompressor()
+    for length in range(0, len(frame), 7):
+        with pytest.raises(DamagedData):
+            list(decompressor.parts(frame[:length], limit=1 << 20))
+    with pytest.raises(DamagedData, match="at most 9 fit"):
+        next(decompressor.parts(frame, limit=9))
+    assert sum(map(len, decompressor.parts(frame, limit=1 << 20))) == 1_024_000  # it goes on working
+
+
+def test_an_unknown_size_is_opened_within_the_limit():
+    frame = compress_parts([bytes(1 << 20)] * 64)
+    with pytest.raises(DamagedData, match="at most 1000 bytes fit"):
+        decompress(frame, limit=1000)
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])

@@ -11,6 +11,7 @@ import pytest
 from holdfast.model.backup import BackupType
 from holdfast.model.restore import Action, Result
 from holdfast.model.run import Outcome
+from holdfast.operations.tree_diff import Change
 
 PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
 TABLES = [
@@ -55,7 +56,9 @@ def test_a_word_is_defined_where_its_row_says(word):
         resolve(name)
 
 
-@pytest.mark.parametrize(("word", "enumeration"), [("Action", Action), ("Result", Result), ("Outcome", Outcome)])
+@pytest.mark.parametrize(
+    ("word", "enumeration"), [("Action", Action), ("Difference", Change), ("Result", Result), ("Outcome", Outcome)]
+)
 def test_values_on_the_page_are_those_of_the_code(word, enumeration):
     assert set(re.findall(r"`([^`]+)`", ROWS[word][1])) == {member.value for member in enumeration}
 

@@ -28,9 +28,15 @@ def restore(repository, run, target, *paths, cancel=None, progress=None, **optio
     return restore_files(repository, entry, asked, cancel or Cancel(), progress or Silent())
 
 
-def stream(repository, run, file, *paths):
+def stream(repository, run, file, *paths, **options):
     entry = read_catalog(repository).find_backup(run.id)
-    return stream_files(repository, entry, tuple(map(os.fsencode, paths)), file, Cancel(), Silent())
+    asked = RestoreFilesOptions(target=b"-", paths=tuple(map(os.fsencode, paths)), **options)
+    return stream_files(repository, entry, asked, file, Cancel(), Silent())
+
+
+def whats(run):
+    """What the run's report names."""
+    return [problem.what for problem in run.errors]
 
 
 def below(target, path):

@@ -7,7 +7,7 @@ from tests.sample_repository import init, write_files
 from holdfast.errors import NotFound, UsageError
 from holdfast.model.cancel import Cancel
 from holdfast.model.selection import Selection
-from holdfast.operations.backup_details import delete_backups, find_backups, open_contents, read_details, read_named
+from holdfast.operations.backup_details import delete_backups, find_backups, open_contents, open_named, read_details
 from holdfast.operations.catalog import read_catalog
 from holdfast.store.memory import MemoryStore
 
@@ -45,7 +45,7 @@ def run(repository, live, shop):
 )
 def test_an_object_is_read_by_its_name_or_path(repository, run, shared_app, shop, what, kind, name):
     contents = open_contents(repository, run.id)
-    assert read_named(contents, what.format(shop=shop)) == shared_app.get(kind, shop, name.format(shop=shop))
+    assert b"".join(open_named(contents, what.format(shop=shop))) == shared_app.get(kind, shop, name.format(shop=shop))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_object_is_read_by_its_name_or_path(repository, run, shared_app, shop
 )
 def test_an_object_that_is_not_in_the_backup_is_said_with_a_next_step(repository, run, shop, what):
     with pytest.raises(NotFound) as error:
-        read_named(open_contents(repository, run.id), what.format(shop=shop))
+        open_named(open_contents(repository, run.id), what.format(shop=shop))
     assert "holdfast backup browse" in error.value.next
 
 

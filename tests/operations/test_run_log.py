@@ -9,8 +9,11 @@ class Heard(Silent):
     def __init__(self):
         self.events = []
 
-    def phase(self, name, total=None):
-        self.events.append(("phase", name, total))
+    def phase(self, name, total=None, size=None):
+        self.events.append(("phase", name, total, size))
+
+    def expect(self, total, size):
+        self.events.append(("expect", total, size))
 
     def advance(self, count=1, size=0):
         self.events.append(("advance", count, size))
@@ -25,13 +28,15 @@ class Heard(Silent):
 def test_all_is_passed_on_and_all_but_progress_is_kept():
     heard = Heard()
     kept = RunLog(heard, ManualClock())
-    kept.phase("read objects", 7)
+    kept.phase("read objects", 7, 700)
+    kept.expect(8, 800)
     kept.advance(3, 100)
     kept.note("so it goes")
     kept.warn("look out")
     kept.record("it broke")
     assert heard.events == [
-        ("phase", "read objects", 7),
+        ("phase", "read objects", 7, 700),
+        ("expect", 8, 800),
         ("advance", 3, 100),
         ("note", "so it goes"),
         ("warn", "look out"),

@@ -148,20 +148,20 @@ def test_progress_tells_the_phases_and_every_pack(repository):
     phases, steps = [], []
 
     class Noting(Silent):
-        def phase(self, name, total=None):
-            phases.append((name, total))
+        def phase(self, name, total=None, size=None):
+            phases.append((name, total, size))
 
         def advance(self, count=1, size=0):  # noqa: ARG002 - the protocol's signature
             steps.append(size)
 
     report = check(reopen(repository.store), read_fraction=1, cancel=Cancel(), progress=Noting())
-    assert [name for name, _ in phases] == [
+    assert [name for name, *_ in phases] == [
         "load the index",
         "list the packs",
         "check snapshots and trees",
         "read packs",
     ]
-    assert phases[-1][1] == 2
+    assert phases[-1][1:] == (2, report.bytes_read)
     assert sum(steps) == report.bytes_read
 
 

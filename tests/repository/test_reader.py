@@ -55,6 +55,15 @@ def test_a_blob_is_read_with_one_request(filled):
     assert [call.operation for call in calls] == ["get_range"]
 
 
+def test_a_file_is_read_a_few_blobs_ahead_of_what_is_taken(filled):
+    one, calls = reader(filled)
+    pieces = one.iter_file(IDS)
+    assert [next(pieces), next(pieces)] == CONTENTS[:2]
+    assert len(calls) <= 7
+    assert list(pieces) == CONTENTS[2:]
+    assert len(calls) == len(IDS)
+
+
 def test_a_file_is_its_blobs_in_order(filled):
     one, _ = reader(filled)
     assert one.load_file([IDS[9], IDS[2], IDS[9]]) == CONTENTS[9] + CONTENTS[2] + CONTENTS[9]

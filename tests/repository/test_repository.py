@@ -52,6 +52,25 @@ def test_what_init_returns_can_be_used_at_once(repository):
     assert read_files(reopen(repository.store), snapshot_id) == FILES
 
 
+@pytest.mark.parametrize("spelling", [str, lambda path: path, LocalStore])
+def test_a_repository_is_made_and_opened_at_a_path_or_in_a_store(directory, spelling):
+    made = init(spelling(directory))
+    with reopen(spelling(directory)) as opened:
+        assert opened.config == made.config
+
+
+def test_closing_a_repository_closes_its_store():
+    class Closable(MemoryStore):
+        is_closed = False
+
+        def close(self):
+            self.is_closed = True
+
+    with init(Closable()) as repository:
+        assert not repository.store.is_closed
+    assert repository.store.is_closed
+
+
 def test_a_new_repository_has_an_id_a_polynomial_and_a_key_of_its_own():
     one, other = init(MemoryStore()), init(MemoryStore())
     assert one.config.id != other.config.id

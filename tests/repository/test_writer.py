@@ -219,6 +219,9 @@ def flip(function):
     return flipped
 
 
+SECOND = b"second content" * 50  # long enough to be compressed
+
+
 @pytest.mark.parametrize(
     ("owner", "name"), [(compression, "compress"), (SealingKey, "seal")], ids=["compression", "encryption"]
 )
@@ -226,11 +229,11 @@ def test_a_bit_that_flips_on_the_way_is_met_before_anything_is_published(reposit
     with repository.lock(CANCEL) as lock:
         writer = repository.writer(lock, CANCEL)
         monkeypatch.setattr(owner, name, flip(getattr(owner, name)))
-        writer.save(BlobType.DATA, b"first content")
-        with pytest.raises(DamagedData, match=f"blob {BlobId.of(b'second content').short} is damaged"):
-            writer.save(BlobType.DATA, b"second content")
+        writer.save(BlobType.DATA, b"first content" * 50)
+        with pytest.raises(DamagedData, match=f"blob {BlobId.of(SECOND).short} is damaged"):
+            writer.save(BlobType.DATA, SECOND)
         with pytest.raises(DamagedData):  # a caller that goes on all the same
-            writer.save(BlobType.DATA, b"second content")
+            writer.save(BlobType.DATA, SECOND)
         with pytest.raises(DamagedData):
             writer.flush()
         writer.close()

@@ -29,15 +29,17 @@ def place(tmp_path, target):  # noqa: ARG001 - makes it
 
 
 def write(target, wanted, *parts, as_owner=False):
-    file = NewFile(target, wanted.name)
+    file = NewFile(target, wanted.name, sum(map(len, parts)))
+    offset = 0
     for part in parts:
-        file.write(part)
+        file.write(part, offset)
+        offset += len(part)
     return file.commit(wanted, as_owner=as_owner)
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(target, place):
-    file = NewFile(target, b"file")
-    file.write(b"half")
+    file = NewFile(target, b"file", 4)
+    file.write(b"half", 0)
     assert not (place / "file").exists()
     file.commit(entry(), as_owner=False)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"half"}
@@ -45,8 +47,8 @@ def test_a_file_has_its_name_only_when_it_is_whole(target, place):
 
 def test_a_discarded_file_leaves_nothing_and_the_old_one(target, place):
     write(target, entry(), b"old")
-    file = NewFile(target, b"file")
-    file.write(b"new")
+    file = NewFile(target, b"file", 3)
+    file.write(b"new", 0)
     file.discard()
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"old"}
 
@@ -86,6 +88,22 @@ def test_blocks_of_zeros_become_holes_and_the_size_stays(target, place):
     assert found.st_size == (2 << 20) + 1
     assert found.st_blocks * 512 < 1 << 20
     assert (place / "file").read_bytes() == bytes(1 << 20) + b"x" + bytes(1 << 20)
+
+
+def test_parts_may_come_in_any_order_and_a_hole_at_the_end_stays(target, place):
+    file = NewFile(target, b"file", 56_004)
+    for offset, part in ((6000, b"last"), (0, b"first"), (6004, bytes(50_000)), (5, bytes(5995))):
+        file.write(part, offset)
+    assert file.commit(entry(), as_owner=False) == []
+    assert (place / "file").read_bytes() == b"first" + bytes(5995) + b"last" + bytes(50_000)
+
+
+def test_what_is_overwritten_is_gone_also_where_zeros_come(target, place):
+    file = NewFile(target, b"file", 20_000)
+    file.write(b"x" * 20_000, 0)
+    file.overwrite(bytes(10_000) + b"y" * 10_000, 0)
+    assert file.commit(entry(), as_owner=False) == []
+    assert (place / "file").read_bytes() == bytes(10_000) + b"y" * 10_000
 
 
 @pytest.mark.parametrize("kind", ["symlink", "broken symlink", "file"])
@@ -138,3 +156,70 @@ def test_special_files_and_links(target, place):
     assert os.readlink(link) == b"/\xff"  # noqa: PTH115 - bytes
     assert os.lstat(link).st_mtime_ns == TIME
     assert (place / "sub" / "again").samefile(place / "file")
+
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "layout",  # lengths, data and hole in turn
+    [
+        (100 * KIB, 3 * MIB, 100 * KIB),
+        (100 * KIB + 17, 3 * MIB + 5, 1),
+        (0, 64 * KIB, 8 * KIB, 64 * KIB, 8 * KIB, 64 * KIB),
+        (5, 12 * KIB, 4 * KIB, 20 * KIB),
+        (0, 5 * MIB),
+        (3 * MIB,),
+    ],
+)
+@pytest.mark.parametrize("part", [8 * MIB, 1 * MIB + 13, 70_001])
+def test_holes_inside_of_what_is_written_stay_holes(target, place, tmp_path, layout, part):
+    with (tmp_path / "original").open("wb") as original:
+        for turn, length in enumerate(layout):
+            if turn % 2:
+                original.seek(length, os.SEEK_CUR)
+            else:
+                original.write(os.urandom(length))
+        original.truncate(sum(layout))
+    content = (tmp_path / "original").read_bytes()
+    write(target, entry(), *(content[start : start + part] for start in range(0, len(content), part)))
+    assert (place / "file").read_bytes() == content
+    pieces = -(-len(content) // part) if part % 4096 else 0  # between two, a block of zeros may be torn
+    assert (place / "file").stat().st_blocks <= (tmp_path / "original").stat().st_blocks + 8 * pieces + 8
+
+
+def test_data_full_of_zeros_is_kept(target, place):
+    content = b"".join(bytes(number * 37) + b"x" * (number % 50) for number in range(600))
+    write(target, entry(), *(content[start : start + 65_537] for start in range(0, len(content), 65_537)))
+    assert (place / "file").read_bytes() == content
+
+
+def test_attributes_that_were_there_before_go(target, place):
+    with closing(target.enter(b"sub")) as sub:
+        os.setxattr(place / "sub", "user.old", b"1")
+        wanted = entry(b"sub", EntryType.DIRECTORY, 0o700, xattrs=(("user.new", b"2"),))
+        assert sub.finish(wanted, as_owner=False) == []
+    assert {name: os.getxattr(place / "sub", name) for name in os.listxattr(place / "sub")} == {"user.new": b"2"}
+
+
+def test_nonsense_is_an_error_of_the_file(target, place):
+    for wanted in (
+        entry(b"link", EntryType.SYMLINK, target=b"a\0b"),
+        entry(b"device", EntryType.CHARACTER_DEVICE, rdev=1 << 70),
+        entry(b"fifo", EntryType.FIFO, rdev=1 << 70),
+    ):
+        with pytest.raises(OSError, match=r"Errno 22|Operation not permitted"):
+            target.special(wanted, as_owner=False)
+    failures = write(target, entry(uid=1 << 40, mtime=1 << 200, xattrs=(("user.a\0b", b""),)), b"x", as_owner=True)
+    assert [failure.partition(":")[0] for failure in failures] == ["owner", "attribute user.a\0b", "times"]
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {"file": b"x"}
+
+
+def test_a_program_does_not_run_as_somebody_it_was_not_meant_for(target, place):
+    failures = write(target, entry(mode=0o6755, uid=os.geteuid() + 1), b"x")
+    assert failures == ["mode: not set-user-ID, because the user is another"]
+    assert stat.S_IMODE((place / "file").stat().st_mode) == 0o2755
+    with closing(target.enter(b"sub")) as sub:
+        assert sub.finish(entry(b"sub", EntryType.DIRECTORY, 0o2755, gid=1234), as_owner=False) == []
+    assert stat.S_IMODE((place / "sub").stat().st_mode) == 0o2755  # of a directory it only says who gets new files

@@ -1,4 +1,4 @@
-"""`holdfast backup`: making backups, listing them and looking into them."""
+"""`holdfast backup`: making backups, listing, showing and deleting them. Other verbs are in files of their own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from holdfast.cli.browse import browse, cat
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
+from holdfast.cli.diff import diff
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import backup_files, parse_labels
-from holdfast.cli.output import counted, local_time, printable, say, show_document, show_facts, show_log, show_table
-from holdfast.cli.progress import format_size
+from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
 from holdfast.model.run import Outcome
@@ -261,60 +263,9 @@ def _show_run_facts(session: Session, run: Run) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style=style, word=word)
 
 
-@command.command("browse", cls=VerbCommand)
-@click.argument("reference", metavar="BACKUP")
-@click.argument("path", default="/")
-@click.option("-R", "--recursive", is_flag=True, help="Everything below PATH.")
-@click.pass_obj
-def browse(session: Session, reference: str, path: str, recursive: bool) -> int:
-    """List what a backup holds at PATH, as directories and files."""
-    from holdfast.errors import DamagedData  # noqa: PLC0415
-    from holdfast.operations.backup_details import open_contents  # noqa: PLC0415
-
-    contents = open_contents(session.open_repository(), reference)
-    entries: list[dict[str, Any]] = []
-    damaged: list[DamagedData] = []
-    for found in contents.walk(path) if recursive else contents.entries(path):
-        if isinstance(found, DamagedData):
-            damaged.append(found)
-        else:
-            node = found.node
-            entries.append(
-                {"path": printable(found.path), "type": node.type.value, "size": node.size, "time": node.mtime}
-            )
-    if not show_document(session, entries):
-        rows = [
-            (e["type"], format_size(e["size"]) if e["type"] == "file" else "-", e["time"], e["path"]) for e in entries
-        ]
-        show_table(session, ("TYPE", "SIZE", "TIME", "PATH"), rows, right=("SIZE",))
-    for error in damaged:
-        show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
-    return 3 if damaged else 0
-
-
-@command.command("cat", cls=VerbCommand)
-@click.argument("reference", metavar="BACKUP")
-@click.argument("what", metavar="OBJECT|PATH")
-@click.pass_obj
-def cat(session: Session, reference: str, what: str) -> None:
-    """Print one file of a backup, or an object named as kind/namespace/name. Secrets are printed too.
-
-    \b
-    holdfast backup cat latest deployment/shop/web -o yaml
-    holdfast backup cat latest /backup.json
-    """
-    from holdfast.operations.backup_details import open_contents, read_named  # noqa: PLC0415
-
-    content = read_named(open_contents(session.open_repository(), reference), what)
-    if session.output == "table":
-        session.progress.pause()
-        click.echo(content, nl=not content.endswith(b"\n"))
-        return
-    try:
-        msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{what} cannot be shown as {session.output}", why=str(error), next="Leave -o out.") from error
-    show_document(session, msgspec.Raw(content))
+command.add_command(browse)
+command.add_command(cat)
+command.add_command(diff)
 
 
 @command.command("delete", cls=VerbCommand)

@@ -28,6 +28,7 @@ class Session:
 
     cancel: Cancel = field(default_factory=Cancel)
     output: str = "table"
+    document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
     _progress: TerminalProgress | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -63,11 +64,18 @@ class Session:
             environ=os.environ,
         )
 
-    def open_repository(self) -> Repository:
+    def open_repository(self, operation: str = "") -> Repository:
+        """Deriving the key takes a tenth of a second outside of Python: time to import the module `operation`."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
         from holdfast import assembly  # noqa: PLC0415
 
-        repository = assembly.open_repository(self.settings, self.cancel)
-        self._closing.append(repository.store.close)
+        with ThreadPoolExecutor(1) as pool:
+            imported = pool.submit(importlib.import_module, operation) if operation else None
+            repository = assembly.open_repository(self.settings, self.cancel)
+            self._closing.append(repository.store.close)
+            if imported is not None:
+                imported.result()
         return repository
 
     def connect(self) -> Cluster:

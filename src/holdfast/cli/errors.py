@@ -69,7 +69,8 @@ def _tell(error: HoldfastError, session: Session) -> int:
 
     outcome = "cancelled" if isinstance(error, Cancelled) else "failed"
     part = {"what": error.what, "why": error.why, "next": error.next}
-    show_document(session, {"id": error.run, "run": error.run, "outcome": outcome, "errors": [part]})
+    if not session.document_begun:
+        show_document(session, {"id": error.run, "run": error.run, "outcome": outcome, "errors": [part]})
     word = "Stopped" if isinstance(error, Cancelled) else "Error"
     show_problem(session, error.what, error.why, error.next, style="red", word=word)
     return error.exit_code

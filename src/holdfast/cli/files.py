@@ -12,7 +12,7 @@ import click
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import counted, say, show_document
-from holdfast.cli.progress import format_size
+from holdfast.cli.progress_text import format_size
 from holdfast.errors import UsageError
 from holdfast.model.run import Run
 
@@ -33,6 +33,14 @@ _MOST_PROBLEMS = 20
 @click.option(
     "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave out; `!PATTERN` takes back. Repeatable."
 )
+@click.option(
+    "--exclude-file",
+    "exclude_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File of such patterns, one a line; # begins a comment. Repeatable.",
+)
 @click.option("--exclude-caches", is_flag=True, help="Leave out what a CACHEDIR.TAG marks as a cache.")
 @click.option("-x", "--one-file-system", is_flag=True, help="Do not go into other file systems.")
 @click.option(
@@ -49,21 +57,28 @@ def backup_files(
     holdfast backup files /srv/data --exclude '*.tmp'
     holdfast backup files /dev/vg0/data --name data
     """
+    from holdfast.volumes.selection import read_patterns, select  # noqa: PLC0415
+
+    patterns = [pattern for file in flags["exclude_files"] for pattern in read_patterns(file)]
+    selection = select(
+        [*patterns, *flags["excludes"]],
+        exclude_caches=flags["exclude_caches"],
+        one_file_system=flags["one_file_system"],
+    )
+    parsed_labels = parse_labels(labels)
+    repository = session.open_repository("holdfast.operations.back_up_files")
     from holdfast.model.backup import BackupType  # noqa: PLC0415
     from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files  # noqa: PLC0415
-    from holdfast.volumes.selection import select  # noqa: PLC0415
 
     options = BackUpFilesOptions(
         paths=tuple(os.fsencode(path) for path in paths),
-        selection=select(
-            flags["excludes"], exclude_caches=flags["exclude_caches"], one_file_system=flags["one_file_system"]
-        ),
+        selection=selection,
         name=name,
         type=BackupType(backup_type),
-        labels=parse_labels(labels),
+        labels=parsed_labels,
         hostname=flags["host"],
     )
-    run = back_up_files(session.open_repository(), options, session.cancel, session.progress)
+    run = back_up_files(repository, options, session.cancel, session.progress)
     if not show_document(session, run):
         _show_problems(session, run)
         counts, sizes = run.counts, run.bytes
@@ -81,12 +96,13 @@ def backup_files(
 @click.option(
     "--target", required=True, metavar="DIR|-", help="Where to; paths of the backup begin there. - is a tar stream."
 )
+@click.option(
+    "--include", multiple=True, metavar="PATTERN", help="Only what fits, with all below it; as --exclude. Repeatable."
+)
 @click.option("--delete", is_flag=True, help="Remove what the backup does not have from restored directories.")
 @click.option("--verify", is_flag=True, help="Read every file back and compare it with the backup.")
 @click.pass_obj
-def restore_files(
-    session: Session, /, reference: str, paths: tuple[str, ...], target: str, delete: bool, verify: bool
-) -> int:
+def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], target: str, **flags: Any) -> int:
     """Restore files, all or those at and below each PATH, which is as the backup has it.
 
     \b
@@ -94,9 +110,6 @@ def restore_files(
     holdfast restore files latest /srv/data/db --target / --delete --verify
     holdfast restore files latest /srv/data --target - | tar -C /mnt -x
     """
-    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files  # noqa: PLC0415
-
     for path in paths:
         if not path.startswith("/"):
             raise UsageError(
@@ -104,22 +117,28 @@ def restore_files(
                 why="a backup holds paths from the root down",
                 next="Give paths as `holdfast backup browse` shows them.",
             )
-    chosen = tuple(os.fsencode(path) for path in paths)
-    if target == "-" and (sys.stdout.isatty() or delete or verify or session.output != "table"):
+    if target == "-" and (sys.stdout.isatty() or flags["delete"] or flags["verify"] or session.output != "table"):
         raise UsageError(
             "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
             why="it is all there is on standard output",
             next="Redirect it into a file or pipe.",
         )
-    repository = session.open_repository()
+    repository = session.open_repository("holdfast.operations.restore_files")
+    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files  # noqa: PLC0415
+
+    options = RestoreFilesOptions(
+        target=os.fsencode(Path(target).absolute()),
+        paths=tuple(os.fsencode(path) for path in paths),
+        include=flags["include"],
+        delete=flags["delete"],
+        verify=flags["verify"],
+    )
     entry = read_catalog(repository).find_backup(reference)
     if target == "-":
-        run = stream_files(repository, entry, chosen, sys.stdout.buffer, session.cancel, session.progress)
+        run = stream_files(repository, entry, options, sys.stdout.buffer, session.cancel, session.progress)
         _show_problems(session, run)
         return run.outcome.exit_code
-    options = RestoreFilesOptions(
-        target=os.fsencode(Path(target).absolute()), paths=chosen, delete=delete, verify=verify
-    )
     run = restore_files(repository, entry, options, session.cancel, session.progress)
     show_restored(session, run)
     return run.outcome.exit_code

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 import signal
 import sys
 from types import FrameType
@@ -74,6 +75,7 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
 
 def run() -> None:
     """The program's entry point."""
+    _allow_many_open_files()
     session = Session()
     _stop_at_a_safe_point(session)
     try:
@@ -84,6 +86,15 @@ def run() -> None:
         session.close()
     sys.stdout.flush()
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _allow_many_open_files() -> None:
+    """Raises the soft limit to the hard one, as Go programs do: a tree keeps one descriptor open for each of its levels.
+
+    The soft limit is low for the sake of programs that use select(2), of which this is none.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _stop_at_a_safe_point(session: Session) -> None:

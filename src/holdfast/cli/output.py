@@ -40,6 +40,14 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def on_one_line(path: str) -> str:
+    """The same for a table: nothing in a name can begin a new line or command the terminal."""
+    text = printable(path)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def show_log(session: Session, text: str) -> None:
     """A run's log, one line for each event."""
     if not show_document(session, {"log": text.splitlines()}):
@@ -58,7 +66,10 @@ def show_table(
     session.progress.pause()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True, overflow="ignore")
+        if column in right:
+            table.add_column(column, justify="right", no_wrap=True, overflow="crop")  # "ignore" does not justify
+        else:
+            table.add_column(column, no_wrap=True, overflow="ignore")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console(file=sys.stdout, width=10_000, highlight=False, soft_wrap=True)

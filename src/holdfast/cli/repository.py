@@ -9,7 +9,7 @@ import click
 from holdfast.cli.context import Session, VerbCommand, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
-from holdfast.cli.progress import format_size
+from holdfast.cli.progress_text import format_size
 from holdfast.errors import DamagedData, UsageError
 
 

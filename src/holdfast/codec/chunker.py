@@ -45,32 +45,62 @@ class Chunker:
         self._key = hmac.digest(key.encrypt, b"holdfast chunker 1", "sha256")
         self._proposals = FastCDC(_PROPOSAL_SIZE, min_size=_PROPOSAL_MIN, max_size=_PROPOSAL_MAX, normalized_chunking=0)
 
+    def cutter(self) -> Cutter:
+        """For one file, whose parts the caller keeps in buffers of its own."""
+        return Cutter(self._proposals, self._key)
+
     def split(self, source: Source) -> Iterator[bytes]:
         """The chunks of a file, in order; none for an empty file. Holds at most two chunks in memory."""
+        cutter = self.cutter()
         window = bytearray()
         ended = False
-        while True:
-            while not ended and len(window) < MAX_SIZE:
-                block = source.read(MAX_SIZE - len(window))
-                ended = not block
-                window += block
-            if not window:
-                return
-            length = self._first_cut(window)
-            yield bytes(memoryview(window)[:length])
-            del window[:length]
+        while not ended:
+            block = source.read(MAX_SIZE)
+            ended = not block
+            window += block
+            start = 0
+            with memoryview(window) as view:
+                for length in cutter.cut(view, is_end=ended):
+                    yield bytes(view[start : start + length])
+                    start += length
+            del window[:start]
 
-    def _first_cut(self, window: bytearray) -> int:
-        """Length of the first chunk in `window`, which holds MAX_SIZE bytes or all that is left of the file."""
-        size = len(window)
-        if size <= MIN_SIZE:
-            return size
-        view = memoryview(window)
-        end: int = 0
-        for proposal in self._proposals.cut_buf(view):
-            end += proposal.length
-            if end >= MIN_SIZE and end < size:
-                witness = view[end - _WITNESS : end]
-                if hashlib.blake2b(witness, key=self._key, digest_size=1).digest()[0] & _MASK == 0:
-                    return end
-        return size
+
+class Cutter:
+    """Where to cut one file, which comes in parts."""
+
+    def __init__(self, proposals: FastCDC, key: bytes) -> None:
+        self._proposals = proposals
+        self._key = key
+        self._searched = 0  # bytes behind the last cut that are known to hold no other
+
+    def cut(self, content: memoryview, *, is_end: bool) -> list[int]:
+        """Lengths of the chunks at the start of `content`, which begins at the last cut and may end anywhere.
+
+        What is left over belongs to a chunk that is not decided yet and must come again at the start of the next call. At the
+        end of the file nothing is left over.
+        """
+        lengths: list[int] = []
+        size = len(content)
+        start, end = 0, self._searched
+        while end < size:
+            before = end
+            for proposal in self._proposals.cut_buf(content[end:]):
+                before, end = end, end + proposal.length
+                if end - start >= MAX_SIZE:
+                    # The next proposals depend on where this cut is, not on where they were going to be.
+                    start += MAX_SIZE
+                    end = start
+                    lengths.append(MAX_SIZE)
+                    break
+                if end < size and end - start >= MIN_SIZE and self._accepts(content[end - _WITNESS : end]):
+                    lengths.append(end - start)
+                    start = end
+        if is_end and start < size:
+            lengths.append(size - start)
+        # The last proposal was made by the end of the content, so it is not one.
+        self._searched = 0 if is_end or start == size else before - start
+        return lengths
+
+    def _accepts(self, witness: memoryview) -> bool:
+        return hashlib.blake2b(witness, key=self._key, digest_size=1).digest()[0] & _MASK == 0

@@ -8,12 +8,16 @@ from typing import Protocol
 class Progress(Protocol):
     """Receives what a run is doing. Implementations must be thread-safe and must not raise."""
 
-    def phase(self, name: str, total: int | None = None) -> None:
-        """A new stage begins; `total` is its number of units, None while unknown."""
+    def phase(self, name: str, total: int | None = None, size: int | None = None) -> None:
+        """A new stage begins; `total` is its number of units, `size` its bytes, None while unknown."""
+        ...
+
+    def expect(self, total: int | None, size: int | None) -> None:
+        """The totals of the current phase became known, or were corrected; both are replaced."""
         ...
 
     def advance(self, count: int = 1, size: int = 0) -> None:
-        """`count` more units of the current phase are done, `size` bytes with them."""
+        """`count` more units of the current phase are done, `size` bytes with them. Cheap: called for every file."""
         ...
 
     def note(self, message: str) -> None:
@@ -28,7 +32,9 @@ class Progress(Protocol):
 class Silent:
     """A Progress that drops everything."""
 
-    def phase(self, name: str, total: int | None = None) -> None: ...
+    def phase(self, name: str, total: int | None = None, size: int | None = None) -> None: ...
+
+    def expect(self, total: int | None, size: int | None) -> None: ...
 
     def advance(self, count: int = 1, size: int = 0) -> None: ...
 

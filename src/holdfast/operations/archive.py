@@ -1,44 +1,41 @@
 """File trees into a repository: entries that `holdfast.volumes` reads become nodes and blobs.
 
-Directory by directory, depth first, so that memory holds one directory for each level. Small files go in batches, long ones are
-cut by one thread and hashed, compressed and sealed by a pool. A file that is as the parent's node says (size, mtime, ctime,
-inode) is not read; its node is made anew all the same, because owners and attributes may have changed.
+This walk goes directory by directory, depth first, in one thread. Small files leave it in batches, long ones one by one, and come
+back stored in any order; a directory's tree is stored when all that is in it has come back. So memory holds one directory for
+each level and the few whose files are on the way.
+
+A file that is as the parent's node says (size, mtime, ctime, inode) is not read; its node is made anew all the same, because
+owners may have changed.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from holdfast.codec.chunker import MIN_SIZE, Chunker
+from holdfast.codec.chunker import MIN_SIZE
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
-from holdfast.operations.nodes import is_unchanged, node_of
+from holdfast.operations.frame import Frame
+from holdfast.operations.helpers import Helpers
+from holdfast.operations.long_files import LongFile, LongFiles
+from holdfast.operations.nodes import encode_content, encode_file, is_unchanged, node_of, update_file
+from holdfast.operations.processors import processors
+from holdfast.operations.store_batch import StoreBatch
 from holdfast.repository.pack import BlobType
-from holdfast.repository.reader import BlobReader
-from holdfast.repository.tree import Node, encode_node, join_nodes
+from holdfast.repository.repository import Repository
+from holdfast.repository.tree import Known, decode_known, encode_node, join_nodes
 from holdfast.repository.writer import BlobWriter
 from holdfast.volumes.entry import Entry, EntryType
-from holdfast.volumes.reading import (
-    FileStream,
-    OpenDirectory,
-    SmallFile,
-    Unreadable,
-    open_directory,
-    open_directory_only,
-    read_small_files,
-)
+from holdfast.volumes.reading import Unreadable, open_directory, open_directory_only
 from holdfast.volumes.selection import CACHE_TAG_NAME, FileSelection
 
-_BATCH_FILES = 64
-_BATCH_BYTES = 1 << 20
-_CHUNK_THREADS = 2
-_CHUNKS_WAITING = 4  # of at most 8 MiB each
+_LOOK_UP = 0.2  # seconds between two looks at the cancel flag while there is nothing else to do
 
 
 @dataclass(slots=True)
@@ -56,57 +53,60 @@ class ArchiveCounts:
 
 
 class Archiver:
-    """One pass over some file trees. `counts` and `problems` say what came of it."""
+    """One pass over some file trees. `counts` and `problems` say what came of it. Used by one thread; close it."""
 
     def __init__(
         self,
+        repository: Repository,
         writer: BlobWriter,
-        reader: BlobReader,
-        chunker: Chunker,
         selection: FileSelection,
         cancel: Cancel,
         progress: Progress,
     ) -> None:
+        self._repository = repository
         self._writer = writer
-        self._reader = reader
-        self._chunker = chunker
         self._selection = selection
         self._cancel = cancel
         self._progress = progress
-        self._pool = ThreadPoolExecutor(_CHUNK_THREADS, thread_name_prefix="holdfast-chunk")
+        self._back: queue.SimpleQueue[StoreBatch | LongFile | BaseException] = queue.SimpleQueue()
+        self._small = Helpers[StoreBatch](repository.key, done=self._back.put)
+        self._long = LongFiles(
+            writer, repository.key, repository.chunker, cancel, progress, threads=processors(), done=self._back.put
+        )
+        self._batch = self._new_batch()
+        self._frames: set[Frame] = set()  # whose directories are open
         self.counts = ArchiveCounts()
         self.problems: list[Problem] = []
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Ends all threads and helpers, then closes what they were reading."""
+        self._small.close()
+        self._long.close()
+        for frame in self._frames:
+            frame.opened.close()
 
     def directory(self, path: bytes, parent: BlobId | None) -> BlobId:
         """Stores the tree at `path`, which must be a directory, and returns its id. Raises OSError if it cannot be listed.
 
         `parent` is the same directory in an earlier backup whose unchanged files need not be read.
         """
-        frame = self._open(path, b"" if path == b"/" else path, parent, None)
-        device = os.fstat(frame.opened.fd).st_dev
-        try:
-            while True:
-                self._cancel.check()
-                if frame.subdirectories:
-                    frame = self._enter(frame, frame.subdirectories.popleft(), device) or frame
-                    continue
-                tree = self._finish(frame)
-                if frame.above is None:
-                    return tree
-                above, done = frame.above, frame.entry
-                assert done is not None
-                self._count_directory(above, done, tree)
-                above.nodes[done.name] = encode_node(node_of(done, subtree=tree))
-                frame.opened.close()
-                frame = above
-        finally:
-            open_frame: _Frame | None = frame
-            while open_frame is not None:
-                open_frame.opened.close()
-                open_frame = open_frame.above
+        root = self._open(path, b"" if path == b"/" else path, parent, None)
+        device = os.fstat(root.opened.fd).st_dev
+        frame: Frame | None = root
+        while frame is not None:
+            self._cancel.check()
+            self._take_back()
+            if frame.subdirectories:
+                frame = self._enter(frame, frame.subdirectories.popleft(), device) or frame
+                continue
+            frame.is_walked = True
+            walked, frame = frame, frame.above
+            self._finish_complete(walked)
+        if self._batch.files:
+            self._send_batch()
+        self._wait_until(lambda: root.tree is not None)
+        assert root.tree is not None
+        return root.tree
 
     def single(self, path: bytes, entry: Entry, parent: BlobId | None) -> bytes:
         """Stores one entry that is no directory and returns its encoded node; of a block device its whole content.
@@ -115,28 +115,25 @@ class Archiver:
         """
         if entry.type not in (EntryType.FILE, EntryType.BLOCK_DEVICE):
             return encode_node(node_of(entry))
-        opened = open_directory_only(os.path.dirname(path))
-        try:
-            frame = _Frame(opened, b"", None, self._nodes_before(parent))
-            old = frame.before.get(entry.name)
-            if old is not None and entry.type is EntryType.FILE and is_unchanged(entry, old):
-                self._reuse(frame, entry, old)
-            else:
-                self._store_long(frame, entry)
-        finally:
-            opened.close()
+        frame = Frame(open_directory_only(os.path.dirname(path)), b"", None, self._nodes_before(parent))
+        self._frames.add(frame)
+        if entry.type is EntryType.BLOCK_DEVICE or not self._reuse(frame, entry):
+            frame.missing += 1
+            self._long.submit(frame, entry)
+        self._wait_until(lambda: not frame.missing)
+        self._close(frame)
         stored = frame.nodes.get(entry.name)
         if stored is None:
             raise OSError(self.problems.pop().why)
         return stored
 
-    def _enter(self, above: _Frame, entry: Entry, device: int) -> _Frame | None:
+    def _enter(self, above: Frame, entry: Entry, device: int) -> Frame | None:
         path = os.path.join(above.opened.path, entry.name)
         if self._selection.one_file_system and entry.device != device:
             above.nodes[entry.name] = encode_node(node_of(entry, subtree=self._empty()))
             return None
         old = above.before.get(entry.name)
-        parent = BlobId.parse(old.subtree) if old is not None and old.subtree else None
+        parent = BlobId.parse(old.node.subtree) if old is not None and old.node.subtree else None
         try:
             frame = self._open(path, above.inside + b"/" + entry.name, parent, above)
         except OSError as error:
@@ -144,123 +141,151 @@ class Archiver:
             above.nodes[entry.name] = encode_node(node_of(entry, subtree=self._empty()))
             return None
         frame.entry = entry
+        above.missing += 1
         return frame
 
-    def _open(self, path: bytes, inside: bytes, parent: BlobId | None, above: _Frame | None) -> _Frame:
-        """Opens a directory and stores everything in it but its subdirectories."""
+    def _open(self, path: bytes, inside: bytes, parent: BlobId | None, above: Frame | None) -> Frame:
+        """Opens a directory and begins to store everything in it but its subdirectories."""
         opened = open_directory(path, above.opened if above else None)
-        try:
-            frame = _Frame(opened, inside, above, self._nodes_before(parent))
-            for fault in opened.unreadable:
-                self._unreadable(fault)
-            entries = [e for e in opened.entries if not self._selection.excludes(inside + b"/" + e.name)]
-            if self._selection.is_cache(opened.fd, [entry.name for entry in entries]):
-                entries = [entry for entry in entries if entry.name == CACHE_TAG_NAME]
-            small: list[Entry] = []
-            for entry in entries:
-                if entry.type is EntryType.DIRECTORY:
-                    frame.subdirectories.append(entry)
-                elif entry.type is not EntryType.FILE:
-                    frame.nodes[entry.name] = encode_node(node_of(entry))
-                elif is_unchanged(entry, old := frame.before.get(entry.name)):
-                    assert old is not None
-                    self._reuse(frame, entry, old)
-                elif entry.size > MIN_SIZE:
-                    self._store_long(frame, entry)
-                else:
-                    small.append(entry)
-            self._store_small(frame, small)
-        except BaseException:
-            opened.close()
-            raise
+        frame = Frame(opened, inside, above, self._nodes_before(parent))
+        self._frames.add(frame)
+        for fault in opened.unreadable:
+            self._unreadable(fault)
+        entries, opened.entries = opened.entries, []
+        if self._selection.patterns:
+            entries = [e for e in entries if not self._selection.excludes(inside + b"/" + e.name)]
+        if self._selection.is_cache(opened.fd, [entry.name for entry in entries]):
+            entries = [entry for entry in entries if entry.name == CACHE_TAG_NAME]
+        for entry in entries:
+            if entry.type is EntryType.DIRECTORY:
+                frame.subdirectories.append(entry)
+            elif entry.type is not EntryType.FILE:
+                frame.nodes[entry.name] = encode_node(node_of(entry))
+            elif not self._reuse(frame, entry):
+                self._store(frame, entry)
         return frame
 
-    def _reuse(self, frame: _Frame, entry: Entry, old: Node) -> None:
-        node = node_of(entry, content=old.content)
-        node.extended_attributes = old.extended_attributes  # a change of them would have changed the ctime
-        frame.nodes[entry.name] = encode_node(node)
+    def _reuse(self, frame: Frame, entry: Entry) -> bool:
+        """Whether the file is as the parent has it, and all of it is still in the repository; then it is done."""
+        old = frame.before.get(entry.name)
+        if old is None or not is_unchanged(entry, old.node):
+            return False
+        for blob_id in old.node.content or ():
+            if not self._has(blob_id):
+                return False  # reading it anew heals the backup
+        frame.nodes[entry.name] = update_file(entry, old)
         self.counts.files_unmodified += 1
-        self._count_file(entry.size)
+        self._count_file(entry.size, entry.size)
+        return True
 
-    def _store_small(self, frame: _Frame, entries: list[Entry]) -> None:
-        start = 0
-        while start < len(entries):
-            self._cancel.check()
-            end, size = start, 0
-            while end < len(entries) and end - start < _BATCH_FILES and size < _BATCH_BYTES:
-                size += entries[end].size
-                end += 1
-            read: list[SmallFile] = []
-            for file, fault in read_small_files(frame.opened, entries[start:end]):
-                if fault is not None:
-                    self._unreadable(fault)
-                if file is not None:
-                    read.append(file)
-            filled = [file.content for file in read if file.content]
-            ids = iter(self._writer.save_many(BlobType.DATA, filled))
-            for entry, content in read:
-                blobs = [next(ids).hex()] if content else []
-                self._add_file(frame, entry, blobs)
-            start = end
-
-    def _store_long(self, frame: _Frame, seen: Entry) -> None:
+    def _has(self, blob_id: str) -> bool:
         try:
-            stream = FileStream(frame.opened, seen)
-        except OSError as error:
-            self._unreadable(Unreadable(os.path.join(frame.opened.path, seen.name), error.strerror or str(error)))
+            return self._repository.index.has(BlobType.DATA, BlobId.parse(blob_id))
+        except DamagedData:
+            return False
+
+    def _store(self, frame: Frame, entry: Entry) -> None:
+        frame.missing += 1
+        if entry.size > MIN_SIZE:
+            self._long.submit(frame, entry)
             return
-        waiting: deque[Future[BlobId]] = deque()
-        content: list[str] = []
-        try:
-            for chunk in self._chunker.split(stream):
+        self._batch.add(frame, entry)
+        if self._batch.is_full:
+            self._send_batch()
+
+    def _send_batch(self) -> None:
+        self._cancel.check()
+        batch, self._batch = self._batch, self._new_batch()
+        self._small.submit(batch)
+
+    def _new_batch(self) -> StoreBatch:
+        return StoreBatch(self._writer, self._repository.key)
+
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        while not is_done():
+            try:
+                self._enter_result(self._back.get(timeout=_LOOK_UP))
+            except queue.Empty:
                 self._cancel.check()
-                waiting.append(self._pool.submit(self._writer.save, BlobType.DATA, chunk))
-                if len(waiting) > _CHUNKS_WAITING:
-                    content.append(waiting.popleft().result().hex())
-                self._progress.advance(0, len(chunk))
-            content.extend(task.result().hex() for task in waiting)
-            entry, fault = stream.finish()
-        except OSError as error:
-            self._unreadable(Unreadable(stream.path, error.strerror or str(error)))
-            return
-        finally:
-            stream.close()
-        if fault is not None:
-            self._unreadable(fault)
-        self._add_file(frame, entry, content)
 
-    def _add_file(self, frame: _Frame, entry: Entry, content: list[str]) -> None:
-        frame.nodes[entry.name] = encode_node(node_of(entry, content=content))
-        if entry.name in frame.before:
+    def _take_back(self) -> None:
+        """Enters what has come back so far."""
+        while not self._back.empty():
+            self._enter_result(self._back.get())
+
+    def _enter_result(self, result: StoreBatch | LongFile | BaseException) -> None:
+        """Raises what went wrong in another thread."""
+        if isinstance(result, BaseException):
+            raise result
+        if isinstance(result, LongFile):
+            self._enter_long(result)
+            return
+        for (frame, entry), stored in zip(result.files, result.stored, strict=True):
+            if stored.why:
+                self._unreadable(Unreadable(os.path.join(frame.opened.path, entry.name), stored.why))
+            if stored.node is not None:
+                self._add_file(frame, entry.name, stored.node, stored.size, stored.size)
+            frame.missing -= 1
+        for frame in result.frames:
+            self._finish_complete(frame)
+
+    def _enter_long(self, file: LongFile) -> None:
+        if file.fault is not None:
+            self._unreadable(file.fault)
+        if file.content is not None:
+            node = encode_file(file.entry, encode_content(file.content))
+            self._add_file(file.frame, file.entry.name, node, file.entry.size, 0)
+        file.frame.missing -= 1
+        self._finish_complete(file.frame)
+
+    def _finish_complete(self, complete: Frame) -> None:
+        """Stores the directory if all of it is there, and those above that this makes complete."""
+        frame: Frame | None = complete
+        while frame is not None and frame.is_walked and not frame.missing and frame.tree is None:
+            frame.tree = self._writer.save(BlobType.TREE, join_nodes(frame.nodes[name] for name in sorted(frame.nodes)))
+            frame.nodes.clear()
+            self._close(frame)
+            above, entry = frame.above, frame.entry
+            if above is not None and entry is not None:
+                self._count_directory(above, entry, frame.tree)
+                above.nodes[entry.name] = encode_node(node_of(entry, subtree=frame.tree))
+                above.missing -= 1
+            frame = above
+
+    def _close(self, frame: Frame) -> None:
+        frame.opened.close()
+        self._frames.discard(frame)
+
+    def _add_file(self, frame: Frame, name: bytes, node: bytes, size: int, progress: int) -> None:
+        frame.nodes[name] = node
+        if name in frame.before:
             self.counts.files_changed += 1
         else:
             self.counts.files_new += 1
-        self._count_file(entry.size)
-
-    def _finish(self, frame: _Frame) -> BlobId:
-        return self._writer.save(BlobType.TREE, join_nodes(frame.nodes[name] for name in sorted(frame.nodes)))
+        self._count_file(size, progress)
 
     def _empty(self) -> BlobId:
         return self._writer.save(BlobType.TREE, join_nodes(()))
 
-    def _nodes_before(self, parent: BlobId | None) -> dict[bytes, Node]:
+    def _nodes_before(self, parent: BlobId | None) -> dict[bytes, Known]:
         if parent is None:
             return {}
         try:
-            return {node.raw_name(): node for node in self._reader.load_tree(parent)}
+            return decode_known(self._repository.reader.load(BlobType.TREE, parent))
         except DamagedData:
             return {}  # then everything is read, which heals the backup
 
-    def _count_file(self, size: int) -> None:
+    def _count_file(self, size: int, progress: int) -> None:
+        """`progress`: bytes that were not told while the file was read."""
         self.counts.files += 1
         self.counts.bytes += size
-        self._progress.advance(1, 0 if size > MIN_SIZE else size)
+        self._progress.advance(1, progress)
 
-    def _count_directory(self, above: _Frame, entry: Entry, tree: BlobId) -> None:
+    def _count_directory(self, above: Frame, entry: Entry, tree: BlobId) -> None:
         old = above.before.get(entry.name)
-        if old is None or old.subtree is None:
+        if old is None or old.node.subtree is None:
             self.counts.dirs_new += 1
-        elif old.subtree == tree.hex():
+        elif old.node.subtree == tree.hex():
             self.counts.dirs_unmodified += 1
         else:
             self.counts.dirs_changed += 1
@@ -270,16 +295,3 @@ class Archiver:
         self.problems.append(
             Problem(f"{name} was not saved whole", fault.why, "Correct it and back up again; the rest was saved.")
         )
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A directory whose subdirectories are still being stored."""
-
-    opened: OpenDirectory
-    inside: bytes  # its path from the root of the backup; "" for the root
-    above: _Frame | None
-    before: dict[bytes, Node]  # in the parent backup
-    entry: Entry | None = None  # None for the root
-    nodes: dict[bytes, bytes] = field(default_factory=dict)  # name → encoded node
-    subdirectories: deque[Entry] = field(default_factory=deque)

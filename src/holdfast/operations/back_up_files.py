@@ -54,8 +54,14 @@ def back_up_files(repository: Repository, options: BackUpFilesOptions, cancel: C
     """Makes a backup and returns its run, done or partial.
 
     Any failure is raised, its `run` set, after its report was published or kept locally. Raises NotFound for a path that
-    does not exist.
+    does not exist, or if none of them can be read; UsageError for an empty one.
     """
+    if b"" in options.paths:
+        raise UsageError(
+            "a path is empty",
+            why="it would mean the current directory, and most often comes from a variable that is not set",
+            next="Give the path, or `.` for the current directory.",
+        )
     for key, value in options.labels.items():
         tags.check_tag_value("--label", f"{key}={value}")
     if options.name:
@@ -81,14 +87,15 @@ class _BackUpFiles:
         self._started = self._clock.now()
         self._id = new_run_id(self._started)
         self._log = RunLog(progress, self._clock)
+        self._notes: list[str] = []
         self._hostname = options.hostname or socket.gethostname()
-        self._paths = _without_nested(os.path.abspath(path) for path in options.paths)
+        self._paths = _without_nested(os.path.abspath(path) for path in options.paths)  # never none
         self._name = options.name or _default_name(os.path.abspath(options.paths[0]), self._started)
 
     def run(self) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
             for path in map(os.path.abspath, self._options.paths):
-                if not os.path.lexists(path):
+                if not _exists(path):
                     raise NotFound(
                         f"{_shown(path)} does not exist", why="no file or directory has this path", next="Check it."
                     )
@@ -103,23 +110,10 @@ class _BackUpFiles:
         if lost:
             self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
         earlier = self._earlier()
-        archiver = Archiver(
-            writer,
-            self._repository.reader,
-            self._repository.chunker,
-            self._options.selection,
-            self._cancel,
-            self._log,
-        )
+        archiver = Archiver(self._repository, writer, self._options.selection, self._cancel, self._log)
         self._log.phase("read files")
         try:
             tree = self._store(archiver, writer, BlobId.parse(earlier.snapshot.tree) if earlier else None)
-        except OSError as error:
-            raise NotFound(
-                f"{_shown(error.filename or self._paths[0])} cannot be read",
-                why=error.strerror or str(error),
-                next="Check the path and its permissions.",
-            ) from error
         finally:
             archiver.close()
         self._cancel.check()
@@ -146,46 +140,61 @@ class _BackUpFiles:
     def _earlier(self) -> Entry | None:
         """The newest backup of the same paths, the newest full one for a differential; None for a full.
 
-        Raises UsageError if the wanted name is taken.
+        Raises UsageError if the wanted name is taken, and gives the run another one if a made one is.
         """
         backups = read_catalog(self._repository).backups
-        if self._options.name and any(entry.name == self._options.name for entry in backups):
+        names = {entry.name for entry in backups}
+        if self._options.name and self._options.name in names:
             raise UsageError(
                 f"there is a backup named {self._options.name} already",
                 why="a name means one backup",
                 next="Choose another --name, or leave it out.",
             )
-        if self._options.type is BackupType.FULL:
-            return None
+        if self._name in names:  # one of this very second
+            self._name += self._id[self._id.rindex("-") :]
         wanted = (self._hostname, [_shown(path) for path in self._paths])
-        fitting = [
-            entry
-            for entry in backups
-            if (entry.snapshot.hostname, entry.snapshot.paths) == wanted
-            and (self._options.type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
-        ]
-        return fitting[-1] if fitting else None
+        same = [entry for entry in backups if (entry.snapshot.hostname, entry.snapshot.paths) == wanted]
+        if same and same[-1].time > self._started:
+            self._notes.append(_CLOCK.format(same[-1].name or same[-1].id.short, timestamp(same[-1].time)))
+        match self._options.type:
+            case BackupType.FULL:
+                return None
+            case BackupType.DIFFERENTIAL:
+                same = [entry for entry in same if entry.tags.get(tags.TYPE) == BackupType.FULL]
+        return same[-1] if same else None
 
     def _store(self, archiver: Archiver, writer: BlobWriter, parent: BlobId | None) -> BlobId:
-        """The tree from the root down to each path."""
+        """The tree from the root down to each path. Paths that cannot be read are problems; NotFound if none can."""
         root = _Place(None)
+        unread: list[Problem] = []
         for path in self._paths:
-            place, walked = root, b""
-            *above, last = [part for part in path.split(b"/") if part] or [b""]
-            for part in above:
-                walked += b"/" + part
-                below = place.below.setdefault(part, _Place(look_at_directory(walked)))
-                assert isinstance(below, _Place)  # nested paths were taken out
-                place = below
-            if not last:
-                return archiver.directory(b"/", parent)
-            entry = look_at(path)
-            if entry.type is FileType.DIRECTORY:
-                tree = archiver.directory(path, self._subtree(parent, [*above, last]))
-                place.below[last] = _Place(entry, tree=tree)
-            else:
-                place.below[last] = archiver.single(path, entry, self._subtree(parent, above))
+            try:
+                self._store_path(archiver, root, path, parent)
+            except OSError as error:
+                unread.append(Problem(f"{_shown(path)} cannot be read", error.strerror or str(error), _READABLE))
+        if len(unread) == len(self._paths):
+            raise NotFound(unread[0].what, why=unread[0].why, next=unread[0].next)
+        archiver.problems.extend(unread)
         return _save(root, writer)
+
+    def _store_path(self, archiver: Archiver, root: _Place, path: bytes, parent: BlobId | None) -> None:
+        """Raises OSError, and then the path is not below `root`."""
+        place, walked = root, b""
+        *above, last = [part for part in path.split(b"/") if part] or [b""]
+        if not last:
+            root.tree = archiver.directory(b"/", parent)
+            return
+        for part in above:
+            walked += b"/" + part
+            below = place.below.setdefault(part, _Place(look_at_directory(walked)))
+            assert isinstance(below, _Place)  # nested paths were taken out
+            place = below
+        entry = look_at(path)
+        if entry.type is FileType.DIRECTORY:
+            tree = archiver.directory(path, self._subtree(parent, [*above, last]))
+            place.below[last] = _Place(entry, tree=tree)
+        else:
+            place.below[last] = archiver.single(path, entry, self._subtree(parent, above))
 
     def _subtree(self, tree: BlobId | None, parts: Sequence[bytes]) -> BlobId | None:
         for part in parts:
@@ -221,6 +230,7 @@ class _BackUpFiles:
             },
             bytes={"files": counts.bytes, "added": writer.stats.content_bytes, "stored": writer.stats.stored_bytes},
             errors=archiver.problems,
+            notes=self._notes,
         )
 
     def _summary(self, archiver: Archiver, writer: BlobWriter) -> Summary:
@@ -268,6 +278,24 @@ class _BackUpFiles:
             bytes={},
             errors=[Problem.of(error)],
         )
+
+
+def _exists(path: bytes) -> bool:
+    """Whether it is there, or something that hinders us from looking."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last for a zero byte in it
+        return False
+    except OSError:
+        return True
+    return True
+
+
+_CLOCK = (
+    "The newest backup of these paths, {}, is of {}, which is still to come. Check this machine's clock; "
+    "`latest` means the newest by its time."
+)
+_READABLE = "Check the path and its permissions, and back up again."
 
 
 def _save(place: _Place, writer: BlobWriter) -> BlobId:

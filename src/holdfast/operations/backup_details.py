@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -68,19 +69,21 @@ def open_contents(repository: Repository, reference: str) -> Contents:
     return _contents(repository, read_catalog(repository).find_backup(reference))
 
 
-def read_named(contents: Contents, what: str) -> bytes:
-    """A file by its path (`/backup.json`), or an object as `kind/namespace/name` or `kind/name`. Raises NotFound."""
+def open_named(contents: Contents, what: str) -> Iterator[bytes]:
+    """The content of a file by its path (`/backup.json`), or of an object as `kind/namespace/name` or `kind/name`, in pieces.
+
+    Raises NotFound at once, also for what is there and is no file; DamagedData at once or after some pieces.
+    """
     if what.startswith("/"):
-        return contents.read(what)
+        return contents.pieces(what)
     kind, *rest = what.split("/")
     *namespace, name = rest or [""]
     for entry in contents.record().resources:
         known = (entry.plural, f"{entry.plural}.{entry.group}", entry.kind.lower())
         if kind.lower() in known and len(namespace) == entry.namespaced:
             resource = Resource(entry.group, entry.version, entry.plural, entry.kind, namespaced=entry.namespaced)
-            path = object_path(resource, namespace[0] if namespace else "", name)
-            if contents.find(path) is not None:
-                return contents.read(path)
+            with contextlib.suppress(NotFound):
+                return contents.pieces(object_path(resource, namespace[0] if namespace else "", name))
     raise NotFound(
         f"the backup has no object {what!r:.120}",
         why="objects are named kind/namespace/name, or kind/name without a namespace",

@@ -1,33 +1,38 @@
 """File trees out of a repository: nodes and blobs become entries that `holdfast.volumes` writes.
 
-Directory by directory, depth first. The small files of a directory are read in the order in which their packs hold them, long
-ones by a few threads ahead of the writer. What is lost in the repository or refused by the file system is named; the rest goes
-on.
+This walk goes directory by directory, depth first, in one thread. Small files leave it in batches, long ones one by one, and are
+written in any order; a directory gets its own metadata when all that is in it is in its place. What is lost in the repository or
+refused by the file system is named; the rest goes on.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
+import queue
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
+from holdfast.operations.file_work import Written
+from holdfast.operations.helpers import Helpers
+from holdfast.operations.long_writes import LongWrite, LongWrites
 from holdfast.operations.nodes import entry_of
+from holdfast.operations.processors import processors
+from holdfast.operations.restore_batch import RestoreBatch, SmallFile
+from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.pack import BlobType
-from holdfast.repository.reader import BlobReader
-from holdfast.repository.tree import Node, NodeType, content_ids, subtree_id
+from holdfast.repository.repository import Repository
+from holdfast.repository.tree import Node, NodeType, content_ids, decode_with_text, subtree_id
 from holdfast.volumes.entry import Entry
-from holdfast.volumes.writing import NewFile, TargetDirectory
+from holdfast.volumes.writing import TargetDirectory
 
-_READ_THREADS = 3
-_READS_WAITING = 4  # blobs of at most 8 MiB each
-_BATCH_BYTES = 32 << 20
+_LOOK_UP = 0.2  # seconds between two looks at the cancel flag while there is nothing else to do
 
 
 @dataclass(slots=True)
@@ -40,29 +45,12 @@ class ExtractCounts:
     verified: int = 0
 
 
-@dataclass(slots=True)
-class _File:
-    entry: Entry
-    content: list[BlobId]
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A directory whose subdirectories are still being written."""
-
-    target: TargetDirectory
-    path: bytes
-    above: _Frame | None
-    entry: Entry | None  # None for the target itself, which keeps its own metadata
-    subdirectories: deque[tuple[Entry, BlobId]] = field(default_factory=deque)
-
-
 class Extractor:
-    """One restore of a tree into a directory. `counts` and `problems` say what came of it."""
+    """One restore of a tree into a directory. `counts` and `problems` say what came of it. Used by one thread; close it."""
 
     def __init__(
         self,
-        reader: BlobReader,
+        repository: Repository,
         cancel: Cancel,
         progress: Progress,
         *,
@@ -77,94 +65,97 @@ class Extractor:
         back and compares it with the backup's ids. `as_owner` None means that ownership is restored exactly if this
         process is privileged.
         """
-        self._reader = reader
+        self._repository = repository
+        self._reader = repository.reader
         self._cancel = cancel
         self._progress = progress
         self._wanted = wanted
         self._exact = exact
         self._verify = verify
         self._as_owner = os.geteuid() == 0 if as_owner is None else as_owner
-        self._pool = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="holdfast-extract")
+        self._back: queue.SimpleQueue[RestoreBatch | LongWrite | BaseException] = queue.SimpleQueue()
+        self._small = Helpers[RestoreBatch](repository.key, done=self._back.put)
+        self._long = LongWrites(
+            repository,
+            cancel,
+            progress,
+            as_owner=self._as_owner,
+            verify=verify,
+            threads=processors(),
+            done=self._back.put,
+        )
+        self._batch = self._new_batch()
+        self._frames: set[RestoreFrame] = set()  # whose directories are open
         self._links: dict[tuple[int, int], tuple[bytes, bytes]] = {}  # (device, inode) → (directory, name)
         self._root: TargetDirectory
         self.counts = ExtractCounts()
         self.problems: list[Problem] = []
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Ends all threads and helpers, then closes what they were writing into."""
+        self._small.close()
+        self._long.close()
+        for frame in self._frames:
+            frame.target.close()
 
     def extract(self, tree: BlobId, target: bytes) -> None:
         """Writes the tree into the directory `target`. Raises OSError if that cannot be made, DamagedData for the root."""
-        root = self._root = TargetDirectory.root(target)
-        frame = _Frame(root, b"", None, None)
-        try:
-            self._fill(frame, self._reader.load_tree(tree))
-            while True:
-                self._cancel.check()
-                if frame.subdirectories:
-                    frame = self._enter(frame, *frame.subdirectories.popleft())
-                    continue
-                self._set_directory(frame)
-                if frame.above is None:
-                    return
-                frame.target.close()
-                frame = frame.above
-        finally:
-            open_frame: _Frame | None = frame
-            while open_frame is not None:
-                open_frame.target.close()
-                open_frame = open_frame.above
+        self._root = TargetDirectory.root(target)
+        root = RestoreFrame(self._root, b"", None, None)
+        self._frames.add(root)
+        self._fill(root, self._reader.load(BlobType.TREE, tree))
+        frame: RestoreFrame | None = root
+        while frame is not None:
+            self._cancel.check()
+            self._take_back()
+            if frame.subdirectories:
+                frame = self._enter(frame, *frame.subdirectories.popleft())
+                continue
+            frame.is_walked = True
+            walked, frame = frame, frame.above
+            self._finish_complete(walked)
+        if self._batch.files:
+            self._send_batch()
+        self._wait_until(lambda: root.is_finished)
 
-    def _enter(self, above: _Frame, entry: Entry, tree: BlobId) -> _Frame:
+    def _enter(self, above: RestoreFrame, entry: Entry, tree: BlobId) -> RestoreFrame:
         path = above.path + b"/" + entry.name
         try:
             target = above.target.enter(entry.name)
         except OSError as error:
-            self._refused(path, error)
+            self._refused(path, error.strerror or str(error))
             return above
-        frame = _Frame(target, path, above, entry)
+        frame = RestoreFrame(target, path, above, entry)
+        self._frames.add(frame)
+        above.missing += 1
+        self.counts.directories += 1
         try:
-            self._fill(frame, self._reader.load_tree(tree))
+            self._fill(frame, self._reader.load(BlobType.TREE, tree))
         except DamagedData as error:
             self.problems.append(Problem.of(error, _shown(path)))
-        except BaseException:
-            target.close()
-            raise
-        self.counts.directories += 1
         return frame
 
-    def _set_directory(self, frame: _Frame) -> None:
-        if frame.entry is not None:
-            self._unset(frame.path, frame.target.finish(frame.entry, as_owner=self._as_owner))
-
-    def _fill(self, frame: _Frame, nodes: list[Node]) -> None:
-        """Everything in a directory but its subdirectories."""
+    def _fill(self, frame: RestoreFrame, tree: bytes) -> None:
+        """Begins to write everything in a directory but its subdirectories. Raises DamagedData, maybe after some of it."""
         if self._exact(frame.path):
-            self._remove_others(frame, {node.raw_name(): node for node in nodes})
-        small: list[_File] = []
-        size = 0
-        for node in nodes:
-            path = frame.path + b"/" + node.raw_name()
+            self._remove_others(frame, {name: node.type for name, node, _ in decode_with_text(tree)})
+        for name, node, text in decode_with_text(tree):
+            path = frame.path + b"/" + name
             wanted = self._wanted(path)
             if wanted is False or (wanted is None and node.type is not NodeType.DIRECTORY):
                 continue
             try:
-                file = self._write_or_defer(frame, node)
+                self._write(frame, name, node, text)
             except OSError as error:
-                self._refused(path, error)
+                self._refused(path, error.strerror or str(error))
             except DamagedData as error:
                 self.problems.append(Problem.of(error, _shown(path)))
-            else:
-                if file is not None:
-                    small.append(file)
-                    size += file.entry.size
-                if size >= _BATCH_BYTES:
-                    self._write_small(frame, small)
-                    small, size = [], 0
-        self._write_small(frame, small)
 
-    def _write_or_defer(self, frame: _Frame, node: Node) -> _File | None:
-        """Writes what is best written alone; gives back a small file. Raises OSError, DamagedData."""
+    def _write(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
+        """Raises OSError, DamagedData."""
+        if node.type is NodeType.FILE and node.links <= 1:
+            self._write_file(frame, name, node, text)
+            return
         entry = entry_of(node)
         if node.type is NodeType.DIRECTORY:
             frame.subdirectories.append((entry, subtree_id(node)))
@@ -174,26 +165,49 @@ class Extractor:
             self.counts.others += 1
         elif self._is_linked(frame, entry):
             self.counts.files += 1
-        elif len(content := content_ids(node)) <= 1:
-            if entry.links == 1:
-                return _File(entry, content)
-            self._write_small(frame, [_File(entry, content)])  # now, for its other names may follow
         else:
-            self._write_long(frame, _File(entry, content))
-        return None
+            self._write_linked(frame, entry, node, text)
 
-    def _remove_others(self, frame: _Frame, nodes: dict[bytes, Node]) -> None:
+    def _write_linked(self, frame: RestoreFrame, entry: Entry, node: Node, text: msgspec.Raw) -> None:
+        """A file of several names, now, for the others need it. Raises OSError, DamagedData."""
+        content = content_ids(node)
+        frame.missing += 1
+        if len(content) > 1:
+            write = self._long.submit(frame, entry, content)
+            self._wait_until(lambda: write.is_done)
+            is_there = write.is_there
+        else:
+            batch = self._new_batch()
+            batch.add(SmallFile(frame, entry.name, node.size, bytes(text), content[0] if content else None))
+            batch.here()
+            self._enter_result(batch)
+            is_there = batch.written[0] is None or batch.written[0].is_there
+        if is_there:
+            self._links[entry.device, entry.inode] = (frame.path, entry.name)
+
+    def _write_file(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
+        content = content_ids(node)
+        if len(content) > 1:
+            self._long.submit(frame, entry_of(node), content)
+            frame.missing += 1
+            return
+        frame.missing += 1
+        self._batch.add(SmallFile(frame, name, node.size, bytes(text), content[0] if content else None))
+        if self._batch.is_full:
+            self._send_batch()
+
+    def _remove_others(self, frame: RestoreFrame, nodes: dict[bytes, NodeType]) -> None:
         """Also directories that have the name of something else. Before the rest, because they would be in the way."""
         try:
             names = frame.target.names()
         except OSError as error:
-            self._refused(frame.path, error)
+            self._refused(frame.path, error.strerror or str(error))
             return
         for name in names:
             self._cancel.check()
-            node = nodes.get(name)
+            node_type = nodes.get(name)
             try:
-                if node is None or (node.type is not NodeType.DIRECTORY and frame.target.is_directory(name)):
+                if node_type is None or (node_type is not NodeType.DIRECTORY and frame.target.is_directory(name)):
                     frame.target.remove(name)
                     self.counts.deleted += 1
             except OSError as error:
@@ -201,76 +215,98 @@ class Extractor:
                 what = f"{_shown(frame.path + b'/' + name)} was not deleted"
                 self.problems.append(Problem(what, why, "Correct it and restore again."))
 
-    def _write_small(self, frame: _Frame, files: list[_File]) -> None:
+    def _new_batch(self) -> RestoreBatch:
+        return RestoreBatch(self._repository, as_owner=self._as_owner, verify=self._verify)
+
+    def _send_batch(self) -> None:
         self._cancel.check()
-        for file in files:
-            if not file.content:
-                self._write_one(frame, file, b"")
-        for file, content in self._reader.load_many((file.content[0], file) for file in files if file.content):
-            if isinstance(content, DamagedData):
-                self.problems.append(Problem.of(content, _shown(frame.path + b"/" + file.entry.name)))
-            else:
-                self._write_one(frame, file, content)
+        batch, self._batch = self._batch, self._new_batch()
+        self._small.submit(batch)
 
-    def _write_one(self, frame: _Frame, wanted: _File, content: bytes) -> None:
-        try:
-            file = NewFile(frame.target, wanted.entry.name)
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        while not is_done():
             try:
-                file.write(content)
-                self._commit(frame, file, wanted)
-            except BaseException:
-                file.discard()
-                raise
-        except OSError as error:
-            self._refused(frame.path + b"/" + wanted.entry.name, error)
-
-    def _write_long(self, frame: _Frame, wanted: _File) -> None:
-        """Raises OSError, DamagedData; then nothing is left under the file's name."""
-        file = NewFile(frame.target, wanted.entry.name)
-        waiting: deque[Future[bytes]] = deque()
-        try:
-            for blob_id in wanted.content:
+                self._enter_result(self._back.get(timeout=_LOOK_UP))
+            except queue.Empty:
                 self._cancel.check()
-                waiting.append(self._pool.submit(self._reader.load, BlobType.DATA, blob_id))
-                if len(waiting) > _READS_WAITING:
-                    self._append(file, waiting.popleft().result())
-            while waiting:
-                self._append(file, waiting.popleft().result())
-            self._commit(frame, file, wanted)
-        except BaseException:
-            file.discard()
-            raise
 
-    def _append(self, file: NewFile, data: bytes) -> None:
-        file.write(data)
-        self._progress.advance(0, len(data))
+    def _take_back(self) -> None:
+        """Enters what has come back so far."""
+        while not self._back.empty():
+            self._enter_result(self._back.get())
 
-    def _commit(self, frame: _Frame, file: NewFile, wanted: _File) -> None:
-        entry = wanted.entry
-        self._unset(frame.path + b"/" + entry.name, file.commit(entry, as_owner=self._as_owner))
-        if entry.links > 1:
-            self._links[entry.device, entry.inode] = (frame.path, entry.name)
-        self.counts.files += 1
-        self.counts.bytes += entry.size
-        self._progress.advance(1, 0 if len(wanted.content) > 1 else entry.size)
-        if self._verify:
-            self._read_back(frame, wanted)
+    def _enter_result(self, result: RestoreBatch | LongWrite | BaseException) -> None:
+        """Raises what went wrong in another thread."""
+        if isinstance(result, BaseException):
+            raise result
+        if isinstance(result, LongWrite):
+            self._enter_long(result)
+            return
+        for file, written in zip(result.files, result.written, strict=True):
+            self._enter_small(file, written)
+            file.frame.missing -= 1
+        for frame in result.frames:
+            self._finish_complete(frame)
 
-    def _read_back(self, frame: _Frame, wanted: _File) -> None:
-        """Raises OSError. A difference is a problem of the file system, since every blob was proved before."""
-        sizes = [self._reader.content_size(BlobType.DATA, blob_id) for blob_id in wanted.content]
-        parts = frame.target.read(wanted.entry.name, sizes)
-        if [BlobId.of(part) for part in parts] == wanted.content:
+    def _enter_small(self, file: SmallFile, written: Written | None) -> None:
+        if written is not None:
+            path = file.frame.path + b"/" + file.name
+            if written.damage:
+                damaged = DamagedData("it cannot be read from the repository", why=written.damage)
+                self.problems.append(Problem.of(damaged, _shown(path)))
+            if written.error:
+                self._refused(path, written.error)
+            self._unset(path, written.unset)
+            if not written.is_there:
+                return
+            self._compared(path, is_same=not written.is_different)
+        elif self._verify:
             self.counts.verified += 1
-        else:
-            path = _shown(frame.path + b"/" + wanted.entry.name)
-            self.problems.append(
-                Problem(
-                    f"{path} is not what was written", "it differs when read back", "Check the disk; restore again."
-                )
-            )
+        self._count(file.size, file.size)
 
-    def _is_linked(self, frame: _Frame, entry: Entry) -> bool:
+    def _enter_long(self, write: LongWrite) -> None:
+        path = write.frame.path + b"/" + write.entry.name
+        if write.damage is not None:
+            self.problems.append(Problem.of(write.damage, _shown(path)))
+        if write.error is not None:
+            self._refused(path, write.error.strerror or str(write.error))
+        self._unset(path, write.unset)
+        if write.is_there:
+            self._compared(path, is_same=not write.is_different)
+            self._count(write.entry.size, 0)
+        write.is_done = True
+        write.frame.missing -= 1
+        self._finish_complete(write.frame)
+
+    def _count(self, size: int, progress: int) -> None:
+        """`progress`: bytes that were not told while the file was written."""
+        self.counts.files += 1
+        self.counts.bytes += size
+        self._progress.advance(1, progress)
+
+    def _compared(self, path: bytes, *, is_same: bool) -> None:
+        """A difference is a problem of the file system, since every blob was proved before."""
+        if not is_same:
+            what = f"{_shown(path)} is not what was written"
+            self.problems.append(Problem(what, "it differs when read back", "Check the disk; restore again."))
+        elif self._verify:
+            self.counts.verified += 1
+
+    def _finish_complete(self, complete: RestoreFrame) -> None:
+        """Gives the directory its metadata if all of it is there, and those above that this makes complete."""
+        frame: RestoreFrame | None = complete
+        while frame is not None and frame.is_walked and not frame.missing and not frame.is_finished:
+            if frame.entry is not None:
+                self._unset(frame.path, frame.target.finish(frame.entry, as_owner=self._as_owner))
+            frame.is_finished = True
+            if frame.target is not self._root:  # hard links are made from it
+                frame.target.close()
+                self._frames.discard(frame)
+            if frame.above is not None:
+                frame.above.missing -= 1
+            frame = frame.above
+
+    def _is_linked(self, frame: RestoreFrame, entry: Entry) -> bool:
         """Whether the file is another name of one that was written already, and now has this name too."""
         first = self._links.get((entry.device, entry.inode)) if entry.links > 1 else None
         if first is None:
@@ -291,8 +327,7 @@ class Extractor:
             why = ", ".join(failures)
             self.problems.append(Problem(f"{_shown(path)} lacks some of its metadata", why, _RIGHTS))
 
-    def _refused(self, path: bytes, error: OSError) -> None:
-        why = error.strerror or str(error)
+    def _refused(self, path: bytes, why: str) -> None:
         self.problems.append(Problem(f"{_shown(path)} was not restored", why, "Correct it and restore again."))
 
 

@@ -16,7 +16,8 @@ from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, Cluster
 from holdfast.model.run import Outcome, Problem
 from holdfast.objects.paths import CLUSTER, CORE, ROOT, SUFFIX
 from holdfast.operations.catalog import Entry
-from holdfast.operations.contents import Contents, FoundNode
+from holdfast.operations.contents import Contents
+from holdfast.repository.contents import FoundNode
 
 _CLAIMS = "persistentvolumeclaims"
 

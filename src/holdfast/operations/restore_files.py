@@ -21,11 +21,12 @@ from holdfast.operations.run_log import RunLog
 from holdfast.operations.tar_stream import Streamed, write_tar
 from holdfast.repository.lock import Lock
 from holdfast.repository.repository import Repository
+from holdfast.volumes.selection import include
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreFilesOptions:
-    """What a user asks for. No `paths` means all.
+    """What a user asks for. No `paths` means all, and so does no `include`; with both, what both choose.
 
     `delete` removes what the backup does not have from directories that were backed up and are restored; never from those
     above, of which the backup knows only what led to its paths.
@@ -33,6 +34,7 @@ class RestoreFilesOptions:
 
     target: bytes
     paths: tuple[bytes, ...] = ()  # absolute, as the backup has them
+    include: tuple[str, ...] = ()  # patterns, see `holdfast.volumes.selection.include`
     delete: bool = False
     verify: bool = False
 
@@ -42,13 +44,18 @@ def restore_files(
 ) -> Run:
     """Restores and returns the run, done or partial. Failures are raised after their report was kept.
 
-    Raises NotFound for a path that the backup does not have, UsageError for a target that is no directory.
+    Raises NotFound for a path that the backup does not have, UsageError for a target that is no directory, or a pattern
+    that is none.
     """
     return _RestoreFiles(repository, entry, options, cancel, progress).run()
 
 
-def chooser(paths: Sequence[bytes]) -> Callable[[bytes], bool | None]:
-    """Paths → what an Extractor asks: True at and below a chosen path, None above one, False elsewhere."""
+_Choice = Callable[[bytes], bool | None]
+"""What an Extractor asks of a path: True for it and all below it, None to look into it, False to pass it by."""
+
+
+def chooser(paths: Sequence[bytes]) -> _Choice:
+    """True at and below a chosen path, None above one, False elsewhere."""
     if not paths:
         return lambda _: True
     chosen = [path.rstrip(b"/") + b"/" for path in paths]
@@ -62,20 +69,30 @@ def chooser(paths: Sequence[bytes]) -> Callable[[bytes], bool | None]:
     return wanted
 
 
+def _both(one: _Choice, other: _Choice) -> _Choice:
+    """What both choose; directories on the way of either, if the other does not pass them by."""
+
+    def wanted(path: bytes) -> bool | None:
+        choices = (one(path), other(path))
+        return False if False in choices else None if None in choices else True
+
+    return wanted
+
+
 def stream_files(
     repository: Repository,
     entry: Entry,
-    paths: tuple[bytes, ...],
+    options: RestoreFilesOptions,
     stream: BinaryIO,
     cancel: Cancel,
     progress: Progress,
 ) -> Run:
-    """The chosen files as a tar stream. Errors as `restore_files`."""
-    options = RestoreFilesOptions(target=b"-", paths=paths)
+    """The chosen files as a tar stream; `target`, `delete` and `verify` mean nothing to it. Errors as `restore_files`."""
     return _RestoreFiles(repository, entry, options, cancel, progress).stream(stream)
 
 
 _UNPRIVILEGED = "Owners were not restored, because only root may give files to others."
+_NOTHING = "Nothing was restored, because nothing in the backup fits --include."
 
 
 class _RestoreFiles:
@@ -90,6 +107,9 @@ class _RestoreFiles:
         self._started = self._clock.now()
         self._id = new_run_id(self._started)
         self._log = RunLog(progress, self._clock)
+        self._wanted = chooser(options.paths)
+        if options.include:
+            self._wanted = _both(self._wanted, include(options.include))
         self._extractor: Extractor | None = None
         self._streamed: Streamed | None = None
 
@@ -97,10 +117,10 @@ class _RestoreFiles:
         with reported(self._repository, self._log, self._failed) as lock:
             tree = self._begin(lock)
             self._extractor = Extractor(
-                self._repository.reader,
+                self._repository,
                 self._cancel,
                 self._log,
-                wanted=chooser(self._options.paths),
+                wanted=self._wanted,
                 exact=self._is_exact,
                 verify=self._options.verify,
             )
@@ -114,14 +134,12 @@ class _RestoreFiles:
         if not self._options.delete:
             return False
         backed_up = chooser([os.fsencode(saved) for saved in self._entry.snapshot.paths])
-        return backed_up(path) is True and chooser(self._options.paths)(path) is True
+        return backed_up(path) is True and self._wanted(path) is True
 
     def stream(self, stream: BinaryIO) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
             tree = self._begin(lock)
-            streamed = write_tar(
-                self._repository.reader, tree, stream, chooser(self._options.paths), self._cancel, self._log
-            )
+            streamed = write_tar(self._repository.reader, tree, stream, self._wanted, self._cancel, self._log)
             self._streamed = streamed
             return self._publish(lock, streamed.problems)
 
@@ -180,7 +198,9 @@ class _RestoreFiles:
             size = done.bytes
         elif self._streamed is not None:
             counts, size = {"files": self._streamed.files}, self._streamed.bytes
-        unprivileged = self._extractor is not None and os.geteuid() != 0
+        notes = [_UNPRIVILEGED] if self._extractor is not None and os.geteuid() != 0 else []
+        if self._options.include and outcome is Outcome.DONE and not counts["files"] + counts.get("others", 0):
+            notes.append(_NOTHING)
         return Run(
             id=self._id,
             run=self._id,
@@ -194,7 +214,7 @@ class _RestoreFiles:
             counts=counts,
             bytes={"files": size},
             errors=problems,
-            notes=[_UNPRIVILEGED] if unprivileged else [],
+            notes=notes,
         )
 
 

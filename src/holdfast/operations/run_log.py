@@ -22,9 +22,12 @@ class RunLog:
         self._lines: list[str] = []
         self._dropped = 0
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, size: int | None = None) -> None:
         self._keep("phase", name)
-        self._progress.phase(name, total)
+        self._progress.phase(name, total, size)
+
+    def expect(self, total: int | None, size: int | None) -> None:
+        self._progress.expect(total, size)
 
     def advance(self, count: int = 1, size: int = 0) -> None:
         self._progress.advance(count, size)

@@ -184,7 +184,7 @@ def _sample(packs: dict[PackId, int], fraction: float) -> dict[PackId, int]:
 def _read_packs(
     repository: Repository, report: CheckReport, packs: dict[PackId, int], cancel: Cancel, progress: Progress
 ) -> None:
-    progress.phase("read packs", len(packs))
+    progress.phase("read packs", len(packs), sum(packs.values()))
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         for pack_id, faults in pool.map(lambda item: _read_pack(repository, item, cancel), packs.items()):
             for fault in faults:

@@ -38,7 +38,7 @@ def encode(value: object) -> bytes:
     return text
 
 
-def decode(text: bytes | memoryview, shape: type[Decoded], what: str) -> Decoded:
+def decode(text: bytes | memoryview | msgspec.Raw, shape: type[Decoded], what: str) -> Decoded:
     """The value in a JSON text. Raises DamagedData, saying that `what` is damaged, for anything else."""
     try:
         return typed_json.decode(text, shape)
@@ -61,9 +61,14 @@ _LONG_ESCAPES = {value: key for key, value in _SHORT_ESCAPES.items()}
 _PLAIN = re.compile(rb"[A-Za-z0-9._:@%+=,~ -]*")
 
 
+def is_plain(name: bytes) -> bool:
+    """Whether neither Go nor JSON writes the name in any other way than it is."""
+    return _PLAIN.fullmatch(name) is not None
+
+
 def quote_name(name: bytes) -> str:
     """The body of Go's strconv.Quote for a file name."""
-    if _PLAIN.fullmatch(name):
+    if is_plain(name):
         return name.decode("ascii")
     quoted = []
     for character in name.decode("utf-8", "surrogateescape"):
@@ -88,6 +93,8 @@ _ESCAPE = re.compile(
 
 def unquote_name(quoted: str) -> bytes:
     """The file name that `quote_name` wrapped. Raises ValueError for text that Go's strconv.Unquote refuses."""
+    if "\\" not in quoted and '"' not in quoted and "\n" not in quoted:  # nothing that _ESCAPE finds: nearly all names
+        return quoted.encode("utf-8")
     out = bytearray()
     position = 0
     for match in _ESCAPE.finditer(quoted):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing, StoreRefused
@@ -25,6 +26,14 @@ _LARGEST_READ = 8 << 20
 _PARALLEL_READS = 4
 
 Tag = TypeVar("Tag")
+
+
+class SealedBlob(NamedTuple):
+    body: memoryview
+    plain_length: int  # as its pack's header holds it
+
+
+_NOT_YET = SealedBlob(memoryview(b""), 0)
 
 
 class BlobReader:
@@ -65,7 +74,52 @@ class BlobReader:
 
     def load_file(self, content: Iterable[BlobId]) -> bytes:
         """A whole file from its blobs; for small files only, since it is held in memory."""
-        return b"".join(self.load(BlobType.DATA, blob_id) for blob_id in content)
+        return b"".join(self.iter_file(content))
+
+    def locate(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
+        """Where a blob lies. Raises DamagedData if no index lists it."""
+        return self._index().find(blob_type, blob_id)
+
+    def read_sealed(self, location: BlobLocation) -> bytes:
+        """A blob as its pack holds it, for those who open it themselves. Raises DamagedData if the pack is lost."""
+        return self._read(location.pack, location.blob.offset, location.blob.length)
+
+    def read_sealed_many(self, blob_ids: Iterable[BlobId]) -> list[SealedBlob | DamagedData]:
+        """The same for small data blobs, in their order; neighbours in a pack are read together."""
+        found: list[SealedBlob | DamagedData] = []
+        located: list[tuple[BlobLocation, int]] = []
+        for place, blob_id in enumerate(blob_ids):
+            try:
+                located.append((self.locate(BlobType.DATA, blob_id), place))
+            except DamagedData as error:
+                found.append(error)
+            else:
+                found.append(_NOT_YET)
+        located.sort(key=lambda item: (item[0].pack, item[0].blob.offset))
+        for pack, group in groupby(located, key=lambda item: item[0].pack):
+            for _, start, length, run in _split(pack, list(group)):
+                read = self._try_read(pack, start, length)
+                for (_, blob), place in run:
+                    if isinstance(read, DamagedData):
+                        found[place] = read
+                    else:
+                        body = memoryview(read)[blob.offset - start : blob.offset - start + blob.length]
+                        found[place] = SealedBlob(body, blob.plain_length)
+        return found
+
+    def iter_file(self, content: Iterable[BlobId]) -> Iterator[bytes]:
+        """The same blob by blob, for files of any length. Raises DamagedData at the first blob that is lost.
+
+        Memory: up to 5 blobs, which are read ahead.
+        """
+        with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool:
+            waiting: deque[Future[bytes]] = deque()
+            for blob_id in content:
+                waiting.append(pool.submit(self.load, BlobType.DATA, blob_id))
+                if len(waiting) > _PARALLEL_READS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def load_many(self, wanted: Iterable[tuple[BlobId, Tag]]) -> Iterator[tuple[Tag, bytes | DamagedData]]:
         """Data blobs with the caller's tag for each, in whatever order is cheapest to read.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import Self
 
 from holdfast.codec.chunker import Chunker
 from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey
@@ -22,24 +24,31 @@ from holdfast.errors import (
     StoreError,
     WrongPassword,
 )
-from holdfast.ids import KeyId, PackId, SnapshotId
+from holdfast.ids import BlobId, KeyId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
-from holdfast.model.clock import Clock
+from holdfast.model.clock import Clock, SystemClock
 from holdfast.repository import keys, sealed
 from holdfast.repository.config import Config, open_config, seal_config
+from holdfast.repository.contents import SnapshotContents
 from holdfast.repository.index import Index, load_index
 from holdfast.repository.layout import CONFIG, Directory, file_name, is_prefix, parse_name
 from holdfast.repository.lock import Lock, held, own_hostname, own_username
+from holdfast.repository.new_snapshot import NewSnapshot
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.snapshot import Snapshot
 from holdfast.repository.writer import BlobWriter
 from holdfast.store.base import Store
+from holdfast.store.location import Location, store_at
 
 _PARALLEL_LOADS = 8
+_SYSTEM_CLOCK = SystemClock()
 
 
 class Repository:
-    """Get one from `init_repository` or `open_repository`. Thread-safe, the index is loaded when it is first needed."""
+    """Get one from `init_repository` or `open_repository`. Thread-safe, the index is loaded when it is first needed.
+
+    A `with` block closes its store at the end, as `close` does.
+    """
 
     def __init__(self, store: Store, key: SealingKey, config: Config, clock: Clock, *, key_id: KeyId) -> None:
         self.store = store
@@ -50,6 +59,16 @@ class Repository:
         self._loading = threading.Lock()
         self._loaded_index: Index | None = None
         self.reader = BlobReader(store, key, lambda: self.index)
+
+    def close(self) -> None:
+        """Gives back the store's connections. The repository is not used afterwards."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def index(self) -> Index:
@@ -96,6 +115,24 @@ class Repository:
             before_first_write=lambda: lock.confirm(cancel),
             before_index=lock.check,
         )
+
+    @contextlib.contextmanager
+    def new_snapshot(self, cancel: Cancel | None = None) -> Iterator[NewSnapshot]:
+        """A lock, a writer and an empty tree for the length of a `with` block, which adds files and publishes them.
+
+        Raises RepositoryLocked. Left without `publish`, the block leaves no snapshot, only data that prune removes.
+        """
+        cancel = cancel or Cancel()
+        with self.lock(cancel) as lock, contextlib.closing(self.writer(lock, cancel)) as writer:
+
+            def save(snapshot: Snapshot) -> SnapshotId:
+                return self.save_snapshot(snapshot, lock)
+
+            yield NewSnapshot(writer, self.chunker, save, clock=self.clock, cancel=cancel)
+
+    def contents(self, snapshot: Snapshot) -> SnapshotContents:
+        """The directories and files of a snapshot. Nothing is read yet."""
+        return SnapshotContents(self.reader, BlobId.parse(snapshot.tree))
 
     def save_snapshot(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
         """Publishes a tree whose blobs were flushed. Raises LockLost instead if they may have been pruned meanwhile."""
@@ -151,13 +188,16 @@ class Repository:
         return found[0] if found else None
 
 
-def init_repository(store: Store, password: str, clock: Clock, cost: ScryptCost = DEFAULT_COST) -> Repository:
-    """Makes a new repository. Raises RepositoryExists.
+def init_repository(
+    location: Store | Location, password: str, clock: Clock = _SYSTEM_CLOCK, cost: ScryptCost = DEFAULT_COST
+) -> Repository:
+    """Makes a new repository in a store, or at a path or URL. Raises RepositoryExists.
 
     Order: the key, then the config that makes it a repository; `create` lets only one of two competing inits win. Key files
     that are there before any config open master keys that nothing uses: a loser's, or a killed init's. The loser takes its
     own away and the winner all that it saw, because restic gives up at the first key file that its password opens.
     """
+    store = _store(location)
     _refuse_existing(store)
     master, config = SealingKey.random(), Config.random()
     key_id = keys.add_key(
@@ -179,8 +219,9 @@ def init_repository(store: Store, password: str, clock: Clock, cost: ScryptCost 
     return Repository(store, master, config, clock, key_id=key_id)
 
 
-def open_repository(store: Store, password: str, clock: Clock) -> Repository:
-    """Raises NoRepository, WrongPassword, UnsupportedRepository, DamagedData."""
+def open_repository(location: Store | Location, password: str, clock: Clock = _SYSTEM_CLOCK) -> Repository:
+    """The repository in a store, or at a path or URL. Raises NoRepository, WrongPassword, UnsupportedRepository, DamagedData."""
+    store = _store(location)
     try:
         stored = store.get(CONFIG)
     except FileMissing as error:
@@ -194,6 +235,10 @@ def open_repository(store: Store, password: str, clock: Clock) -> Repository:
             continue
         return Repository(store, opened.master, config, clock, key_id=opened.key_id)
     raise fault
+
+
+def _store(location: Store | Location) -> Store:
+    return store_at(location) if isinstance(location, str | os.PathLike) else location
 
 
 def _discard(store: Store, key_ids: set[KeyId]) -> None:

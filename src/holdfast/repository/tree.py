@@ -7,10 +7,12 @@ bytes, whoever wrote them, or they are stored twice.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import stat
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -63,17 +65,50 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def raw_name(self) -> bytes:
         """Raises DamagedData for names that no directory can hold."""
-        try:
-            name = go_json.unquote_name(self.name)
-        except ValueError as error:
-            raise DamagedData("a tree holds a bad name", why=str(error)) from error
-        if not name or b"/" in name or b"\0" in name or name in (b".", b".."):
-            raise DamagedData("a tree holds a bad name", why=f"{self.name!r:.80} cannot be the name of a file")
-        return name
+        return _raw_name(self.name)
+
+
+class KnownNode(msgspec.Struct, frozen=True, gc=False):
+    """What tells whether an entry of an earlier backup is still the same."""
+
+    name: str
+    type: NodeType
+    mode: int = 0
+    mtime: str = ""
+    ctime: str = ""
+    uid: int = 0
+    gid: int = 0
+    inode: int = 0
+    device_id: int = 0
+    size: int = 0
+    links: int = 0
+    content: list[str] | None = None
+    subtree: str | None = None
+
+
+class Decoded(NamedTuple):
+    name: bytes
+    node: Node
+    text: msgspec.Raw  # that it was made of
+
+
+class Known(NamedTuple):
+    node: KnownNode
+    text: msgspec.Raw  # the whole node as it is encoded
 
 
 class _Tree(msgspec.Struct):
     nodes: list[msgspec.Raw]
+
+
+def _raw_name(quoted: str) -> bytes:
+    try:
+        name = go_json.unquote_name(quoted)
+    except ValueError as error:
+        raise DamagedData("a tree holds a bad name", why=str(error)) from error
+    if not name or b"/" in name or b"\0" in name or name in (b".", b".."):
+        raise DamagedData("a tree holds a bad name", why=f"{quoted!r:.80} cannot be the name of a file")
+    return name
 
 
 def encode_node(node: Node) -> bytes:
@@ -85,9 +120,9 @@ def encode_node(node: Node) -> bytes:
     return text
 
 
-def join_nodes(encoded: Iterable[bytes]) -> bytes:
+def join_nodes(encoded: Iterable[bytes | msgspec.Raw]) -> bytes:
     """A tree blob's content from its encoded nodes, which must be in order already."""
-    return b"".join(tree_parts(encoded))
+    return b'{"nodes":[%b]}\n' % b",".join(encoded)
 
 
 def tree_parts(encoded: Iterable[bytes]) -> Iterator[bytes]:
@@ -115,9 +150,14 @@ def decode_tree(content: bytes) -> list[Node]:
 
 def decode_nodes(content: bytes) -> Iterator[Node]:
     """The same one by one, for directories that may be large: their nodes need twice the memory of their JSON."""
+    return (decoded.node for decoded in decode_with_text(content))
+
+
+def decode_with_text(content: bytes) -> Iterator[Decoded]:
+    """The same, each with the text that it was made of, for those who hand it on."""
     previous = b""
     for encoded in go_json.decode(content, _Tree, "a tree").nodes:
-        node = go_json.decode(encoded, Node, "a tree")
+        node = decode_node(encoded)
         name = node.raw_name()
         if name <= previous:
             raise DamagedData("a tree is damaged", why=f"the name {node.name!r:.80} is out of order or there twice")
@@ -126,7 +166,21 @@ def decode_nodes(content: bytes) -> Iterator[Node]:
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the content of another type of node")
         if (node.type is NodeType.DIRECTORY) != (node.subtree is not None):
             raise DamagedData("a tree is damaged", why=f"{node.name!r:.80} has the subtree of another type of node")
-        yield node
+        yield Decoded(name, node, encoded)
+
+
+def decode_known(content: bytes) -> dict[bytes, Known]:
+    """A tree blob's nodes by name, at a third of what `decode_tree` costs. Raises DamagedData."""
+    known = {}
+    for text in go_json.decode(content, _Tree, "a tree").nodes:
+        node = go_json.decode(text, KnownNode, "a tree")
+        known[_raw_name(node.name)] = Known(node, text)
+    return known
+
+
+def decode_node(encoded: bytes | msgspec.Raw) -> Node:
+    """Raises DamagedData."""
+    return go_json.decode(encoded, Node, "a tree")
 
 
 def subtree_id(node: Node) -> BlobId:
@@ -141,12 +195,19 @@ def content_ids(node: Node) -> list[BlobId]:
 def format_time(nanoseconds: int) -> str:
     """Unix time → RFC 3339 in UTC as Go prints it: no trailing zeros in the fraction; years clamped to 0001-9999."""
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    text, is_clamped = _format_second(seconds)
+    return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction and not is_clamped else text + "Z"
+
+
+@functools.lru_cache(maxsize=4096)
+def _format_second(seconds: int) -> tuple[str, bool]:
+    """Files of one tree were mostly made in the same few seconds."""
     try:
-        moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)  # noqa: DTZ001 - formatted as UTC below
+        moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)  # noqa: DTZ001 - formatted as UTC above
     except OverflowError:
-        moment, fraction = (dt.datetime.max if seconds > 0 else dt.datetime.min), 0  # noqa: DTZ901 - as above
-    text = moment.replace(microsecond=0).isoformat()
-    return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
+        moment = dt.datetime.max if seconds > 0 else dt.datetime.min  # noqa: DTZ901 - as above
+        return moment.replace(microsecond=0).isoformat(), True
+    return moment.isoformat(), False
 
 
 EPOCH = format_time(0)

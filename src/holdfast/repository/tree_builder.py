@@ -73,15 +73,26 @@ class TreeBuilder:
         self.root = Directory()
 
     def add(self, path: Sequence[str], file: TreeFile) -> None:
-        """`path` are the names from the root down; adding a path again replaces the file."""
-        self.directory(path[:-1])[path[-1]] = file
+        """`path` are the names from the root down; adding a path again replaces the file.
+
+        Raises ValueError if the path is a directory already, or goes through a file.
+        """
+        directory = self._directory(path[:-1])
+        if path[-1] in directory.directories:
+            raise ValueError(f"{'/'.join(path)} is a directory already")
+        directory.files[path[-1]] = file
 
     def directory(self, path: Iterable[str]) -> dict[str, TreeFile]:
-        """The files of one directory, made if need be, to add many to."""
+        """The files of one directory, made if need be, to add many to. Raises ValueError if its path goes through a file."""
+        return self._directory(path).files
+
+    def _directory(self, path: Iterable[str]) -> Directory:
         directory = self.root
         for name in path:
+            if name in directory.files:
+                raise ValueError(f"{name} is a file already, and cannot be a directory too")
             directory = directory.directories.setdefault(name, Directory())
-        return directory.files
+        return directory
 
     def save(self, writer: BlobWriter) -> BlobId:
         """Stores all directories and returns the root's tree id. The builder is empty afterwards."""

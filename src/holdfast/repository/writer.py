@@ -10,6 +10,7 @@ finished packs are uploaded by a small pool with a bound, so memory holds at mos
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import Compressed, Content, compress_blob, compress_parts, seal_blob, seal_blobs
+from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob, seal_blobs
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
@@ -53,11 +54,13 @@ class _OpenPack:
         self.size = 0
         self._memory = mmap.mmap(-1, _FIRST_MEMORY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
-    def add(self, blob_type: BlobType, blob_id: BlobId, sealed: bytes, plain_length: int) -> None:
-        self.blobs.append(PackedBlob(blob_type, blob_id, self.size, len(sealed), plain_length))
-        self.append(sealed)
+    def add(self, blob_type: BlobType, sealed: Sealed) -> PackedBlob:
+        blob = PackedBlob(blob_type, sealed.id, self.size, len(sealed.body), sealed.plain_length)
+        self.blobs.append(blob)
+        self.append(sealed.body)
+        return blob
 
-    def append(self, part: bytes) -> None:
+    def append(self, part: bytes | memoryview) -> None:
         if self.size + len(part) > len(self._memory):
             self._memory.resize(max(2 * len(self._memory), self.size + len(part)))
         self._memory.write(part)
@@ -105,49 +108,55 @@ class BlobWriter:
         """Stores the content unless the repository has it; returns its id. The content is safe only after `flush`."""
         with self._failing():
             blob_id = BlobId.of(content)
-            if self._is_new(blob_type, blob_id):
-                self._add(blob_type, (compress_blob(blob_id, content),))
+            if self.claim(blob_type, [blob_id])[0]:
+                # restic takes an uncompressed tree for one of format version 1 and rewrites it.
+                blob = compress_blob(blob_id, content, always=blob_type is BlobType.TREE)
+                self.add(blob_type, [seal_blob(self._key, blob)])
             return blob_id
 
     def save_many(self, blob_type: BlobType, contents: Sequence[bytes]) -> list[BlobId]:
         """`save` for many small blobs at less than half the cost of one by one; their ids in order."""
         with self._failing():
             ids = [BlobId.of(content) for content in contents]
-            new = [pair for pair in zip(ids, contents, strict=True) if self._is_new(blob_type, pair[0])]
-            self._add(blob_type, [compress_blob(blob_id, content) for blob_id, content in new])
+            claimed = self.claim(blob_type, ids)
+            always = blob_type is BlobType.TREE
+            new = itertools.compress(zip(ids, contents, strict=True), claimed)
+            compressed = [compress_blob(blob_id, content, always=always) for blob_id, content in new]
+            self.add(blob_type, seal_blobs(self._key, compressed))
             return ids
 
     def save_parts(self, blob_type: BlobType, parts: Iterable[bytes]) -> BlobId:
         """The same for content that comes in parts, none empty, and may be large: it is never in memory as a whole."""
         with self._failing():
             blob = compress_parts(parts)
-            if self._is_new(blob_type, blob.id):
-                self._add(blob_type, (blob,))
+            if self.claim(blob_type, [blob.id])[0]:
+                self.add(blob_type, [seal_blob(self._key, blob)])
             return blob.id
 
-    def _is_new(self, blob_type: BlobType, blob_id: BlobId) -> bool:
-        """Whether nobody has the blob; from then on its caller has it."""
+    def claim(self, blob_type: BlobType, ids: Iterable[BlobId]) -> list[bool]:
+        """For each blob whether nobody has it. Such a one is the caller's from then on, who must `add` it or give the run up."""
         with self._guard:
-            if self._has(blob_type, blob_id):
-                return False
-            self._on_the_way[blob_type].add(blob_id)
-            return True
+            return [self._claim(blob_type, blob_id) for blob_id in ids]
 
-    def _add(self, blob_type: BlobType, blobs: Sequence[Compressed]) -> None:
-        sealed_blobs = (
-            seal_blobs(self._key, blobs) if len(blobs) > 1 else [seal_blob(self._key, blob) for blob in blobs]
-        )
-        full: list[_OpenPack] = []
-        with self._guard:
-            for blob, sealed in zip(blobs, sealed_blobs, strict=True):
-                pack = self._open[blob_type]
-                pack.add(blob_type, blob.id, sealed, blob.plain_length)
-                self._count(blob_type, blob.plain_length, len(sealed))
-                if pack.size >= PACK_SIZE[blob_type]:
-                    full.append(pack)
-                    self._open[blob_type] = _OpenPack()
-        for pack in full:
-            self._upload(pack)
+    def _claim(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        if self._has(blob_type, blob_id):
+            return False
+        self._on_the_way[blob_type].add(blob_id)
+        return True
+
+    def add(self, blob_type: BlobType, blobs: Iterable[Sealed]) -> None:
+        """Puts blobs that were claimed, and sealed elsewhere, into packs; blocks while too many packs wait for their upload."""
+        with self._failing():
+            full: list[_OpenPack] = []
+            with self._guard:
+                for sealed in blobs:
+                    pack = self._open[blob_type]
+                    self._count(pack.add(blob_type, sealed))
+                    if pack.size >= PACK_SIZE[blob_type]:
+                        full.append(pack)
+                        self._open[blob_type] = _OpenPack()
+            for pack in full:
+                self._upload(pack)
 
     def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
         """Whether the blob is stored, or on its way with the rest."""
@@ -187,13 +196,13 @@ class BlobWriter:
             self._failure = error
             raise
 
-    def _count(self, blob_type: BlobType, content: int, stored: int) -> None:
-        if blob_type is BlobType.DATA:
+    def _count(self, blob: PackedBlob) -> None:
+        if blob.type is BlobType.DATA:
             self.stats.data_blobs += 1
         else:
             self.stats.tree_blobs += 1
-        self.stats.content_bytes += content
-        self.stats.stored_bytes += stored
+        self.stats.content_bytes += blob.content_size
+        self.stats.stored_bytes += blob.length
 
     def _upload(self, pack: _OpenPack) -> None:
         """Hands a pack to the pool; blocks while all slots are taken."""

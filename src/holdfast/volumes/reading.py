@@ -9,14 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from holdfast.volumes.entry import Entry, EntryType, XAttrs
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_UNSUPPORTED = frozenset((errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA))
+_NO_END = 1 << 62
+# No attributes, none for us, or gone.
+_NOT_FOR_US = frozenset((errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA))
+
+
+CHANGED = "it changed while it was read"
 
 
 class Unreadable(NamedTuple):
@@ -27,8 +32,9 @@ class Unreadable(NamedTuple):
 
 
 class SmallFile(NamedTuple):
-    entry: Entry
+    entry: Entry | None  # None if it could not be read
     content: bytes
+    why: str  # what is wrong with it; empty if nothing is
 
 
 @dataclass(slots=True)
@@ -55,11 +61,15 @@ def open_directory(path: bytes, above: OpenDirectory | None = None) -> OpenDirec
         entries, unreadable = [], []
         for raw in sorted(map(os.fsencode, os.listdir(fd))):
             try:
-                entries.append(_entry(raw, os.stat(raw, dir_fd=fd, follow_symlinks=False), fd))
+                entry, fault = _entry(raw, os.stat(raw, dir_fd=fd, follow_symlinks=False), fd)
             except FileNotFoundError:
                 continue  # it went away between two looks: as if it had gone before
             except OSError as error:
                 unreadable.append(Unreadable(os.path.join(path, raw), error.strerror or str(error)))
+                continue
+            entries.append(entry)
+            if fault:
+                unreadable.append(Unreadable(os.path.join(path, raw), fault))
     except BaseException:
         os.close(fd)
         raise
@@ -76,7 +86,7 @@ def look_at(path: bytes) -> Entry:
     directory = open_directory_only(os.path.dirname(path) or b"/")
     try:
         name = os.path.basename(path) or b"."
-        return _entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd)
+        return _whole(*_entry(name, os.stat(name, dir_fd=directory.fd, follow_symlinks=False), directory.fd))
     finally:
         directory.close()
 
@@ -85,19 +95,29 @@ def look_at_directory(path: bytes) -> Entry:
     """The directory at an absolute path, at the end of a symlink too, under the path's last name. Raises OSError."""
     directory = open_directory_only(path)
     try:
-        return _entry(b".", os.fstat(directory.fd), directory.fd)._replace(name=os.path.basename(path))
+        return _whole(*_entry(b".", os.fstat(directory.fd), directory.fd))._replace(name=os.path.basename(path))
     finally:
         directory.close()
 
 
-def _entry(name: bytes, found: os.stat_result, directory_fd: int) -> Entry:
-    """Everything but what only an open file tells: xattrs of regular files are read with their content."""
+def _entry(name: bytes, found: os.stat_result, directory_fd: int) -> tuple[Entry, str]:
+    """Everything but what only an open file tells: xattrs of regular files are read with their content.
+
+    With it what is wrong with its attributes, or "".
+    """
     entry_type = EntryType(stat.S_IFMT(found.st_mode))
     target = os.fsencode(os.readlink(name, dir_fd=directory_fd)) if entry_type is EntryType.SYMLINK else b""
     xattrs: XAttrs = ()
+    fault = ""
     if entry_type is not EntryType.FILE:
-        xattrs = read_xattrs(b"/proc/self/fd/%d/%s" % (directory_fd, name))
-    return make_entry(name, found, entry_type, target, xattrs)
+        xattrs, fault = read_xattrs(b"/proc/self/fd/%d/%s" % (directory_fd, name))
+    return make_entry(name, found, entry_type, target, xattrs), fault
+
+
+def _whole(entry: Entry, fault: str) -> Entry:
+    if fault:
+        raise OSError(errno.EIO, fault)
+    return entry
 
 
 def make_entry(
@@ -122,107 +142,131 @@ def make_entry(
     )
 
 
-def read_xattrs(file: int | bytes) -> XAttrs:
-    """Extended attributes, ACLs and security labels among them, sorted by name; none where they are not supported."""
-    try:
-        if isinstance(file, int):
-            names = os.listxattr(file)
-            return tuple((name, os.getxattr(file, name)) for name in sorted(names)) if names else ()
-        names = os.listxattr(file, follow_symlinks=False)
-        return tuple((name, os.getxattr(file, name, follow_symlinks=False)) for name in sorted(names)) if names else ()
-    except OSError as error:
-        if error.errno in _UNSUPPORTED:
-            return ()
-        raise
+def read_xattrs(file: int | bytes) -> tuple[XAttrs, str]:
+    """Extended attributes, ACLs and security labels among them, sorted by name; none where they are not supported.
 
-
-def read_small_files(
-    directory: OpenDirectory, entries: Sequence[Entry]
-) -> Iterator[tuple[SmallFile | None, Unreadable | None]]:
-    """Whole files, one after the other: (what was read or None, what was wrong or None).
-
-    A file that changed while it was read is given as it was read, with the fault beside it.
+    What could not be read is said in the second part, which is "" if all is well.
     """
-    for seen in entries:
-        path = os.path.join(directory.path, seen.name)
+    follow = isinstance(file, int)  # a path is never followed, and of a descriptor Python takes no other word
+    found: list[tuple[str, bytes]] = []
+    try:
+        names = sorted(os.listxattr(file, follow_symlinks=follow))
+    except OSError as error:
+        return (), "" if error.errno in _NOT_FOR_US else f"extended attributes: {error.strerror}"
+    fault = ""
+    for name in names:
         try:
-            fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
+            found.append((name, os.getxattr(file, name, follow_symlinks=follow)))
+        except OSError as error:
+            if error.errno not in _NOT_FOR_US:
+                fault = f"attribute {name}: {error.strerror}"
+    return tuple(found), fault
+
+
+def read_small_files(directory: int, names: Iterable[bytes]) -> Iterator[SmallFile]:
+    """Whole files of an open directory, one after the other.
+
+    A file that changed while it was read is given as it was read, one whose attributes cannot be read without them, and both
+    say so.
+    """
+    for name in names:
+        try:
+            fd = os.open(name, _FLAGS, dir_fd=directory)
             try:
                 before = os.fstat(fd)
                 if not stat.S_ISREG(before.st_mode):
-                    yield None, Unreadable(path, "it was replaced while the tree was read")
+                    yield SmallFile(None, b"", "it was replaced while the tree was read")
                     continue
                 content = os.read(fd, before.st_size + 1)
                 while len(content) != before.st_size and (more := os.read(fd, 1 << 20)):
                     content += more  # it grew, or the kernel gave less than asked
-                xattrs = read_xattrs(fd)
+                xattrs, wrong = read_xattrs(fd)
                 changed = len(content) != before.st_size and os.fstat(fd).st_size != before.st_size
             finally:
                 os.close(fd)
         except FileNotFoundError:
-            yield None, Unreadable(path, "it vanished while the tree was read")
+            yield SmallFile(None, b"", "it vanished while the tree was read")
             continue
         except OSError as error:
-            yield None, Unreadable(path, error.strerror or str(error))
+            yield SmallFile(None, b"", error.strerror or str(error))
             continue
-        entry = make_entry(seen.name, before, EntryType.FILE, xattrs=xattrs)._replace(size=len(content))
-        yield SmallFile(entry, content), Unreadable(path, "it changed while it was read") if changed else None
+        entry = make_entry(name, before, EntryType.FILE, xattrs=xattrs)
+        if len(content) != before.st_size:
+            entry = entry._replace(size=len(content))
+        wrong = CHANGED if changed else wrong
+        yield SmallFile(_as_read(entry, wrong), content, wrong)
+
+
+def _as_read(entry: Entry, wrong: str) -> Entry:
+    """What was not read as it is has no change time: so the next backup does not take the file for unchanged."""
+    return entry._replace(ctime=0) if wrong else entry
 
 
 class FileStream:
-    """A large file, read from its start to its end; holes are given as zeros without being read."""
+    """A large file, read from its start to its end; holes are given as zeros without being read, or passed over."""
 
     def __init__(self, directory: OpenDirectory, seen: Entry) -> None:
         """Raises OSError."""
         self.path = os.path.join(directory.path, seen.name)
-        self._file: BinaryIO = os.fdopen(os.open(seen.name, _FLAGS, dir_fd=directory.fd), "rb", buffering=0)
-        self._before = os.fstat(self._file.fileno())
-        self._xattrs = read_xattrs(self._file.fileno())
         self._name = seen.name
+        self._fd = os.open(seen.name, _FLAGS, dir_fd=directory.fd)
+        try:
+            self._before = os.fstat(self._fd)
+            self._xattrs, self._wrong = read_xattrs(self._fd)
+        except BaseException:
+            self.close()
+            raise
         self._position = 0
-        self._data_end = 0  # up to here the file is known to hold data
+        self._data_start = 0  # from here to `_data_end` the file holds data; before, back to `_position`, is a hole
+        self._data_end = 0
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; empty at the end. Raises OSError."""
+    def readinto(self, target: memoryview) -> int:
+        """Fills the start of `target` and returns how many bytes; 0 only at the end. Raises OSError."""
+        count = min(self.hole(), len(target))
+        if count:
+            target[:count] = bytes(count)
+        else:
+            most = min(len(target), self._data_end - self._position)
+            count = os.preadv(self._fd, [target[:most]], self._position)
+        self._position += count
+        return count
+
+    def hole(self) -> int:
+        """Bytes of the hole that is at the current position; 0 if there is data, or the end. Raises OSError."""
         if self._position >= self._data_end:
-            start, self._data_end = self._next_data()
-            if start > self._position:
-                gap = min(size, start - self._position)
-                if gap < start - self._position:
-                    self._data_end = self._position + gap
-                self._position += gap
-                return bytes(gap)
-        block = self._file.read(min(size, max(1, self._data_end - self._position)))
-        self._position += len(block)
-        return block
+            self._data_start, self._data_end = self._next_data()
+        return max(0, self._data_start - self._position)
+
+    def skip(self, count: int) -> None:
+        """Passes over `count` bytes of the `hole` without giving them."""
+        self._position += count
 
     def _next_data(self) -> tuple[int, int]:
-        """Where the next data begins and ends; for a file system without holes the whole rest."""
-        fd = self._file.fileno()
-        end = os.fstat(fd).st_size
+        """Where the next data begins and ends; for a file system without holes, and past the end, all that may follow."""
         if not stat.S_ISREG(self._before.st_mode):
-            return self._position, 1 << 62
+            return self._position, _NO_END
         try:
-            start = os.lseek(fd, self._position, os.SEEK_DATA)
-            stop = os.lseek(fd, start, os.SEEK_HOLE)
+            start = os.lseek(self._fd, self._position, os.SEEK_DATA)
+            return start, os.lseek(self._fd, start, os.SEEK_HOLE)
         except OSError as error:
-            start, stop = (end, end) if error.errno == errno.ENXIO else (self._position, 1 << 62)
-        os.lseek(fd, start, os.SEEK_SET)
-        return start, stop
+            end = os.fstat(self._fd).st_size if error.errno == errno.ENXIO else 0
+            return max(end, self._position), _NO_END
 
     def finish(self) -> tuple[Entry, Unreadable | None]:
-        """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile."""
-        after = os.fstat(self._file.fileno())
-        self._file.close()
-        entry = make_entry(self._name, self._before, EntryType.FILE, xattrs=self._xattrs)
-        before = self._before
+        """Closes the file: its entry with the size that was read, and the fault if it changed meanwhile or lacks attributes."""
+        after, before = os.fstat(self._fd), self._before
+        self.close()
+        entry = make_entry(self._name, before, EntryType.FILE, xattrs=self._xattrs)
         entry = entry._replace(size=self._position, mode=stat.S_IFREG | stat.S_IMODE(before.st_mode))
         if stat.S_ISBLK(before.st_mode):
             return entry, None  # a device has no size or time that would tell of changes
         changed = (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or (
             self._position != before.st_size
         )
-        return entry, Unreadable(self.path, "it changed while it was read") if changed else None
+        wrong = CHANGED if changed else self._wrong
+        return _as_read(entry, wrong), Unreadable(self.path, wrong) if wrong else None
 
     def close(self) -> None:
-        self._file.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

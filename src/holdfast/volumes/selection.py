@@ -2,15 +2,17 @@
 
 A pattern with a `/` is matched against the whole path from the root of the backup (a leading `/` anchors it there, without
 one it may begin at any directory), one without against each name. `*`, `?` and `[…]` do not match `/`; `**` matches any number
-of directories. A pattern that begins with `!` takes back an exclusion made before it.
+of directories. A pattern that begins with `!` takes back an exclusion made before it. What is included is what a pattern fits,
+with all below it.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from holdfast.errors import UsageError
 
@@ -68,20 +70,69 @@ def select(excludes: Sequence[str], *, exclude_caches: bool = False, one_file_sy
     )
 
 
+def read_patterns(path: Path) -> list[str]:
+    """The patterns of a file, one a line; empty lines and those that begin with `#` are none. Raises UsageError."""
+    try:
+        lines = map(str.strip, os.fsdecode(path.read_bytes()).split("\n"))
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read", why=error.strerror or str(error), next="Give a file with one pattern a line."
+        ) from error
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def include(patterns: Sequence[str]) -> Callable[[bytes], bool | None]:
+    """Paths → True for what a pattern fits and all below that, None for directories that may hold such, False elsewhere.
+
+    Raises UsageError for a pattern that cannot be understood.
+    """
+    for text in patterns:
+        if text.startswith("!"):
+            raise UsageError(f"{text!r} cannot be included", why="only exclusions are taken back", next=_SEE)
+    fitting = [_expression(text, end=r"(?:/|\Z)") for text in patterns]
+    leading = [_leading(text) for text in patterns]
+
+    def included(path: bytes) -> bool | None:
+        text = os.fsdecode(path)
+        if not patterns or any(pattern.search(text) for pattern in fitting):
+            return True
+        return None if any(pattern.search(text) for pattern in leading) else False
+
+    return included
+
+
+_SEE = "See docs/files.md."
+
+
 def _compile(text: str) -> _Pattern:
-    takes_back = text.startswith("!")
-    body = text.removeprefix("!").rstrip("/")
-    names = [name for name in body.split("/") if name]
-    if not names:
-        raise UsageError(f"{text!r} is not a pattern", why="it is empty", next="See docs/files.md.")
-    start = "^/" if body.startswith("/") else "(?:^|/)"
-    *directories, last = names
+    return _Pattern(_expression(text.removeprefix("!"), end=r"\Z"), takes_back=text.startswith("!"))
+
+
+def _expression(text: str, *, end: str) -> re.Pattern[str]:
+    """What the pattern fits, from the root or any directory to `end`."""
+    *directories, last = _names(text)
+    start = "^/" if text.startswith("/") else "(?:^|/)"
     expression = "".join("(?:[^/]+/)*" if name == "**" else f"{_name(name)}/" for name in directories)
     expression += ".*" if last == "**" else _name(last)
     try:
-        return _Pattern(re.compile(rf"{start}{expression}\Z", re.DOTALL), takes_back)
+        return re.compile(f"{start}{expression}{end}", re.DOTALL)
     except re.error as error:
-        raise UsageError(f"{text!r} is not a pattern", why=str(error), next="See docs/files.md.") from error
+        raise UsageError(f"{text!r} is not a pattern", why=str(error), next=_SEE) from error
+
+
+def _leading(text: str) -> re.Pattern[str]:
+    """Directories in which something may be that the pattern fits: those on the way, or all if it has no beginning."""
+    expression = ""
+    for name in reversed(_names(text)[:-1]):
+        expression = "(?:/.*)?" if name == "**" else f"(?:/{_name(name)}{expression})?"
+    return re.compile(rf"^{expression}\Z" if text.startswith("/") else "", re.DOTALL)
+
+
+def _names(text: str) -> list[str]:
+    names = [name for name in text.split("/") if name]
+    if not names:
+        raise UsageError(f"{text!r} is not a pattern", why="it is empty", next=_SEE)
+    return names
 
 
 _TOKEN = re.compile(r"\*|\?|\[!?\]?[^\]]*\]|\\.|.", re.DOTALL)

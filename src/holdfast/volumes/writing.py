@@ -8,6 +8,7 @@ directory gets its own after everything in it was written, because writing chang
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -19,34 +20,49 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = b".holdfast-%d-%d"
-_ZERO_BLOCK = bytes(4096)
+_ZERO_BLOCK = bytes(4096)  # of most file systems
+_PRIVILEGES = stat.S_ISUID | stat.S_ISGID
+_CLEARED = ("system.posix_acl_", "user.")  # others belong to the system: security.selinux, say
+_NONSENSE = (
+    ValueError,
+    OverflowError,
+)  # from Python, for what no system call takes: a zero byte in a name, a number too large
 
 
 class NewFile:
     """A file that is being written; `commit` gives it its name, `discard` removes it."""
 
-    def __init__(self, directory: TargetDirectory, name: bytes) -> None:
-        """Raises OSError."""
+    def __init__(self, directory: TargetDirectory, name: bytes, size: int) -> None:
+        """`size`: bytes that it will have. Raises OSError."""
         self._directory = directory
         self._name = name
         self._temporary = directory.temporary_name()
         self._fd = os.open(self._temporary, _NEW_FILE, 0o600, dir_fd=directory.fd)
-        self._size = 0
+        self._size = size
+        self._has_holes = False
 
-    def write(self, data: bytes) -> None:
-        """Appends; blocks of zeros become holes. Raises OSError."""
-        if len(data) >= len(_ZERO_BLOCK) and not data.strip(b"\0"):
-            self._size += len(data)
+    def write(self, data: bytes | memoryview, offset: int) -> None:
+        """Puts data anywhere; several threads may at once. Blocks of zeros become holes. Raises OSError."""
+        if len(data) < len(_ZERO_BLOCK):
+            self.overwrite(data, offset)
             return
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(self._fd, view, self._size)
-            self._size += written
-            view = view[written:]
+        view, total = memoryview(data), 0
+        for start, end in _without_zeros(view, offset):
+            self.overwrite(view[start:end], offset + start)
+            total += end - start
+        if total < len(view):
+            self._has_holes = True
+
+    def overwrite(self, data: bytes | memoryview, offset: int) -> None:
+        """The same where something else was written before: zeros too. Raises OSError."""
+        written = os.pwrite(self._fd, data, offset) if data else 0
+        while written < len(data):
+            written += os.pwrite(self._fd, data[written:], offset + written)
 
     def commit(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """The file under its name with all its metadata; returns what could not be set. Raises OSError."""
-        os.ftruncate(self._fd, self._size)  # a hole at the end is not written by anything else
+        if self._has_holes:
+            os.ftruncate(self._fd, self._size)  # a hole at the end is not written by anything else
         failures = _set_metadata(self._fd, entry, as_owner=as_owner)
         os.close(self._fd)
         self._fd = -1
@@ -59,6 +75,20 @@ class NewFile:
             self._fd = -1
         with contextlib.suppress(OSError):
             os.unlink(self._temporary, dir_fd=self._directory.fd)
+
+
+def _without_zeros(data: memoryview, position: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of the stretches of `data` that are no whole blocks of zeros; it goes to `position` of its file."""
+    size = len(_ZERO_BLOCK)
+    start = 0
+    for block in range(-position % size, len(data) - size + 1, size):
+        # Most blocks begin with something else, and are not copied to find out.
+        if data[block] == 0 and data[block : block + size] == _ZERO_BLOCK:
+            if start < block:
+                yield start, block
+            start = block + size
+    if start < len(data):
+        yield start, len(data)
 
 
 class TargetDirectory:
@@ -89,10 +119,13 @@ class TargetDirectory:
     def special(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """A symlink, fifo, socket or device. Returns what could not be set. Raises OSError."""
         temporary = self.temporary_name()
-        if entry.type is EntryType.SYMLINK:
-            os.symlink(entry.target, temporary, dir_fd=self.fd)
-        else:
-            os.mknod(temporary, entry.mode, entry.rdev, dir_fd=self.fd)
+        try:
+            if entry.type is EntryType.SYMLINK:
+                os.symlink(entry.target, temporary, dir_fd=self.fd)
+            else:
+                os.mknod(temporary, entry.mode, entry.rdev, dir_fd=self.fd)
+        except _NONSENSE as error:
+            raise OSError(errno.EINVAL, str(error)) from error
         failures = self._set_special_metadata(temporary, entry, as_owner=as_owner)
         self.place(temporary, entry.name)
         return failures
@@ -181,30 +214,62 @@ class TargetDirectory:
 
 
 def _set_metadata(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
+    """What could not be set. Nearly always all can be, and is without ado; else each by itself tells."""
+    try:
+        if entry.xattrs or entry.mode & _PRIVILEGES or os.listxattr(fd):
+            return _set_each(fd, entry, as_owner=as_owner)
+        if as_owner:
+            os.fchown(fd, entry.uid, entry.gid)
+        os.fchmod(fd, entry.mode & 0o7777)
+        os.utime(fd, ns=(entry.mtime, entry.mtime))
+    except (OSError, *_NONSENSE):
+        return _set_each(fd, entry, as_owner=as_owner)
+    return []
+
+
+def _set_each(fd: int, entry: Entry, *, as_owner: bool) -> list[str]:
     failures: list[str] = []
     if as_owner:
         with _noting(failures, "owner"):
             os.fchown(fd, entry.uid, entry.gid)
-    if entry.xattrs:
-        _set_xattrs(fd, entry.xattrs, failures)
+    _set_xattrs(fd, entry.xattrs, failures)
     with _noting(failures, "mode"):
-        os.fchmod(fd, stat.S_IMODE(entry.mode))
+        os.fchmod(
+            fd, _harmless_mode(os.fstat(fd), entry, failures) if entry.mode & _PRIVILEGES else entry.mode & 0o7777
+        )
     with _noting(failures, "times"):
         os.utime(fd, ns=(entry.mtime, entry.mtime))
     return failures
 
 
+def _harmless_mode(made: os.stat_result, entry: Entry, failures: list[str]) -> int:
+    """Without the bits by which others would run a program as somebody that it was not meant for."""
+    mode = stat.S_IMODE(entry.mode)
+    for bit, is_owner, whose in (
+        (stat.S_ISUID, made.st_uid == entry.uid, "user"),
+        (stat.S_ISGID, made.st_gid == entry.gid, "group"),
+    ):
+        if mode & bit and not is_owner and entry.type is EntryType.FILE:
+            mode &= ~bit
+            failures.append(f"mode: not set-{whose}-ID, because the {whose} is another")
+    return mode
+
+
 def _set_xattrs(file: int | bytes, xattrs: XAttrs, failures: list[str]) -> None:
+    """Those of the entry and no others: a directory may have had some before, and gives its default ACL to what is made in it."""
+    follow = isinstance(file, int)  # a path is never followed, and of a descriptor Python takes no other word
+    with contextlib.suppress(OSError):  # a file system without attributes has none to take away
+        for name in {*os.listxattr(file, follow_symlinks=follow)} - {name for name, _ in xattrs}:
+            if name.startswith(_CLEARED):
+                with _noting(failures, f"attribute {name}, which was there before"):
+                    os.removexattr(file, name, follow_symlinks=follow)
     for name, value in xattrs:
         with _noting(failures, f"attribute {name}"):
-            if isinstance(file, int):
-                os.setxattr(file, name, value)
-            else:
-                os.setxattr(file, name, value, follow_symlinks=False)
+            os.setxattr(file, name, value, follow_symlinks=follow)
 
 
 class _noting:  # noqa: N801 - reads as a word; a class, because generators cost three times as much
-    """Turns an OSError into a line of `failures`."""
+    """Turns what the operating system, or Python on the way to it, refuses into a line of `failures`."""
 
     def __init__(self, failures: list[str], what: str) -> None:
         self._failures = failures
@@ -213,7 +278,7 @@ class _noting:  # noqa: N801 - reads as a word; a class, because generators cost
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, OSError):
-            self._failures.append(f"{self._what}: {error.strerror}")
+        if isinstance(error, (OSError, *_NONSENSE)):
+            self._failures.append(f"{self._what}: {getattr(error, 'strerror', None) or error}")
             return True
         return False

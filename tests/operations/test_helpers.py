@@ -1,0 +1,136 @@
+"""Helper processes: who does the work, and what happens when one dies."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from holdfast.codec.crypto import SealingKey
+from holdfast.errors import HoldfastError
+from holdfast.operations import file_process
+from holdfast.operations.file_process import FileProcess
+from holdfast.operations.helpers import Helpers
+
+KEY = SealingKey.random()
+
+
+class Job:
+    """Says who did it; may do something on its way."""
+
+    def __init__(self, number, *, before=None):
+        self.number = number
+        self.by_whom = None
+        self._before = before
+
+    def here(self):
+        self.by_whom = "here"
+
+    def by(self, helper):
+        if self._before:
+            self._before(helper)
+        self.by_whom = helper
+
+
+@pytest.fixture
+def run():
+    """`run(helpers' count, jobs)`: what came back, in no order."""
+    opened = []
+
+    def submit(count, jobs):
+        came = queue.SimpleQueue()
+        helpers = Helpers(KEY, done=came.put, count=count)
+        opened.append(helpers)
+        for number, job in enumerate(jobs, 1):
+            helpers.submit(job)
+            if number == 4 and count:
+                assert helpers._are_ready.wait(60)
+        back = []
+        while len(back) < number and not (back and isinstance(back[-1], BaseException)):
+            back.append(came.get(timeout=60))
+        return back
+
+    yield submit
+    for helpers in opened:
+        helpers.close()
+
+
+def test_without_helpers_all_is_done_here(run):
+    assert [job.by_whom for job in run(0, map(Job, range(5)))] == ["here"] * 5
+
+
+def test_few_jobs_start_no_process(run, monkeypatch):
+    monkeypatch.setattr(file_process.subprocess, "Popen", None)
+    assert [job.by_whom for job in run(2, map(Job, range(2)))] == ["here"] * 2
+
+
+def test_many_jobs_are_shared(run):
+    jobs = run(2, map(Job, range(20)))
+    assert sorted(job.number for job in jobs) == list(range(20))
+    assert {type(job.by_whom) for job in jobs} == {str, FileProcess}
+
+
+def test_a_helper_that_is_killed_fails_the_run_with_its_signal(run):
+    def kill(helper):
+        os.kill(helper._process.pid, signal.SIGKILL)
+        helper.receive()
+
+    back = run(1, [*map(Job, range(6)), Job(6, before=kill), *map(Job, range(7, 40))])
+    (error,) = [one for one in back if isinstance(one, BaseException)]
+    assert type(error) is HoldfastError
+    assert (error.what, error.why) == ("a process that worked on files for this run ended", "it ended with signal 9")
+
+
+def test_an_error_in_a_job_comes_back_and_nothing_waits_for_ever(run):
+    def fail(_helper):
+        raise ValueError("a fault")
+
+    back = run(2, [*map(Job, range(6)), Job(6, before=fail), *map(Job, range(7, 40))])
+    assert [str(one) for one in back if isinstance(one, BaseException)] == ["a fault"]
+
+
+def test_a_helper_that_does_not_start_is_an_error(run, monkeypatch):
+    monkeypatch.setattr(file_process.sys, "executable", "/bin/false")
+    back = run(1, map(Job, range(20)))
+    (error,) = [one for one in back if isinstance(one, BaseException)]
+    assert error.why == "it ended with exit code 1"
+
+
+def test_a_helper_ends_with_the_process_that_started_it():
+    program = """
+import os, sys
+from holdfast.codec.crypto import SealingKey
+from holdfast.operations.file_process import FileProcess
+helper = FileProcess(SealingKey.random())
+helper.wait_ready()
+print(helper._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    died = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    helper = int(died.stdout)
+    for _ in range(600):
+        try:
+            state = Path(f"/proc/{helper}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return
+        if state == "Z":  # its new parent has not looked yet
+            return
+        time.sleep(0.1)
+    pytest.fail("the helper goes on without its parent")
+
+
+def test_secrets_of_the_environment_do_not_reach_a_helper(monkeypatch):
+    monkeypatch.setenv("HOLDFAST_PASSWORD", "open sesame")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "open sesame")
+    helper = FileProcess(KEY)
+    try:
+        helper.wait_ready()
+        shown = Path(f"/proc/{helper._process.pid}")
+        assert b"open sesame" not in (shown / "environ").read_bytes()
+        assert KEY.encrypt.hex().encode() not in (shown / "cmdline").read_bytes()
+    finally:
+        helper.close()
