@@ -21,15 +21,17 @@ from typing import NamedTuple
 from bench.row import Row, number
 from bench.trees import BIG_BYTES, log_lines, random_blocks
 from holdfast.codec import compression
-from holdfast.codec.chunker import Chunker
-from holdfast.codec.crypto import SealingKey
+from holdfast.codec.chunker import MAX_SIZE, Chunker
+from holdfast.codec.crypto import OVERHEAD, SealingKey
 from holdfast.ids import BlobId, PackId
+from holdfast.repository.blob import Sealer
 from holdfast.repository.pack import BlobType
 from holdfast.repository.writer import PACK_SIZE
 from holdfast.store.local import LocalStore
 
 _SAMPLE = 32 << 20  # bytes of each half
 _BLOCK = 1 << 20
+_PACK = PACK_SIZE[BlobType.DATA]
 
 
 class Taken(NamedTuple):
@@ -39,7 +41,7 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`share` says through how many bytes a backup puts each byte of `big` here; 0 if it is only there to compare with."""
+    """`share`: how many bytes a backup puts through it for each byte of `big`; 0 if it is only there to compare with."""
 
     id: str
     what: str
@@ -86,39 +88,58 @@ def _measured(stage: Stage) -> Taken:
 
 
 def _stages(directory: Path, sample: int) -> Iterator[Stage]:
+    """In the order in which content passes through them."""
     chosen = random.Random(1)
-    text = b"".join(islice(log_lines(chosen), sample // _BLOCK))[:sample]
-    noise = b"".join(islice(random_blocks(chosen), sample // _BLOCK))[:sample]
+    text, noise = (b"".join(islice(blocks(chosen), sample // _BLOCK)) for blocks in (log_lines, random_blocks))
+    plain, halves = text + noise, len(text) / len(text + noise)
     key = SealingKey.random()
     chunker = Chunker(key)
-    plain = text + noise
-    texts, noises = list(chunker.split(io.BytesIO(text))), list(chunker.split(io.BytesIO(noise)))
-    chunks = texts + noises
-    text_frames, noise_frames = _all(compression.compress, texts), _all(compression.compress, noises)
-    sealed = _all(key.seal, text_frames + noise_frames)
-    joined = b"".join(sealed)
-    packs = [joined[start : start + _PACK] for start in range(0, len(joined), _PACK)]
-    stored = len(joined) / len(plain)
+    texts, noises = (list(chunker.split(io.BytesIO(half))) for half in (text, noise))
+    frames = [compression.compress(chunk) for chunk in texts]
+    bodies = [*frames, *noises]  # what does not become smaller is stored as it is
+    sealed = [key.seal(body) for body in bodies]
+    stored = sum(map(len, sealed))
+    share = stored / len(plain)
+    packs = [b"".join(sealed)[start : start + _PACK] for start in range(0, stored, _PACK)]
     file = directory / "plain"
     file.write_bytes(plain)
+    target = memoryview(bytearray(MAX_SIZE + OVERHEAD))
+    decompressor, buffer, together = compression.PartDecompressor(), bytearray(plain), Sealer(key, MAX_SIZE)
+    lengths = chunker.cutter().cut(memoryview(plain), is_end=True)
+
+    def seal_together() -> None:
+        start = 0
+        for length in lengths:
+            together.seal(buffer, start, start + length)
+            start += length
+
     yield Stage("memcpy", "memcpy, to compare with", 0, len(plain), lambda: _copy(plain))
-    yield Stage("read", "read a file from the page cache", 1, len(plain), lambda: _read(file))
-    yield Stage("chunk", "chunk", 1, len(plain), lambda: _each(len, chunker.split(io.BytesIO(plain))))
-    yield Stage("hash", "SHA-256 of chunks", 1, len(plain), lambda: _each(BlobId.of, chunks))
-    yield Stage("compress-text", "zstd, text half", 0.5, len(text), lambda: _each(compression.compress, texts))
-    yield Stage("compress-random", "zstd, random half", 0.5, len(noise), lambda: _each(compression.compress, noises))
+    yield Stage("read", "read, from the page cache", 1, len(plain), lambda: _read(file))
+    yield Stage("cut", "cut into chunks", 1, len(plain), lambda: chunker.cutter().cut(memoryview(plain), is_end=True))
+    yield Stage("compress-text", "zstd, text half", halves, len(text), lambda: _each(compression.compress, texts))
     yield Stage(
-        "seal", "AES-CTR and Poly1305, seal", stored, len(joined), lambda: _each(key.seal, text_frames + noise_frames)
+        "compress-random", "zstd, random half", 1 - halves, len(noise), lambda: _each(compression.compress, noises)
     )
-    yield Stage("open", "prove: open", stored, len(joined), lambda: _each(key.open, sealed))
-    yield Stage("decompress-text", "prove: zstd back, text half", 0.5, len(text), lambda: _back(text_frames))
-    yield Stage("decompress-random", "prove: zstd back, random half", 0.5, len(noise), lambda: _back(noise_frames))
-    yield Stage("prove", "prove: SHA-256 again", 1, len(plain), lambda: _each(BlobId.of, chunks))
-    yield Stage("hash-pack", "SHA-256 of packs", stored, len(joined), lambda: _each(PackId.of, packs))
-    yield Stage("write", "write packs, fsync", stored, len(joined), lambda: _write(directory / "packs", packs))
-
-
-_PACK = PACK_SIZE[BlobType.DATA]
+    yield Stage(
+        "seal",
+        "seal: AES-CTR, Poly1305",
+        share,
+        stored,
+        lambda: _each(lambda body: key.seal_into(body, target), bodies),
+    )
+    yield Stage(
+        "open",
+        "prove: open",
+        share,
+        stored,
+        lambda: _each(lambda body: key.open_into(memoryview(body), target), sealed),
+    )
+    yield Stage("decompress", "prove: zstd back, text half", halves, len(text), lambda: _back(decompressor, frames))
+    yield Stage("hash", "prove: SHA-256", 1, len(plain), lambda: _each(BlobId.of, texts + noises))
+    yield Stage("compare", "prove: compare", 1, len(plain), lambda: buffer.startswith(plain))
+    yield Stage("together", "from zstd to the proof, together", 0, len(plain), seal_together)
+    yield Stage("hash-pack", "SHA-256 of packs", share, stored, lambda: _each(PackId.of, packs))
+    yield Stage("write", "write packs, fsync", share, stored, lambda: _write(directory / "packs", packs))
 
 
 def _each(work: Callable[[bytes], object], pieces: Iterable[bytes]) -> None:
@@ -127,13 +148,9 @@ def _each(work: Callable[[bytes], object], pieces: Iterable[bytes]) -> None:
         work(piece)
 
 
-def _all(work: Callable[[bytes], bytes], pieces: Sequence[bytes]) -> list[bytes]:
-    return [work(piece) for piece in pieces]
-
-
-def _back(frames: Sequence[bytes]) -> None:
+def _back(decompressor: compression.PartDecompressor, frames: Sequence[bytes]) -> None:
     for frame in frames:
-        for _ in compression.decompressed(frame, limit=1 << 30):
+        for _ in decompressor.parts(frame, limit=MAX_SIZE):
             pass
 
 
@@ -143,8 +160,10 @@ def _copy(plain: bytes) -> None:
 
 
 def _read(path: Path) -> None:
+    """Into the same memory again and again."""
+    part = bytearray(_BLOCK)
     with path.open("rb", buffering=0) as file:
-        while file.read(_BLOCK):
+        while file.readinto(part):
             pass
 
 
