@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from testbed import programs
 from testbed.control_plane import NEWEST
 
+from bench.programs import Program
+
 _MEASURED_LIBRARIES = ("cryptography", "msgspec", "zstandard", "urllib3", "click")
 
 
-def describe() -> dict[str, str]:
+def describe(peers: Sequence[Program]) -> dict[str, str]:
     """Processor, memory, kernel and versions, each as text."""
     return {
         "processor": f"{_first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores",
@@ -24,6 +27,7 @@ def describe() -> dict[str, str]:
         "holdfast": version("holdfast"),
         "kubernetes": programs.KUBERNETES[NEWEST],
         "etcd": f"{programs.ETCD.version}, without fsync",
+        **{peer.name: peer.version() for peer in peers},
         "libraries": ", ".join(f"{name} {version(name)}" for name in _MEASURED_LIBRARIES),
     }
 

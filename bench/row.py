@@ -7,38 +7,50 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+NOT_RUN = "peer not run"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`values` are those of the single runs, in their order; the row's value is their median."""
+    """`values` are those of the single runs, in their order; the row's value is their median. There are none if the peer that
+    they compare with did not run. A row without floor and goal only records.
+    """
 
     id: str
     what: str
     values: Sequence[float]
     unit: str  # "objects/s", "MB"
-    floor: float
-    goal: float
     more_is_better: bool
+    floor: float | None = None
+    goal: float | None = None
     peer: str = ""  # what ran beside it, and how fast
     peer_values: Sequence[float] = ()
     details: dict[str, float] = field(default_factory=dict)  # medians of what else was seen: CPU-seconds, memory
 
     @property
-    def value(self) -> float:
-        return statistics.median(self.values)
+    def value(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
 
     @property
     def verdict(self) -> str:
-        if self._reaches(self.goal):
+        if not self.values:
+            return NOT_RUN
+        if self.floor is not None and not self._reaches(self.floor):
+            return "MISSED"
+        if self.goal is not None and self._reaches(self.goal):
             return "goal"
-        return "floor" if self._reaches(self.floor) else "MISSED"
+        if self.floor is not None:
+            return "floor"
+        return "recorded" if self.goal is None else "short of the goal"
 
     @property
     def is_missed(self) -> bool:
-        return self.verdict == "MISSED"
+        """A floor that nothing was measured for is missed too: nobody knows whether it holds."""
+        return self.verdict == "MISSED" or (self.floor is not None and not self.values)
 
     def _reaches(self, limit: float) -> bool:
-        return self.value >= limit if self.more_is_better else self.value <= limit
+        value = statistics.median(self.values)
+        return value >= limit if self.more_is_better else value <= limit
 
     def document(self) -> dict[str, Any]:
         return {
@@ -69,14 +81,19 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table for docs/benchmarks.md."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(_cells(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cell.lower() if line is COLUMNS else cell for cell in line)} |" for line in lines)
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     spread = f"{number(min(row.values))} to {number(max(row.values))}" if len(row.values) > 1 else ""
     return (
         row.what,
-        f"{number(row.value)} {row.unit}",
+        "" if row.value is None else f"{number(row.value)} {row.unit}",
         spread,
-        f"{number(row.floor)}",
-        f"{number(row.goal)}",
+        *("" if limit is None else number(limit) for limit in (row.floor, row.goal)),
         row.peer,
         row.verdict,
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from bench.objects import ObjectsBench
-from bench.row import Row, table
+from bench.row import Row, markdown, table
 from bench.sample import samples, stored
 
 ROW = Row(id="speed", what="a thing", values=[90, 110, 100], unit="objects/s", floor=80, goal=120, more_is_better=True)
@@ -21,6 +21,10 @@ ROW = Row(id="speed", what="a thing", values=[90, 110, 100], unit="objects/s", f
         ({"floor": 101}, "MISSED"),
         ({"more_is_better": False, "floor": 100, "goal": 99}, "floor"),
         ({"more_is_better": False, "floor": 99, "goal": 98}, "MISSED"),
+        ({"floor": None, "goal": 100}, "goal"),
+        ({"floor": None, "goal": 101}, "short of the goal"),
+        ({"goal": None}, "floor"),
+        ({"floor": None, "goal": None}, "recorded"),
     ],
 )
 def test_the_median_is_judged(changes, verdict):
@@ -28,6 +32,23 @@ def test_the_median_is_judged(changes, verdict):
     assert row.verdict == verdict
     assert row.is_missed == (verdict == "MISSED")
     assert verdict in table([row])
+
+
+def test_a_table_for_the_page_has_a_line_for_each_row():
+    header, dashes, line = markdown([ROW]).splitlines()
+    assert header.startswith("| what | measured |")
+    assert set(dashes) == set("| -")
+    assert line == "| a thing | 100 objects/s | 90.0 to 110 | 80.0 | 120 |  | floor |"
+    assert header.count("|") == dashes.count("|") == line.count("|")
+
+
+@pytest.mark.parametrize(("floor", "is_missed"), [(80, True), (None, False)])
+def test_a_row_without_values_says_so_and_a_floor_nobody_measured_is_missed(floor, is_missed):
+    row = replace(ROW, values=[], floor=floor)
+    assert row.verdict == "peer not run"
+    assert row.is_missed == is_missed
+    assert "peer not run" in table([row])
+    assert row.document()["value"] is None
 
 
 def test_samples_are_the_same_in_every_run_and_of_the_size_that_they_should_have():
