@@ -19,6 +19,7 @@ from tests.repository.index_files import KEY, REPOSITORY, Truth, assert_is, blob
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId, IndexId, PackId
+from holdfast.repository import index as index_module
 from holdfast.repository import index_loader, sealed
 from holdfast.repository.index_loader import load_index
 from holdfast.repository.layout import file_name
@@ -131,6 +132,72 @@ def test_few_blobs_are_no_segment_but_many_files_are(store, place):
     store.read.clear()
     load_index(store, KEY, cache_in(place))
     assert len(store.read) == 8
+
+
+def add_files(store, index, lists):
+    """As a writer does: the index file first, then the index learns of it."""
+    for packs in lists:
+        index.add_file(store_index(store, packs), packs)
+
+
+@pytest.mark.usefixtures("always")
+def test_what_a_process_adds_becomes_segments_when_it_is_much(store, place, monkeypatch):
+    monkeypatch.setattr(index_module, "_MOST_OWN", 100)
+    old = some_packs(*range(200))
+    store_index(store, old)
+    index = load_index(store, KEY, cache_in(place))
+    lists = [some_packs(*range(180 + 20 * number, 220 + 20 * number)) for number in range(30)]
+    for number in range(len(lists)):
+        add_files(store, index, lists[number : number + 1])
+        assert index._own.blob_count < 200
+        assert_is(index, Truth.of(old, *lists[: number + 1]))
+    assert len(index.segments) <= 4
+    store.read.clear()
+    assert_is(load_index(store, KEY, cache_in(place)), Truth.of(old, *lists))
+    assert len(store.read) < 5  # of 31
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("hindrance", ["no cache", "a cache that cannot be written", "an index file that is lost"])
+def test_without_a_place_for_segments_it_stays_in_memory(store, place, monkeypatch, hindrance):
+    monkeypatch.setattr(index_module, "_MOST_OWN", 100)
+    if hindrance == "a cache that cannot be written":
+        place.parent.mkdir()
+        place.write_bytes(b"a file")
+    index = load_index(store, KEY, None if hindrance == "no cache" else cache_in(place))
+    lists = [some_packs(*range(20 * number, 20 * number + 40)) for number in range(10)]
+    for packs in lists:
+        index_id = store_index(store, packs)
+        if hindrance == "an index file that is lost" and packs is lists[0]:
+            store.delete(file_name(index_id))
+        index.add_file(index_id, packs)
+    assert_is(index, Truth.of(*lists))
+    assert index.segments == ()
+
+
+@pytest.mark.usefixtures("always")
+def test_threads_may_look_up_while_what_was_added_becomes_a_segment(store, place, monkeypatch):
+    monkeypatch.setattr(index_module, "_MOST_OWN", 50)
+    index = load_index(store, KEY, cache_in(place))
+    lists = [some_packs(*range(20 * number, 20 * number + 20)) for number in range(60)]
+    added, missing = [], []
+    over = threading.Event()
+
+    def look():
+        while not over.is_set():
+            missing.extend(blob for blob in added if not index.has(blob.type, blob.id))
+
+    looking = [threading.Thread(target=look) for _ in range(3)]
+    for thread in looking:
+        thread.start()
+    for packs in lists:
+        add_files(store, index, [packs])
+        added.extend(blob for _, blobs in packs for blob in blobs)
+    over.set()
+    for thread in looking:
+        thread.join()
+    assert missing == []
+    assert index.segments
 
 
 @pytest.mark.usefixtures("always")

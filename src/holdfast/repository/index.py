@@ -1,7 +1,7 @@
 """Which blob lies in which pack, and where.
 
-An index has segments, files of the local cache that cover what the repository's index files said when they were made, and a
-part in memory for what came since and for what this process adds.
+An index has segments, files of the local cache that cover what the repository's index files said when they were made, a part in
+memory for what came since, and one for what this process adds, which becomes a segment too when it grows large.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from holdfast.errors import DamagedData
-from holdfast.ids import BlobId, PackId
+from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.repository.index_file import FULL_AT, save_index
 from holdfast.repository.index_memory import IndexMemory
 from holdfast.repository.index_segment import PREFIXES, BlobRecord, Segment, SegmentDamaged
 from holdfast.repository.pack import BlobType, PackedBlob, content_bytes
 
 __all__ = ["FULL_AT", "BlobLocation", "Index", "Totals", "save_index"]  # two of them for those who write index files
+
+_MOST_OWN = 200_000
+"""Blobs that a process adds before they become a segment: 40 MB."""
 
 Part = Segment | IndexMemory
 Answer = TypeVar("Answer")
@@ -46,11 +50,21 @@ class Index:
     """
 
     def __init__(
-        self, segments: Sequence[Segment] = (), reload: Callable[[Segment, Index], Sequence[Segment]] | None = None
+        self,
+        segments: Sequence[Segment] = (),
+        reload: Callable[[Segment, Index], Sequence[Segment]] | None = None,
+        settle: Callable[[Sequence[IndexId], Sequence[Segment]], Sequence[Segment] | None] = lambda *_: None,
     ) -> None:
-        """`reload` gives segments in place of one, or adds its packs to the index; needed if there are segments."""
+        """`reload` gives segments in place of one, or adds its packs to the index; needed if there are segments.
+
+        `settle` gives the segments and what stored index files say as new segments, or None if there is no place for them.
+        """
         self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
         self._memory = IndexMemory()
+        self._own = IndexMemory()
+        self._own_files: list[IndexId] = []
+        self._adding = threading.Lock()
+        self._settle = settle
         self.use_segments(segments)
         self._reload = reload
         self._replacing = threading.Lock()
@@ -59,11 +73,25 @@ class Index:
     def use_segments(self, segments: Sequence[Segment]) -> None:
         """Takes these instead of its own; they must say the same."""
         self.segments = tuple(segments)
-        self._parts: tuple[Part, ...] = (*segments, self._memory)  # in the order in which they are asked
+        self._parts: tuple[Part, ...] = (*segments, self._memory, self._own)  # in the order in which they are asked
 
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> None:
         """A blob that is known already keeps its first place; this one is its next."""
         self._memory.add_pack(pack_id, blobs, lost=pack_id in self._lost)
+
+    def add_file(self, index_id: IndexId, packs: Sequence[tuple[PackId, Sequence[PackedBlob]]]) -> None:
+        """What an index file says that this process stored."""
+        with self._adding:
+            for pack_id, blobs in packs:
+                self._own.add_pack(pack_id, blobs, lost=False)
+            self._own_files.append(index_id)
+            if self._own.blob_count < _MOST_OWN:
+                return
+            with self._replacing:
+                segments = self._settle(self._own_files, self.segments)
+                if segments is not None:
+                    self._own, self._own_files = IndexMemory(), []
+                    self.use_segments(segments)
 
     def forget_packs(self, lost: Collection[PackId]) -> None:
         """Takes away what lies in packs that are lost, so that it counts as missing and is stored again."""
@@ -138,7 +166,7 @@ class Index:
         """Each pack that an index file lists, lost or not, and the bytes that its file must have."""
         for prefix in range(PREFIXES):
             yield from self._ask(partial(self._packs_in_segments, prefix)).items()
-        for pack_id, size in self._memory.packs():
+        for pack_id, size in chain(self._memory.packs(), self._own.packs()):
             if not self._ask(partial(self._is_pack_in_segments, pack_id)):
                 yield pack_id, size
 
@@ -147,8 +175,8 @@ class Index:
         for blob_type in BlobType:
             for prefix in range(PREFIXES):
                 yield from self._ask(partial(self._locations_in_segments, blob_type, prefix))
-            for record in self._records_in_memory(blob_type):
-                yield _location(self._memory, blob_type, record)
+            for part, record in self._records_in_memory(blob_type):
+                yield _location(part, blob_type, record)
 
     def totals(self) -> Totals:
         """Goes through everything: a second for two million blobs."""
@@ -167,13 +195,17 @@ class Index:
         for prefix in range(PREFIXES):
             for _, record in self._ask(partial(self._records_in_segments, blob_type, prefix)):
                 yield record
-        yield from self._records_in_memory(blob_type)
+        for _, record in self._records_in_memory(blob_type):
+            yield record
 
-    def _records_in_memory(self, blob_type: BlobType) -> Iterator[BlobRecord]:
+    def _records_in_memory(self, blob_type: BlobType) -> Iterator[tuple[IndexMemory, BlobRecord]]:
         """Those that are in no segment."""
-        for record in self._memory.records(blob_type):
-            if not self.segments or not self._ask(partial(self._is_in_segments, blob_type, record[0])):
-                yield record
+        memory, own = self._memory, self._own
+        for part, before in ((memory, None), (own, memory)):
+            for record in part.records(blob_type):
+                is_in_segments = bool(self.segments) and self._ask(partial(self._is_in_segments, blob_type, record[0]))
+                if not is_in_segments and not (before and before.has(blob_type, record[0])):
+                    yield part, record
 
     # What is asked of segments, a part small enough to be answered anew if one of them is damaged.
 

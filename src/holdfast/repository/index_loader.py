@@ -53,7 +53,7 @@ class _Loader:
         cached = self._cache.segments() if self._cache is not None else []
         listed = list_index_files(self._store)
         segments, rest = self._usable(cached if trust_cache else [], listed)
-        index = Index(segments, self._reload)
+        index = Index(segments, self._reload, self._settle)
         fresh = self._read(rest, index)
         if self._cache is None:
             return index
@@ -138,6 +138,19 @@ class _Loader:
         for segment in small:
             self._cache.discard(segment)
         return [*ordered[:keep], merged]
+
+    def _settle(self, index_ids: Sequence[IndexId], segments: Sequence[Segment]) -> list[Segment] | None:
+        """Segments with what these index files say, read back from the store; None if the cache does not take them."""
+        if self._cache is None:
+            return None
+        try:
+            fresh = self._read_into_segment(self._cache, index_ids, Index())
+        except OSError as error:
+            self._give_up(error)
+            return None
+        if frozenset(index_ids) != frozenset().union(*(segment.covered for segment in fresh)):
+            return None  # one of them cannot be read back: better to keep them all
+        return self._merged([*segments, *fresh])
 
     def _reload(self, damaged: Segment, index: Index) -> list[Segment]:
         """What the index files of a damaged segment say, read again."""

@@ -33,6 +33,11 @@ class IndexMemory:
     def pack_count(self) -> int:
         return len(self._packs)
 
+    @property
+    def blob_count(self) -> int:
+        """Blobs, counted once for each pack that has them."""
+        return len(self._pack)
+
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob], *, lost: bool) -> None:
         """A blob that is known already keeps its first place; this one is its next. Rows come before what makes them
         visible.

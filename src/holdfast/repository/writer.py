@@ -263,10 +263,11 @@ class BlobWriter:
     def _save_index(self) -> None:
         with self._guard:
             packs, self._unindexed = self._unindexed, []
-        if packs:
-            self._before_index()
-            save_index(self._store, self._key, packs)
-        for pack_id, blobs in packs:
-            self._index.add_pack(pack_id, blobs)  # before the ids leave the set: a blob is always in one of the two
-            with self._guard:
+        if not packs:
+            return
+        self._before_index()
+        index_id = save_index(self._store, self._key, packs)
+        self._index.add_file(index_id, packs)  # before the ids leave the set: a blob is always in one of the two
+        with self._guard:
+            for _, blobs in packs:
                 self._on_the_way[blobs[0].type].difference_update(blob.id for blob in blobs)
