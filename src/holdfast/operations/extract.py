@@ -23,7 +23,6 @@ from holdfast.operations.file_work import Written
 from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_writes import LongWrite, LongWrites
 from holdfast.operations.nodes import entry_of
-from holdfast.operations.processors import processors
 from holdfast.operations.restore_batch import RestoreBatch, SmallFile
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.pack import BlobType
@@ -81,7 +80,6 @@ class Extractor:
             progress,
             as_owner=self._as_owner,
             verify=verify,
-            threads=processors(),
             done=self._back.put,
         )
         self._batch = self._new_batch()

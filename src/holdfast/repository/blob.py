@@ -174,7 +174,7 @@ class Opener:
         self._memory = memoryview(mmap.mmap(-1, largest))
         self._decompressor = compression.PartDecompressor()
 
-    def open(self, blob_id: BlobId, sealed: bytes, plain_length: int) -> Iterator[bytes | memoryview]:
+    def open(self, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> Iterator[bytes | memoryview]:
         """The content in parts, which are good until the next one is taken.
 
         Raises DamagedData, maybe only after the last part: then none of them is to be believed.

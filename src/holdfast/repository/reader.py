@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from typing import NamedTuple, TypeVar
@@ -80,12 +80,14 @@ class BlobReader:
         """Where a blob lies. Raises DamagedData if no index lists it."""
         return self._index().find(blob_type, blob_id)
 
-    def read_sealed(self, location: BlobLocation) -> bytes:
-        """A blob as its pack holds it, for those who open it themselves. Raises DamagedData if the pack is lost."""
-        return self._read(location.pack, location.blob.offset, location.blob.length)
+    def read_sealed_run(self, run: Sequence[BlobLocation]) -> memoryview | None:
+        """Blobs that lie side by side in one pack, as it holds them; None if they cannot be read together."""
+        start, last = run[0].blob.offset, run[-1].blob
+        read = self._try_read(run[0].pack, start, last.offset + last.length - start)
+        return None if isinstance(read, DamagedData) else memoryview(read)
 
     def read_sealed_many(self, blob_ids: Iterable[BlobId]) -> list[SealedBlob | DamagedData]:
-        """The same for small data blobs, in their order; neighbours in a pack are read together."""
+        """Small data blobs as their packs hold them, in their order; neighbours in a pack are read together."""
         found: list[SealedBlob | DamagedData] = []
         located: list[tuple[BlobLocation, int]] = []
         for place, blob_id in enumerate(blob_ids):

@@ -59,6 +59,10 @@ class NewFile:
         while written < len(data):
             written += os.pwrite(self._fd, data[written:], offset + written)
 
+    def leave_hole(self) -> None:
+        """Says that some of the file is not going to be written."""
+        self._has_holes = True
+
     def commit(self, entry: Entry, *, as_owner: bool) -> list[str]:
         """The file under its name with all its metadata; returns what could not be set. Raises OSError."""
         if self._has_holes:
