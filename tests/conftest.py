@@ -39,6 +39,14 @@ def pytest_terminal_summary(terminalreporter):
             terminalreporter.line(f"{count} skipped because {reason}", red=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_at_home(tmp_path_factory):
+    """Caches of repositories go where tests' files go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOLDFAST_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def say(pytestconfig):
     """Prints a line to the terminal itself: pytest would keep it for a failure's report, and builds take minutes."""

@@ -7,7 +7,7 @@ import getpass
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from holdfast.model.clock import SystemClock
 
 if TYPE_CHECKING:  # each is imported where it is needed: `--help` and dry runs must not wait for the other half
     from holdfast.cluster.cluster import Cluster
+    from holdfast.repository.index_cache import IndexCache
     from holdfast.repository.repository import Repository
     from holdfast.store.base import Store
 
@@ -32,6 +33,8 @@ class Settings:
     kubeconfig: str = ""
     context: str = ""
     cluster_name: str = ""
+    cache_directory: Path | None = None
+    no_cache: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -48,12 +51,30 @@ def open_store(settings: Settings, cancel: Cancel) -> Store:
     return store_at(settings.repository, cancel=cancel, cacert=settings.store_cacert, environ=settings.environ)
 
 
-def open_repository(settings: Settings, cancel: Cancel) -> Repository:
-    """Raises NoRepository, WrongPassword and what the store raises."""
+def open_repository(settings: Settings, cancel: Cancel, note: Callable[[str], None] = lambda _: None) -> Repository:
+    """`note` gets a line if the cache cannot be written. Raises NoRepository, WrongPassword and what the store raises."""
     from holdfast.repository import repository  # noqa: PLC0415
 
     store = open_store(settings, cancel)
-    return repository.open_repository(store, read_password(settings), SystemClock())
+    return repository.open_repository(store, read_password(settings), SystemClock(), index_cache(settings, note))
+
+
+def index_cache(settings: Settings, note: Callable[[str], None]) -> IndexCache | None:
+    """The cache where the settings or the system's rules say; None if it is not wanted, or if there is no home for it."""
+    from holdfast.repository.index_cache import IndexCache  # noqa: PLC0415
+
+    if settings.no_cache:
+        return None
+    directory = settings.cache_directory
+    if directory is None:
+        given = settings.environ.get("HOLDFAST_CACHE_DIR", "")
+        caches = settings.environ.get("XDG_CACHE_HOME", "")
+        home = settings.environ.get("HOME", "")
+        if given:
+            directory = Path(given)
+        elif caches or home:
+            directory = (Path(caches) if caches else Path(home, ".cache")) / "holdfast"
+    return IndexCache(directory, note) if directory is not None else None
 
 
 def init_repository(settings: Settings, cancel: Cancel) -> Repository:

@@ -42,7 +42,7 @@ def test_the_examples_run_and_print_what_they_found(workplace):
     output = (workplace / "output").read_text()
     assert "damaged" not in output
     assert "the password is wrong; " in output
-    assert "the backup has no file /notes/tomorrow.txt" in output
+    assert "the backup has no /notes/tomorrow.txt" in output
     assert "3 snapshots, " in output
     assert "stopped at a safe point" in output
     assert (workplace / "database.sql").read_bytes() == b"CREATE TABLE weather;\n" * 1000

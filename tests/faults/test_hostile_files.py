@@ -18,7 +18,7 @@ from holdfast.ids import BlobId, IndexId, KeyId, LockId, PackId, SnapshotId
 from holdfast.model.clock import SystemClock
 from holdfast.repository import keys
 from holdfast.repository.config import Config, open_config, seal_config
-from holdfast.repository.index import load_index
+from holdfast.repository.index_loader import load_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import LockFile, list_locks, own_hostname
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header, read_header
@@ -155,7 +155,7 @@ def test_indexes():
         if index.faults:
             raise index.faults[0]
         assert len(list(index.blobs())) == len(index)
-        assert len(index.packs) == len(index.pack_sizes)
+        assert len(list(index.packs())) == index.totals().packs
 
     outcomes(sealed_variants(value), read)
 

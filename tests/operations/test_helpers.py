@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import HoldfastError
+from holdfast.errors import Cancelled, HoldfastError
+from holdfast.model.cancel import Cancel
 from holdfast.operations import file_process
 from holdfast.operations.file_process import FileProcess
 from holdfast.operations.helpers import Helpers
@@ -43,7 +44,7 @@ def run():
 
     def submit(count, jobs):
         came = queue.SimpleQueue()
-        helpers = Helpers(KEY, done=came.put, count=count)
+        helpers = Helpers(KEY, Cancel(), done=came.put, count=count)
         opened.append(helpers)
         for number, job in enumerate(jobs, 1):
             helpers.submit(job)
@@ -98,6 +99,26 @@ def test_a_helper_that_does_not_start_is_an_error(run, monkeypatch):
     back = run(1, map(Job, range(20)))
     (error,) = [one for one in back if isinstance(one, BaseException)]
     assert error.why == "it ended with exit code 1"
+
+
+def test_a_run_is_cancelled_although_its_helpers_do_not_answer():
+    cancel = Cancel()
+    helpers = Helpers(KEY, cancel, done=lambda _: None, count=1)
+
+    def stop(helper):
+        os.kill(helper._process.pid, signal.SIGSTOP)
+        cancel.request()
+        helper.receive()
+
+    def submit(count, before):
+        for number in range(count):
+            helpers.submit(Job(number, before=before))
+
+    submit(4, None)
+    assert helpers._are_ready.wait(60)
+    with pytest.raises(Cancelled):
+        submit(10, stop)
+    helpers.close()
 
 
 def test_a_helper_ends_with_the_process_that_started_it():

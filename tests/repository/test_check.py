@@ -2,18 +2,22 @@ import random
 from pathlib import PurePosixPath
 
 import pytest
+from tests.restic_oracle import PASSWORD
 from tests.sample_repository import FILES, add_password, check_all, init, reopen, write_files
 
 from holdfast.errors import Cancelled, DamagedData, NoRepository
 from holdfast.ids import BlobId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
+from holdfast.model.clock import SystemClock
 from holdfast.model.progress import Silent
-from holdfast.repository import sealed
+from holdfast.repository import index_loader, sealed
 from holdfast.repository import writer as writer_module
 from holdfast.repository.check import Severity, check
 from holdfast.repository.index import save_index
+from holdfast.repository.index_cache import IndexCache
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header
+from holdfast.repository.repository import open_repository
 from holdfast.repository.snapshot import Snapshot
 from holdfast.repository.tree import EPOCH, Node, NodeType, encode_tree
 from holdfast.testing.faulty_store import FaultyStore
@@ -207,6 +211,22 @@ def test_a_flipped_bit_in_an_index_is_found(store, place):
     errors = texts(structure_only(store))
     assert any(f"{name} is damaged" in error for error in errors)
     assert any("directory / cannot be read" in error for error in errors)
+
+
+def with_cache(store, tmp_path):
+    return open_repository(store, PASSWORD, SystemClock(), IndexCache(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("snapshot_id")
+def test_a_cached_index_hides_no_damage(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(index_loader, "_WORTH_A_SEGMENT", 1)
+    assert check_all(with_cache(store, tmp_path)).errors == []
+    assert with_cache(store, tmp_path).index.segments
+    (name,) = names(store, "index")
+    flip(store, name, 60)
+    assert any(f"{name} is damaged" in text for text in texts(check_all(with_cache(store, tmp_path))))
+    store.delete(name)
+    assert any("is not in the repository's index" in text for text in texts(check_all(with_cache(store, tmp_path))))
 
 
 @pytest.mark.usefixtures("snapshot_id")

@@ -11,7 +11,8 @@ from holdfast.codec.crypto import OVERHEAD, SealingKey
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.repository import sealed
-from holdfast.repository.index import Index, load_index, save_index
+from holdfast.repository.index import Index, save_index
+from holdfast.repository.index_loader import load_index
 from holdfast.repository.pack import BlobType, PackedBlob, pack_size
 from holdfast.store.memory import MemoryStore
 
@@ -44,8 +45,8 @@ def test_an_index_comes_back(rows):
     save_index(store, KEY, [(PackId.of(b"one"), blobs), (PackId.of(b"two"), [blob("last")])])
     index = load_index(store, KEY)
     assert index.faults == []
-    assert index.packs == [PackId.of(b"one"), PackId.of(b"two")]
-    assert list(index.pack_sizes) == [pack_size(blobs), pack_size([blob("last")])]
+    assert [pack_id for pack_id, _ in index.packs()] == [PackId.of(b"one"), PackId.of(b"two")]
+    assert [size for _, size in index.packs()] == [pack_size(blobs), pack_size([blob("last")])]
     assert len(index) == len(blobs) + 1
     assert all(index.find(one.type, one.id) == (PackId.of(b"one"), one) for one in blobs)
     assert {found.blob for found in index.blobs()} == {*blobs, blob("last")}
@@ -92,14 +93,14 @@ def test_a_blob_in_two_packs_keeps_its_first_place():
     index.add_pack(PackId.of(b"two"), [blob("b", length=40), blob("a", offset=40)])
     assert index.find(BlobType.DATA, BlobId.of(b"a")).pack == PackId.of(b"one")
     assert len(index) == 2
-    assert len(index.packs) == 2
+    assert len(list(index.packs())) == 2
 
 
 def test_a_pack_listed_twice_is_counted_once():
     index = Index()
     for _ in range(2):
         index.add_pack(PackId.of(b"one"), [blob("a")])
-    assert (len(index.packs), len(index.pack_sizes), len(index)) == (1, 1, 1)
+    assert (len(list(index.packs())), len(index)) == (1, 1)
 
 
 def test_unknown_and_old_fields_are_ignored(store):

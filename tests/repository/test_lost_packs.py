@@ -1,12 +1,17 @@
 """A pack that was lost costs what was in it; what still exists outside is stored again by the next backup."""
 
 import pytest
+from tests.restic_oracle import PASSWORD
 from tests.sample_repository import FILES, init, read_files, reopen, write_files
 
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
+from holdfast.model.clock import SystemClock
+from holdfast.repository import index_loader
+from holdfast.repository.index_cache import IndexCache
 from holdfast.repository.layout import Directory
 from holdfast.repository.pack import BlobType
+from holdfast.repository.repository import open_repository
 from holdfast.store.local import LocalStore
 
 
@@ -49,7 +54,7 @@ def test_a_blob_with_a_second_copy_survives_the_loss_of_the_first(store):
     content = FILES["backup.json"]
     blob_id = BlobId.of(content)
     other = reopen(store)
-    other.index.forget_packs(other.index.packs)
+    other.index.forget_packs([pack_id for pack_id, _ in other.index.packs()])
     write_files(other)
     first = reopen(store).index.find(BlobType.DATA, blob_id)
     for entry in packs(store):
@@ -69,3 +74,18 @@ def test_a_lost_pack_without_copies_is_named(store):
 
     with pytest.raises(DamagedData, match=r"pack .* is missing"):
         reopen(store).reader.load(BlobType.DATA, BlobId.of(FILES["backup.json"]))
+
+
+def test_also_packs_that_a_cache_knows_are_compared(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(index_loader, "_WORTH_A_SEGMENT", 1)
+    for entry in packs(store):
+        store.delete(entry.name)
+
+    for made in ("now", "before"):
+        cached = open_repository(store, PASSWORD, SystemClock(), IndexCache(tmp_path / "cache"))
+        assert cached.forget_lost_packs() == 2, made
+        assert cached.index.segments
+        assert len(cached.index) == 0
+    snapshot_id = write_files(cached)
+    assert read_files(cached, snapshot_id) == FILES
+    assert read_files(reopen(store), snapshot_id) == FILES

@@ -131,7 +131,7 @@ def test_a_possible_length_is_taken(length, size):
 
 def test_a_stored_packs_header_agrees_with_the_index(repository):
     write_files(repository)
-    for pack_id, size in zip(repository.index.packs, repository.index.pack_sizes, strict=True):
+    for pack_id, size in repository.index.packs():
         blobs = read_header(repository.store, repository.key, pack_id, size)
         assert pack_size(blobs) == size
         assert all(repository.index.find(blob.type, blob.id) == (pack_id, blob) for blob in blobs)
@@ -149,6 +149,6 @@ def test_data_and_trees_never_share_a_pack(repository):
     write_files(repository)
     types = [
         {blob.type for blob in read_header(repository.store, repository.key, pack_id, size)}
-        for pack_id, size in zip(repository.index.packs, repository.index.pack_sizes, strict=True)
+        for pack_id, size in repository.index.packs()
     ]
     assert sorted(types, key=str) == [{BlobType.DATA}, {BlobType.TREE}]

@@ -29,7 +29,7 @@ def filled(store, monkeypatch):
             writer.save(BlobType.DATA, content)
         writer.flush()
         writer.close()
-    assert len(repository.index.packs) == 6
+    assert len(list(repository.index.packs())) == 6
     return repository
 
 

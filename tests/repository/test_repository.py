@@ -21,7 +21,7 @@ from holdfast.ids import KeyId, SnapshotId
 from holdfast.repository import keys, sealed
 from holdfast.repository import repository as repository_module
 from holdfast.repository.config import Config, open_config, seal_config
-from holdfast.repository.index import load_index
+from holdfast.repository.index_loader import load_index
 from holdfast.repository.snapshot import Snapshot
 from holdfast.store.local import LocalStore
 from holdfast.store.memory import MemoryStore

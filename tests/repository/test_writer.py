@@ -83,7 +83,7 @@ def test_data_and_trees_of_equal_bytes_are_two_blobs(repository, writing):
         writing.save(blob_type, b'{"nodes":[]}\n')
     writing.flush()
     assert (writing.stats.data_blobs, writing.stats.tree_blobs) == (1, 1)
-    assert len(reopen(repository.store).index.packs) == 2
+    assert len(list(reopen(repository.store).index.packs())) == 2
 
 
 def test_a_later_run_stores_only_what_is_new(repository):
@@ -147,7 +147,7 @@ def test_a_pack_is_closed_when_it_is_full(repository, writing, monkeypatch):
     ids = save_all(writing, contents(100))
     writing.flush()
     again = reopen(repository.store)
-    assert len(again.index.packs) == 5  # 20 blobs of a little more than 1000 bytes fill one
+    assert len(list(again.index.packs())) == 5  # 20 blobs of a little more than 1000 bytes fill one
     assert [again.reader.load(BlobType.DATA, one) for one in ids] == contents(100)
 
 

@@ -61,6 +61,8 @@ class Session:
             kubeconfig=self.options.get("kubeconfig") or "",
             context=self.options.get("context") or "",
             cluster_name=self.options.get("cluster_name") or "",
+            cache_directory=self.options.get("cache_dir"),
+            no_cache=bool(self.options.get("no_cache")),
             environ=os.environ,
         )
 
@@ -72,11 +74,14 @@ class Session:
 
         with ThreadPoolExecutor(1) as pool:
             imported = pool.submit(importlib.import_module, operation) if operation else None
-            repository = assembly.open_repository(self.settings, self.cancel)
+            repository = assembly.open_repository(self.settings, self.cancel, self._warn)
             self._closing.append(repository.store.close)
             if imported is not None:
                 imported.result()
         return repository
+
+    def _warn(self, message: str) -> None:
+        self.progress.warn(message)
 
     def connect(self) -> Cluster:
         from holdfast import assembly  # noqa: PLC0415
@@ -128,6 +133,13 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
         envvar="HOLDFAST_STORE_CACERT",
         help="Certificate authority of the object store.",
     ),
+    click.Option(
+        ["--cache-dir"],
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Cache of repositories' indexes. Default: HOLDFAST_CACHE_DIR, ~/.cache/holdfast.",
+    ),
+    click.Option(["--no-cache"], is_flag=True, help="Keep the index in memory: 200 bytes for each blob."),
     click.Option(
         ["--kubeconfig"], metavar="FILE", help="Which cluster. Default: KUBECONFIG, ~/.kube/config, this pod's."
     ),

@@ -1,7 +1,7 @@
 """Content-defined chunking: where to cut a long file so that equal stretches become equal chunks.
 
-Two stages. FastCDC proposes a cut about every 16 KiB; a proposal is taken if a keyed hash of the 64 bytes before it falls
-into 1 of 64 values and the chunk is long enough. The key is the repository's own, so the sizes of chunks tell a thief of the
+Two stages. From the shortest length on FastCDC proposes a cut about every 16 KiB; a proposal is taken if a keyed hash of the 64
+bytes before it falls into 1 of 64 values. The key is the repository's own, so the sizes of chunks tell a thief of the
 encrypted files nothing about known contents (the attack on restic's and Borg's chunkers: "Breaking and Fixing
 Content-Defined Chunking", CCS 2025; the cure is the paper's: hash, then a pseudo-random function).
 
@@ -82,24 +82,26 @@ class Cutter:
         """
         lengths: list[int] = []
         size = len(content)
-        start, end = 0, self._searched
+        start, end = 0, max(self._searched, MIN_SIZE)
+        before = end
         while end < size:
-            before = end
             for proposal in self._proposals.cut_buf(content[end:]):
                 before, end = end, end + proposal.length
                 if end - start >= MAX_SIZE:
-                    # The next proposals depend on where this cut is, not on where they were going to be.
-                    start += MAX_SIZE
-                    end = start
-                    lengths.append(MAX_SIZE)
-                    break
-                if end < size and end - start >= MIN_SIZE and self._accepts(content[end - _WITNESS : end]):
-                    lengths.append(end - start)
-                    start = end
+                    cut = start + MAX_SIZE
+                elif end < size and self._accepts(content[end - _WITNESS : end]):
+                    cut = end
+                else:
+                    continue
+                # The next proposals depend on where this cut is, not on where they were going to be.
+                lengths.append(cut - start)
+                start = cut
+                before = end = start + MIN_SIZE
+                break
         if is_end and start < size:
             lengths.append(size - start)
         # The last proposal was made by the end of the content, so it is not one.
-        self._searched = 0 if is_end or start == size else before - start
+        self._searched = 0 if is_end else max(0, before - start)
         return lengths
 
     def _accepts(self, witness: memoryview) -> bool:

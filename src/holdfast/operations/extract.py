@@ -74,7 +74,7 @@ class Extractor:
         self._verify = verify
         self._as_owner = os.geteuid() == 0 if as_owner is None else as_owner
         self._back: queue.SimpleQueue[RestoreBatch | LongWrite | BaseException] = queue.SimpleQueue()
-        self._small = Helpers[RestoreBatch](repository.key, done=self._back.put)
+        self._small = Helpers[RestoreBatch](repository.key, cancel, done=self._back.put)
         self._long = LongWrites(
             repository,
             cancel,

@@ -6,6 +6,7 @@ key and open directories through a private channel, and nothing else: no passwor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,6 +20,9 @@ _PROGRAM = "holdfast.operations.helper"
 
 _PRIVATE = ("HOLDFAST_", "RESTIC_", "AWS_", "AZURE_", "GOOGLE_", "KUBE")
 """Beginnings of the names of variables that a helper has no use for; there are passwords among them."""
+
+
+_PATIENCE = 5.0  # seconds
 
 
 class FileProcess:
@@ -62,8 +66,9 @@ class FileProcess:
     def close(self) -> None:
         """Ends the program. Safe in any state, and from any thread."""
         self._channel.close()
-        self._process.terminate()
-        self._process.wait()
+        self._process.kill()  # it has nothing to put in order
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that waits for a dead file system cannot be ended
+            self._process.wait(timeout=_PATIENCE)
 
     def _died(self) -> HoldfastError:
         code = self._process.wait()

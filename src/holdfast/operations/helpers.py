@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from holdfast.codec.crypto import SealingKey
+from holdfast.model.cancel import Cancel
 from holdfast.operations.file_process import FileProcess
 from holdfast.operations.processors import processors
 
@@ -17,6 +18,9 @@ _MOST = 4
 
 _FIRST = 2
 """Jobs after which helpers are started; for fewer they would come too late."""
+
+
+_LOOK_UP = 0.2  # seconds between two looks at the cancel flag
 
 
 class Job(Protocol):
@@ -32,15 +36,24 @@ class Job(Protocol):
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
+Item = TypeVar("Item")
 
 
 class Helpers(Generic[AnyJob]):
     """Takes jobs from one thread; `done` gets each when it is done, or an error, from any thread."""
 
-    def __init__(self, key: SealingKey, *, done: Callable[[AnyJob | BaseException], None], count: int = -1) -> None:
+    def __init__(
+        self,
+        key: SealingKey,
+        cancel: Cancel,
+        *,
+        done: Callable[[AnyJob | BaseException], None],
+        count: int = -1,
+    ) -> None:
         """`count` processes; -1 for as many as are useful here."""
         cores = processors()
         self._key = key
+        self._cancel = cancel
         self._count = (min(cores, _MOST) if cores > 1 else 0) if count < 0 else count
         self._done = done
         self._submitted = 0
@@ -52,12 +65,12 @@ class Helpers(Generic[AnyJob]):
         self._waiting: queue.Queue[AnyJob | None] = queue.Queue(maxsize=max(1, self._count))
 
     def submit(self, job: AnyJob) -> None:
-        """Does the job, at once or soon; blocks while enough of them wait."""
+        """Does the job, at once or soon; blocks while enough of them wait. Raises Cancelled."""
         self._submitted += 1
         if self._submitted == _FIRST + 1 and self._count:
             self._start()
         if self._are_ready.is_set():
-            self._waiting.put(job)
+            put_unless_cancelled(self._waiting, job, self._cancel)
         else:
             job.here()
             self._done(job)
@@ -98,3 +111,14 @@ class Helpers(Generic[AnyJob]):
                 self._done(error)
             return False
         return True
+
+
+def put_unless_cancelled(waiting: queue.Queue[Item], item: Item, cancel: Cancel) -> None:
+    """`put`, for those who may wait for a file system that does not answer. Raises Cancelled."""
+    while True:
+        cancel.check()
+        try:
+            waiting.put(item, timeout=_LOOK_UP)
+        except queue.Full:
+            continue
+        return

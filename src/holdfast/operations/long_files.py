@@ -19,6 +19,7 @@ from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.operations.frame import Frame
+from holdfast.operations.helpers import put_unless_cancelled
 from holdfast.repository.blob import Sealer
 from holdfast.repository.pack import BlobType
 from holdfast.repository.writer import BlobWriter
@@ -91,13 +92,13 @@ class LongFiles:
         self._zeros: BlobId | None = None
 
     def submit(self, frame: Frame, entry: Entry) -> None:
-        """Stores the file soon; blocks while many wait."""
+        """Stores the file soon; blocks while many wait. Raises Cancelled."""
         if not self._threads:
             for _ in range(self._count):
                 thread = threading.Thread(target=self._work, name="holdfast-long-files", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-        self._waiting.put((frame, entry))
+        put_unless_cancelled(self._waiting, (frame, entry), self._cancel)
 
     def close(self) -> None:
         """Ends the threads after the parts that they are at."""

@@ -13,6 +13,7 @@ from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
+from holdfast.operations.helpers import put_unless_cancelled
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.blob import Opener
 from holdfast.repository.index import BlobLocation
@@ -85,8 +86,7 @@ class LongWrites:
         self._files[id(write)] = write
         offset = 0
         for location in locations:
-            self._cancel.check()
-            self._waiting.put((write, location, offset))
+            put_unless_cancelled(self._waiting, (write, location, offset), self._cancel)
             offset += location.blob.content_size
         return write
 

@@ -32,6 +32,7 @@ def read_facts(repository: Repository) -> RepositoryFacts:
     """From the index and the snapshots; no data is read."""
     catalog = read_catalog(repository)
     index = repository.index
+    totals = index.totals()
     damaged = [*(error for _, error in catalog.damaged), *index.faults]
     return RepositoryFacts(
         url=repository.store.url,
@@ -39,10 +40,10 @@ def read_facts(repository: Repository) -> RepositoryFacts:
         version=repository.config.version,
         backups=len(catalog.backups),
         snapshots=len(catalog.entries) + len(catalog.damaged),
-        packs=len(index.packs),
-        blobs=len(index),
-        content_bytes=sum(location.blob.content_size for location in index.blobs()),
-        stored_bytes=sum(index.pack_sizes),
+        packs=totals.packs,
+        blobs=totals.blobs,
+        content_bytes=totals.content_bytes,
+        stored_bytes=totals.stored_bytes,
         keys=sum(1 for _ in list_keys(repository.store)),
         locks=sum(1 for _ in list_locks(repository.store, repository.key)),
         problems=[Problem.of(error) for error in damaged],

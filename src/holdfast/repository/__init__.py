@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from holdfast.repository.check import CheckReport, Finding, Severity
     from holdfast.repository.check import check as check_repository
     from holdfast.repository.contents import FoundNode, SnapshotContents
+    from holdfast.repository.index_cache import IndexCache
     from holdfast.repository.lock import Lock
     from holdfast.repository.new_snapshot import NewSnapshot
     from holdfast.repository.pack import BlobType
@@ -53,6 +54,7 @@ __all__ = [
     "Finding",
     "FoundNode",
     "HoldfastError",
+    "IndexCache",
     "Location",
     "Lock",
     "MemoryStore",
@@ -88,6 +90,7 @@ _HOMES = {
     "holdfast.model.progress": ("Progress", "Silent"),
     "holdfast.repository.check": ("CheckReport", "Finding", "Severity"),
     "holdfast.repository.contents": ("FoundNode", "SnapshotContents"),
+    "holdfast.repository.index_cache": ("IndexCache",),
     "holdfast.repository.lock": ("Lock",),
     "holdfast.repository.new_snapshot": ("NewSnapshot",),
     "holdfast.repository.pack": ("BlobType",),

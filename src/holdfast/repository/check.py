@@ -80,9 +80,12 @@ def check(repository: Repository, *, read_fraction: float, cancel: Cancel, progr
     snapshot_ids = repository.snapshot_ids()
     _check_keys(repository, report)
     progress.phase("load the index")
-    for fault in repository.index.faults:
+    index = (
+        repository.reread_index()
+    )  # every index file: of a cached one nobody knows whether it is still there, and whole
+    for fault in index.faults:
         report.damaged(fault)
-    report.blobs = len(repository.index)
+    report.blobs = len(index)
     progress.phase("list the packs")
     present = _check_packs(repository, report)
     _check_snapshots(repository, snapshot_ids, report, cancel, progress)
@@ -109,23 +112,23 @@ def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, in
         if pack_id is not None:
             listed[pack_id] = entry.size
     index = repository.index
-    report.packs = len(index.packs)
-    for pack_id, size in zip(index.packs, index.pack_sizes, strict=True):
+    for pack_id, size in index.packs():
+        report.packs += 1
         if pack_id not in listed:
             why = "the index lists it but the store does not have it"
             report.error(f"pack {pack_id.short} is missing", why, _LOST)
         elif listed[pack_id] != size:
             why = f"it has {listed[pack_id]} bytes where the index says {size}"
             report.error(f"pack {pack_id.short} has the wrong size", why, _LOST)
-    known = set(index.packs)
-    for pack_id in listed:
-        if pack_id not in known:
-            report.note(
-                f"pack {pack_id.short} is in no index",
-                "an interrupted run left it, or a running one has not finished yet",
-                "Nothing is lost; prune removes it.",
-            )
-    return {pack_id: size for pack_id, size in listed.items() if pack_id in known}
+    unknown = [pack_id for pack_id in listed if not index.has_pack(pack_id)]
+    for pack_id in unknown:
+        report.note(
+            f"pack {pack_id.short} is in no index",
+            "an interrupted run left it, or a running one has not finished yet",
+            "Nothing is lost; prune removes it.",
+        )
+        del listed[pack_id]
+    return listed
 
 
 def _check_snapshots(

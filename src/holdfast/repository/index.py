@@ -1,53 +1,27 @@
 """Which blob lies in which pack, and where.
 
-On disk: sealed JSON files, each listing some packs with all their blobs. In memory: one dictionary per blob type from id to
-a row number, and the rows in four packed columns – about 190 bytes a blob.
+An index has segments, files of the local cache that cover what the repository's index files said when they were made, and a
+part in memory for what came since and for what this process adds.
 """
 
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
 
-import msgspec
+from holdfast.errors import DamagedData
+from holdfast.ids import BlobId, PackId
+from holdfast.repository.index_file import FULL_AT, save_index
+from holdfast.repository.index_memory import IndexMemory
+from holdfast.repository.index_segment import PREFIXES, BlobRecord, Segment, SegmentDamaged
+from holdfast.repository.pack import BlobType, PackedBlob, content_bytes
 
-from holdfast.codec.crypto import SealingKey
-from holdfast.errors import DamagedData, FileMissing
-from holdfast.ids import BlobId, IndexId, PackId
-from holdfast.repository import go_json, sealed
-from holdfast.repository.layout import Directory, file_name, parse_name
-from holdfast.repository.pack import BlobType, PackedBlob, pack_size
-from holdfast.store.base import Store
+__all__ = ["FULL_AT", "BlobLocation", "Index", "Totals", "save_index"]  # two of them for those who write index files
 
-FULL_AT = 50_000
-"""Blobs after which a writer stores an index file, as restic does."""
-
-_PARALLEL_LOADS = 4
-
-
-UInt32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
-
-
-class IndexedBlob(msgspec.Struct, frozen=True, omit_defaults=True):
-    id: str
-    type: BlobType
-    offset: UInt32
-    length: UInt32
-    uncompressed_length: UInt32 = 0
-
-
-class IndexedPack(msgspec.Struct, frozen=True):
-    id: str
-    blobs: list[IndexedBlob]
-
-
-class IndexFile(msgspec.Struct, frozen=True):
-    """What an index file holds. Fields that we do not know (rustic's `packs_to_delete`) are not needed to read."""
-
-    packs: list[IndexedPack] = []
+Part = Segment | IndexMemory
+Answer = TypeVar("Answer")
 
 
 class BlobLocation(NamedTuple):
@@ -55,136 +29,216 @@ class BlobLocation(NamedTuple):
     blob: PackedBlob
 
 
-class Index:
-    """The packs and blobs that index files list. Thread-safe: reading takes no lock, adding does."""
+class Totals(NamedTuple):
+    """Each blob and each pack counted once, however often it is listed."""
 
-    def __init__(self) -> None:
-        self.packs: list[PackId] = []
-        self.pack_sizes = array("Q")  # bytes that each pack's file must have, in the order of `packs`
+    blobs: int
+    content_bytes: int
+    packs: int
+    stored_bytes: int  # of all packs
+
+
+class Index:
+    """The packs and blobs that index files list. Thread-safe.
+
+    A segment that turns out to be damaged is replaced by what `reload` makes of the repository, in the middle of whatever was
+    asked; then the store's errors can come from any method.
+    """
+
+    def __init__(
+        self, segments: Sequence[Segment] = (), reload: Callable[[Segment, Index], Sequence[Segment]] | None = None
+    ) -> None:
+        """`reload` gives segments in place of one, or adds its packs to the index; needed if there are segments."""
         self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
-        self._adding = threading.Lock()
-        self._pack_numbers: dict[PackId, int] = {}
-        self._rows: dict[BlobType, dict[bytes, int]] = {BlobType.DATA: {}, BlobType.TREE: {}}
-        self._copies: dict[tuple[BlobType, bytes], list[int]] = {}  # further places of the few blobs that have several
-        self._pack = array("I")
-        self._offset = array("I")
-        self._length = array("I")
-        self._plain_length = array("I")
+        self._memory = IndexMemory()
+        self.use_segments(segments)
+        self._reload = reload
+        self._replacing = threading.Lock()
+        self._lost: set[PackId] = set()
+
+    def use_segments(self, segments: Sequence[Segment]) -> None:
+        """Takes these instead of its own; they must say the same."""
+        self.segments = tuple(segments)
+        self._parts: tuple[Part, ...] = (*segments, self._memory)  # in the order in which they are asked
 
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> None:
-        """A blob that is known already keeps its first place; this one is its next. Rows come before what makes them
-        visible.
-        """
-        with self._adding:
-            number = self._pack_numbers.get(pack_id)
-            if number is None:
-                number = self._pack_numbers[pack_id] = len(self.packs)
-                self.packs.append(pack_id)
-                self.pack_sizes.append(pack_size(blobs))
-            for blob in blobs:
-                row = len(self._pack)
-                self._offset.append(blob.offset)
-                self._length.append(blob.length)
-                self._plain_length.append(blob.plain_length)
-                self._pack.append(number)
-                if self._rows[blob.type].setdefault(blob.id, row) != row:
-                    self._copies.setdefault((blob.type, blob.id), []).append(row)
+        """A blob that is known already keeps its first place; this one is its next."""
+        self._memory.add_pack(pack_id, blobs, lost=pack_id in self._lost)
 
     def forget_packs(self, lost: Collection[PackId]) -> None:
         """Takes away what lies in packs that are lost, so that it counts as missing and is stored again."""
-        with self._adding:
-            numbers = {self._pack_numbers[pack_id] for pack_id in lost}
-            for blob_type, rows in self._rows.items():
-                for blob_id in [blob_id for blob_id, row in rows.items() if self._pack[row] in numbers]:
-                    copies = self._copies.pop((blob_type, blob_id), [])
-                    left = [row for row in copies if self._pack[row] not in numbers]
-                    if left:
-                        rows[blob_id] = left[0]
-                    else:
-                        del rows[blob_id]
+        self._lost.update(lost)
+        self._ask(lambda: [part.lose(pack_id) for part in self._parts for pack_id in lost])
+
+    def forget_all_but(self, stored: Callable[[], Iterable[tuple[PackId, int]]]) -> int:
+        """Forgets packs that are not among those `stored` (id, size), which can be listed anew; returns how many.
+
+        Memory: a byte for each pack, and the ids of those that are lost.
+        """
+        lost = self._ask(lambda: self._packs_missing_in(stored()))
+        self.forget_packs(lost)
+        return len(lost)
+
+    def _packs_missing_in(self, stored: Iterable[tuple[PackId, int]]) -> set[PackId]:
+        parts = [(part, bytearray(part.pack_count)) for part in self._parts]
+        for pack_id, size in stored:
+            for part, present in parts:
+                for number, expected in part.find_pack(pack_id):
+                    if size == expected and number < len(present):  # added since it was counted: not lost
+                        present[number] = 1
+        return {part.pack_id(number) for part, present in parts for number in _zeros(present)}
 
     def __len__(self) -> int:
-        """How many different blobs there are."""
-        return sum(map(len, self._rows.values()))
+        """How many different blobs there are. Goes through all of them."""
+        return self.totals().blobs
 
     def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
-        return blob_id in self._rows[blob_type]
+        try:
+            for part in self._parts:
+                if part.has(blob_type, blob_id):
+                    return True
+        except SegmentDamaged as damage:
+            self._replace(damage.segment)
+            return self.has(blob_type, blob_id)
+        return False
 
     def find(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
         """Raises DamagedData for a blob that no index lists."""
-        row = self._rows[blob_type].get(blob_id)
-        if row is None:
-            raise DamagedData(
-                f"{blob_type.value} blob {blob_id.short} is not in the repository's index",
-                why="its index or its pack was lost" if not self.faults else str(self.faults[0]),
-            )
-        return self._location(blob_type, blob_id, row)
+        try:
+            for part in self._parts:
+                for record in part.places(blob_type, blob_id):
+                    return _location(part, blob_type, record)
+        except SegmentDamaged as damage:
+            self._replace(damage.segment)
+            return self.find(blob_type, blob_id)
+        raise DamagedData(
+            f"{blob_type.value} blob {blob_id.short} is not in the repository's index",
+            why="its index or its pack was lost" if not self.faults else str(self.faults[0]),
+        )
 
     def copies(self, blob_type: BlobType, blob_id: BlobId) -> Iterator[BlobLocation]:
         """Further places of a blob, for when its first one cannot be read."""
-        for row in self._copies.get((blob_type, blob_id), ()):
-            yield self._location(blob_type, blob_id, row)
+        # A pack that several index files list gives the same place several times.
+        places = dict.fromkeys(
+            self._ask(
+                lambda: [
+                    _location(part, blob_type, record)
+                    for part in self._parts
+                    for record in part.places(blob_type, blob_id)
+                ]
+            )
+        )
+        yield from list(places)[1:]
+
+    def has_pack(self, pack_id: PackId) -> bool:
+        """Whether an index file lists the pack, lost or not."""
+        return self._ask(lambda: any(part.find_pack(pack_id) for part in self._parts))
+
+    def packs(self) -> Iterator[tuple[PackId, int]]:
+        """Each pack that an index file lists, lost or not, and the bytes that its file must have."""
+        for prefix in range(PREFIXES):
+            yield from self._ask(partial(self._packs_in_segments, prefix)).items()
+        for pack_id, size in self._memory.packs():
+            if not self._ask(partial(self._is_pack_in_segments, pack_id)):
+                yield pack_id, size
 
     def blobs(self) -> Iterator[BlobLocation]:
-        for blob_type, rows in self._rows.items():
-            for blob_id, row in rows.items():
-                yield self._location(blob_type, BlobId(blob_id), row)
+        """Each blob once, at its first place."""
+        for blob_type in BlobType:
+            for prefix in range(PREFIXES):
+                yield from self._ask(partial(self._locations_in_segments, blob_type, prefix))
+            for record in self._records_in_memory(blob_type):
+                yield _location(self._memory, blob_type, record)
 
-    def _location(self, blob_type: BlobType, blob_id: BlobId, row: int) -> BlobLocation:
-        place = PackedBlob(blob_type, blob_id, self._offset[row], self._length[row], self._plain_length[row])
-        return BlobLocation(self.packs[self._pack[row]], place)
+    def totals(self) -> Totals:
+        """Goes through everything: a second for two million blobs."""
+        blobs = content = packs = stored = 0
+        for blob_type in BlobType:
+            for _, _, _, length, plain_length in self._records(blob_type):
+                blobs += 1
+                content += content_bytes(length, plain_length)
+        for _, size in self.packs():
+            packs += 1
+            stored += size
+        return Totals(blobs, content, packs, stored)
+
+    def _records(self, blob_type: BlobType) -> Iterator[BlobRecord]:
+        """Each blob once, at its first place."""
+        for prefix in range(PREFIXES):
+            for _, record in self._ask(partial(self._records_in_segments, blob_type, prefix)):
+                yield record
+        yield from self._records_in_memory(blob_type)
+
+    def _records_in_memory(self, blob_type: BlobType) -> Iterator[BlobRecord]:
+        """Those that are in no segment."""
+        for record in self._memory.records(blob_type):
+            if not self.segments or not self._ask(partial(self._is_in_segments, blob_type, record[0])):
+                yield record
+
+    # What is asked of segments, a part small enough to be answered anew if one of them is damaged.
+
+    def _records_in_segments(self, blob_type: BlobType, prefix: int) -> Collection[tuple[Segment, BlobRecord]]:
+        found: dict[bytes, tuple[Segment, BlobRecord]] = {}
+        for segment in self.segments:
+            for record in segment.records(blob_type, prefix):
+                found.setdefault(record[0], (segment, record))
+        return found.values()
+
+    def _locations_in_segments(self, blob_type: BlobType, prefix: int) -> list[BlobLocation]:
+        return [
+            _location(segment, blob_type, record) for segment, record in self._records_in_segments(blob_type, prefix)
+        ]
+
+    def _is_in_segments(self, blob_type: BlobType, blob_id: bytes) -> bool:
+        return any(segment.has(blob_type, blob_id) for segment in self.segments)
+
+    def _packs_in_segments(self, prefix: int) -> dict[PackId, int]:
+        found: dict[PackId, int] = {}
+        for segment in self.segments:
+            for pack_id, size in segment.packs(prefix):
+                found.setdefault(pack_id, size)
+        return found
+
+    def _is_pack_in_segments(self, pack_id: PackId) -> bool:
+        return any(segment.find_pack(pack_id) for segment in self.segments)
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """The answer of segments that are whole."""
+        while True:
+            try:
+                return question()
+            except SegmentDamaged as damage:
+                self._replace(damage.segment)
+
+    def _replace(self, damaged: Segment | None) -> None:
+        """Puts what the repository says in the place of a segment; other threads wait, then ask again."""
+        assert damaged is not None
+        with self._replacing:
+            if damaged in self.segments:
+                fresh = self._made_anew(damaged)
+                self.use_segments([*(one for one in self.segments if one is not damaged), *fresh])
+
+    def _made_anew(self, damaged: Segment) -> list[Segment]:
+        assert self._reload is not None
+        fresh: list[Segment] = []
+        for segment in self._reload(damaged, self):
+            try:
+                for pack_id in self._lost:
+                    segment.lose(pack_id)
+            except SegmentDamaged:
+                fresh += self._made_anew(segment)  # ends: `reload` stops making segments if they do not last
+            else:
+                fresh.append(segment)
+        return fresh
 
 
-def load_index(store: Store, key: SealingKey) -> Index:
-    """The whole index. Files that are damaged go to `faults`; one that vanished while listing was superseded."""
-    index = Index()
-    with ThreadPoolExecutor(_PARALLEL_LOADS) as pool:
-        ids = (parse_name(entry.name, IndexId) for entry in store.list(Directory.INDEX.value))
-        for outcome in pool.map(lambda index_id: _try_load(store, key, index_id), sorted(i for i in ids if i)):
-            if isinstance(outcome, DamagedData):
-                index.faults.append(outcome)
-            elif outcome is not None:
-                for pack_id, blobs in outcome:
-                    index.add_pack(pack_id, blobs)
-    return index
+def _location(part: Part, blob_type: BlobType, record: BlobRecord) -> BlobLocation:
+    blob_id, pack, offset, length, plain_length = record
+    return BlobLocation(part.pack_id(pack), PackedBlob(blob_type, BlobId(blob_id), offset, length, plain_length))
 
 
-_Packs = list[tuple[PackId, list[PackedBlob]]]
-
-
-def _try_load(store: Store, key: SealingKey, index_id: IndexId) -> _Packs | DamagedData | None:
-    try:
-        index_file = sealed.load(store, key, index_id, IndexFile)
-    except FileMissing:
-        return None
-    except DamagedData as error:
-        return error
-    try:
-        return list(decode_packs(index_file))
-    except DamagedData as error:
-        return DamagedData(f"{file_name(index_id)} is damaged", why=str(error))
-
-
-def decode_packs(index_file: IndexFile) -> Iterator[tuple[PackId, list[PackedBlob]]]:
-    """Raises DamagedData for ids that are none."""
-    for pack in index_file.packs:
-        yield (
-            PackId.parse(pack.id),
-            [
-                PackedBlob(blob.type, BlobId.parse(blob.id), blob.offset, blob.length, blob.uncompressed_length)
-                for blob in pack.blobs
-            ],
-        )
-
-
-def save_index(store: Store, key: SealingKey, packs: Sequence[tuple[PackId, Sequence[PackedBlob]]]) -> IndexId:
-    """Stores one index file. All blobs of a pack must be in it: readers take a pack's entry for complete."""
-    # Encoded pack by pack: an entry is three times its JSON.
-    encoded = [msgspec.Raw(go_json.encode(_indexed(pack_id, blobs))) for pack_id, blobs in packs]
-    return sealed.save(store, key, {"packs": encoded}, IndexId)
-
-
-def _indexed(pack_id: PackId, blobs: Sequence[PackedBlob]) -> IndexedPack:
-    return IndexedPack(
-        pack_id.hex(), [IndexedBlob(b.id.hex(), b.type, b.offset, b.length, b.plain_length) for b in blobs]
-    )
+def _zeros(values: bytearray) -> Iterator[int]:
+    position = values.find(0)
+    while position >= 0:
+        yield position
+        position = values.find(0, position + 1)

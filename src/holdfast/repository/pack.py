@@ -42,7 +42,12 @@ class PackedBlob(NamedTuple):
     @property
     def content_size(self) -> int:
         """Bytes of the blob's content."""
-        return self.plain_length or self.length - OVERHEAD
+        return content_bytes(self.length, self.plain_length)
+
+
+def content_bytes(length: int, plain_length: int) -> int:
+    """Bytes of content of a blob with these lengths."""
+    return plain_length or length - OVERHEAD
 
 
 _PLAIN_ENTRY = struct.Struct("<BI32s")
@@ -50,15 +55,18 @@ _COMPRESSED_ENTRY = struct.Struct("<BII32s")
 _LENGTH = struct.Struct("<I")
 _TYPES = {0: BlobType.DATA, 1: BlobType.TREE, 2: BlobType.DATA, 3: BlobType.TREE}
 _FIRST_COMPRESSED = 2
-
-
-def entry_size(blob: PackedBlob) -> int:
-    return _COMPRESSED_ENTRY.size if blob.plain_length else _PLAIN_ENTRY.size
+_PACK_OVERHEAD = OVERHEAD + LENGTH_SIZE
 
 
 def pack_size(blobs: Iterable[PackedBlob]) -> int:
     """Bytes of the pack file that holds exactly these blobs."""
-    return sum(blob.length + entry_size(blob) for blob in blobs) + OVERHEAD + LENGTH_SIZE
+    return packed_size((blob.length, blob.plain_length) for blob in blobs)
+
+
+def packed_size(lengths: Iterable[tuple[int, int]]) -> int:
+    """The same from the (length, plain length) of each blob."""
+    plain, compressed = _PLAIN_ENTRY.size, _COMPRESSED_ENTRY.size
+    return sum([length + (compressed if plain_length else plain) for length, plain_length in lengths]) + _PACK_OVERHEAD
 
 
 def encode_header(key: SealingKey, blobs: Iterable[PackedBlob]) -> bytes:

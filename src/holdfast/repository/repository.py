@@ -30,7 +30,9 @@ from holdfast.model.clock import Clock, SystemClock
 from holdfast.repository import keys, sealed
 from holdfast.repository.config import Config, open_config, seal_config
 from holdfast.repository.contents import SnapshotContents
-from holdfast.repository.index import Index, load_index
+from holdfast.repository.index import Index
+from holdfast.repository.index_cache import IndexCache
+from holdfast.repository.index_loader import load_index
 from holdfast.repository.layout import CONFIG, Directory, file_name, is_prefix, parse_name
 from holdfast.repository.lock import Lock, held, own_hostname, own_username
 from holdfast.repository.new_snapshot import NewSnapshot
@@ -50,12 +52,22 @@ class Repository:
     A `with` block closes its store at the end, as `close` does.
     """
 
-    def __init__(self, store: Store, key: SealingKey, config: Config, clock: Clock, *, key_id: KeyId) -> None:
+    def __init__(
+        self,
+        store: Store,
+        key: SealingKey,
+        config: Config,
+        clock: Clock,
+        *,
+        key_id: KeyId,
+        cache: IndexCache | None = None,
+    ) -> None:
         self.store = store
         self.key = key
         self.config = config
         self.clock = clock
         self.key_id = key_id
+        self._cache = cache.of_repository(config.id, key) if cache is not None else None
         self._loading = threading.Lock()
         self._loaded_index: Index | None = None
         self.reader = BlobReader(store, key, lambda: self.index)
@@ -74,7 +86,13 @@ class Repository:
     def index(self) -> Index:
         with self._loading:  # one index for all threads: what a writer adds to it, readers must find
             if self._loaded_index is None:
-                self._loaded_index = load_index(self.store, self.key)
+                self._loaded_index = load_index(self.store, self.key, self._cache)
+            return self._loaded_index
+
+    def reread_index(self) -> Index:
+        """The index as the store has it now, every file of it read; for those who must not believe a cache."""
+        with self._loading:
+            self._loaded_index = load_index(self.store, self.key, self._cache, trust_cache=False)
             return self._loaded_index
 
     @functools.cached_property
@@ -95,16 +113,13 @@ class Repository:
         Returns how many packs are missing or cut short. The index is loaded before the packs are listed: whatever it
         names was stored by then. Costs one listing.
         """
-        index = self.index
-        stored = {
-            pack_id: entry.size
-            for entry in self.store.list(Directory.PACKS.value)
-            if (pack_id := parse_name(entry.name, PackId)) is not None
-        }
-        lost = [p for p, size in zip(index.packs, index.pack_sizes, strict=True) if stored.get(p) != size]
-        if lost:
-            index.forget_packs(lost)
-        return len(lost)
+        return self.index.forget_all_but(self._stored_packs)
+
+    def _stored_packs(self) -> Iterator[tuple[PackId, int]]:
+        for entry in self.store.list(Directory.PACKS.value):
+            pack_id = parse_name(entry.name, PackId)
+            if pack_id is not None:
+                yield pack_id, entry.size
 
     def writer(self, lock: Lock, cancel: Cancel) -> BlobWriter:
         """A writer under `lock`, which need not be confirmed yet. The caller flushes and closes it."""
@@ -219,8 +234,13 @@ def init_repository(
     return Repository(store, master, config, clock, key_id=key_id)
 
 
-def open_repository(location: Store | Location, password: str, clock: Clock = _SYSTEM_CLOCK) -> Repository:
-    """The repository in a store, or at a path or URL. Raises NoRepository, WrongPassword, UnsupportedRepository, DamagedData."""
+def open_repository(
+    location: Store | Location, password: str, clock: Clock = _SYSTEM_CLOCK, cache: IndexCache | None = None
+) -> Repository:
+    """The repository in a store, or at a path or URL. Without a cache the whole index is read, and held in memory.
+
+    Raises NoRepository, WrongPassword, UnsupportedRepository, DamagedData.
+    """
     store = _store(location)
     try:
         stored = store.get(CONFIG)
@@ -233,7 +253,7 @@ def open_repository(location: Store | Location, password: str, clock: Clock = _S
         except DamagedData as error:
             fault = error
             continue
-        return Repository(store, opened.master, config, clock, key_id=opened.key_id)
+        return Repository(store, opened.master, config, clock, key_id=opened.key_id, cache=cache)
     raise fault
 
 
