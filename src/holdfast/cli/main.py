@@ -5,6 +5,7 @@ Each noun's module is imported only when it is used, so that `--help` answers at
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import resource
@@ -76,6 +77,7 @@ def cli(ctx: click.Context, /, **_: Any) -> None:
 def run() -> None:
     """The program's entry point."""
     _allow_many_open_files()
+    _collect_garbage_seldom()
     session = Session()
     _stop_at_a_safe_point(session)
     try:
@@ -95,6 +97,14 @@ def _allow_many_open_files() -> None:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _collect_garbage_seldom() -> None:
+    """Millions of small objects come and go here, nearly none of them in cycles: looking for those so often as Python does by
+    itself takes a twentieth of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def _stop_at_a_safe_point(session: Session) -> None:

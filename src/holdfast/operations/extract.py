@@ -96,6 +96,10 @@ class Extractor:
         for frame in self._frames:
             frame.target.close()
 
+    def expect(self, files: int) -> None:
+        """Prepares for so many files, while there is something to wait for."""
+        self._small.expect(files)
+
     def extract(self, tree: BlobId, target: bytes) -> None:
         """Writes the tree into the directory `target`. Raises OSError if that cannot be made, DamagedData for the root."""
         self._root = TargetDirectory.root(target)
@@ -240,27 +244,33 @@ class Extractor:
         if isinstance(result, LongWrite):
             self._enter_long(result)
             return
+        good = 0
+        size = 0
         for file, written in zip(result.files, result.written, strict=True):
-            self._enter_small(file, written)
             file.frame.missing -= 1
+            if written is None or self._is_there(file, written):
+                good += 1
+                size += file.size
+        self.counts.files += good
+        self.counts.bytes += size
+        if self._verify:
+            self.counts.verified += result.written.count(None)
+        self._progress.advance(good, size)
         for frame in result.frames:
             self._finish_complete(frame)
 
-    def _enter_small(self, file: SmallFile, written: Written | None) -> None:
-        if written is not None:
-            path = file.frame.path + b"/" + file.name
-            if written.damage:
-                damaged = DamagedData("it cannot be read from the repository", why=written.damage)
-                self.problems.append(Problem.of(damaged, _shown(path)))
-            if written.error:
-                self._refused(path, written.error)
-            self._unset(path, written.unset)
-            if not written.is_there:
-                return
+    def _is_there(self, file: SmallFile, written: Written) -> bool:
+        """Whether a file with which not all went well has its name at least; says what went wrong."""
+        path = file.frame.path + b"/" + file.name
+        if written.damage:
+            damaged = DamagedData("it cannot be read from the repository", why=written.damage)
+            self.problems.append(Problem.of(damaged, _shown(path)))
+        if written.error:
+            self._refused(path, written.error)
+        self._unset(path, written.unset)
+        if written.is_there:
             self._compared(path, is_same=not written.is_different)
-        elif self._verify:
-            self.counts.verified += 1
-        self._count(file.size, file.size)
+        return written.is_there
 
     def _enter_long(self, write: LongWrite) -> None:
         path = write.frame.path + b"/" + write.entry.name
@@ -271,16 +281,12 @@ class Extractor:
         self._unset(path, write.unset)
         if write.is_there:
             self._compared(path, is_same=not write.is_different)
-            self._count(write.entry.size, 0)
+            self.counts.files += 1
+            self.counts.bytes += write.entry.size
+            self._progress.advance(1, 0)  # its bytes were told while it was written
         write.is_done = True
         write.frame.missing -= 1
         self._finish_complete(write.frame)
-
-    def _count(self, size: int, progress: int) -> None:
-        """`progress`: bytes that were not told while the file was written."""
-        self.counts.files += 1
-        self.counts.bytes += size
-        self._progress.advance(1, progress)
 
     def _compared(self, path: bytes, *, is_same: bool) -> None:
         """A difference is a problem of the file system, since every blob was proved before."""

@@ -20,6 +20,8 @@ _FIRST = 2
 """Jobs after which helpers are started; for fewer they would come too late."""
 
 
+_WORTH_HELPERS = 1000  # files; fewer are done before helpers are ready
+
 _LOOK_UP = 0.2  # seconds between two looks at the cancel flag
 
 
@@ -64,10 +66,15 @@ class Helpers(Generic[AnyJob]):
         # As many wait as are being worked on: no helper is idle, and little memory is bound.
         self._waiting: queue.Queue[AnyJob | None] = queue.Queue(maxsize=max(1, self._count))
 
+    def expect(self, files: int) -> None:
+        """Starts helpers at once, if so many files are worth it."""
+        if files > _WORTH_HELPERS and self._count and not self._helpers:
+            self._start()
+
     def submit(self, job: AnyJob) -> None:
         """Does the job, at once or soon; blocks while enough of them wait. Raises Cancelled."""
         self._submitted += 1
-        if self._submitted == _FIRST + 1 and self._count:
+        if self._submitted == _FIRST + 1 and self._count and not self._helpers:
             self._start()
         if self._are_ready.is_set():
             put_unless_cancelled(self._waiting, job, self._cancel)

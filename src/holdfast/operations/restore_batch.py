@@ -53,7 +53,7 @@ class RestoreBatch:
         self._size = 0
         self.frames: list[RestoreFrame] = []
         self.files: list[SmallFile] = []
-        self.written: Sequence[Written | None] = ()  # in the order of `files`, once it is done; None: all is well
+        self.written: list[Written | None] = []  # in the order of `files`, once it is done; None: all is well
 
     def add(self, file: SmallFile) -> None:
         """Files of one frame come one after the other."""

@@ -115,7 +115,6 @@ class _RestoreFiles:
 
     def run(self) -> Run:
         with reported(self._repository, self._log, self._failed) as lock:
-            tree = self._begin(lock)
             self._extractor = Extractor(
                 self._repository,
                 self._cancel,
@@ -125,7 +124,7 @@ class _RestoreFiles:
                 verify=self._options.verify,
             )
             try:
-                self._extract(tree)
+                self._extract(self._begin(lock))
             finally:
                 self._extractor.close()
             return self._publish(lock, self._extractor.problems)
@@ -153,9 +152,18 @@ class _RestoreFiles:
                     why="none of its directories holds it",
                     next="Look around with `holdfast backup browse`.",
                 )
+        self._prepare()
         lock.confirm(self._cancel)
         self._log.phase("restore files")
         return tree
+
+    def _prepare(self) -> None:
+        """What takes time and changes nothing, while the lock settles."""
+        summary = self._entry.snapshot.summary
+        if self._extractor is not None and summary is not None and not self._options.paths:
+            self._extractor.expect(summary.total_files_processed)
+        for fault in self._repository.index.faults:  # which loads it
+            self._log.warn(str(fault))
 
     def _extract(self, tree: BlobId) -> None:
         assert self._extractor is not None
