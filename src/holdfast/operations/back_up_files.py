@@ -117,6 +117,8 @@ class _BackUpFiles:
         finally:
             archiver.close()
         self._cancel.check()
+        if self._options.selection.included is not None and not archiver.counts.files:
+            self._notes.append(_NOTHING)
         run = self._describe(archiver, writer, earlier)
         summary = self._summary(archiver, writer)
         report = store_report(writer, run, self._log.text(), run.finished_at)
@@ -295,6 +297,7 @@ _CLOCK = (
     "The newest backup of these paths, {}, is of {}, which is still to come. Check this machine's clock; "
     "`latest` means the newest by its time."
 )
+_NOTHING = "No file was saved, because none fits --include."
 _READABLE = "Check the path and its permissions, and back up again."
 
 
