@@ -5,13 +5,16 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import HoldfastError
+from holdfast.errors import Cancelled, HoldfastError
+from holdfast.model.cancel import Cancel
 from holdfast.operations import file_process
 from holdfast.operations.file_process import FileProcess
 from holdfast.operations.helpers import Helpers
@@ -43,7 +46,7 @@ def run():
 
     def submit(count, jobs):
         came = queue.SimpleQueue()
-        helpers = Helpers(KEY, done=came.put, count=count)
+        helpers = Helpers(KEY, Cancel(), done=came.put, count=count)
         opened.append(helpers)
         for number, job in enumerate(jobs, 1):
             helpers.submit(job)
@@ -83,6 +86,37 @@ def test_a_helper_that_is_killed_fails_the_run_with_its_signal(run):
     (error,) = [one for one in back if isinstance(one, BaseException)]
     assert type(error) is HoldfastError
     assert (error.what, error.why) == ("a process that worked on files for this run ended", "it ended with signal 9")
+
+
+def test_a_helper_that_is_stopped_does_not_hinder_a_cancel(monkeypatch):
+    monkeypatch.setattr(file_process, "_PATIENCE", 0.5)
+    cancel, came = Cancel(), queue.SimpleQueue()
+    helpers = Helpers(KEY, cancel, done=came.put, count=2)
+    try:
+        for number in range(3):
+            helpers.submit(Job(number))
+        assert helpers._are_ready.wait(60)
+        for pid in helpers.pids:
+            os.kill(pid, signal.SIGSTOP)
+        threading.Timer(1, cancel.request).start()
+        with pytest.raises(Cancelled):
+            while True:
+                helpers.submit(Job(0, before=lambda helper: helper.receive()))
+    finally:
+        helpers.close()
+    assert not [pid for pid in helpers.pids if psutil.pid_exists(pid)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_told_to_all_processes_of_a_run_is_for_the_first(number):
+    helper = FileProcess(KEY)
+    try:
+        helper.wait_ready()
+        os.kill(helper.pid, number)
+        helper.dismiss()
+        assert helper._process.wait(60) == 0
+    finally:
+        helper.close()
 
 
 def test_an_error_in_a_job_comes_back_and_nothing_waits_for_ever(run):

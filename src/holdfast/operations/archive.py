@@ -69,7 +69,7 @@ class Archiver:
         self._cancel = cancel
         self._progress = progress
         self._back: queue.SimpleQueue[StoreBatch | LongFile | BaseException] = queue.SimpleQueue()
-        self._small = Helpers[StoreBatch](repository.key, done=self._back.put)
+        self._small = Helpers[StoreBatch](repository.key, cancel, done=self._back.put)
         self._long = LongFiles(
             writer, repository.key, repository.chunker, cancel, progress, threads=processors(), done=self._back.put
         )

@@ -7,6 +7,7 @@ key and open directories through a private channel, and nothing else: no passwor
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from holdfast.operations.channel import Channel, ChannelClosed, close_all
 
 _PRIVATE = ("HOLDFAST_", "RESTIC_", "AWS_", "AZURE_", "GOOGLE_", "KUBE")
 """Beginnings of the names of variables that a helper has no use for; there are passwords among them."""
+
+_PATIENCE = 5.0
+"""Seconds for the work on one batch of files, which takes a tenth of one."""
 
 
 class FileProcess:
@@ -58,11 +62,22 @@ class FileProcess:
         except ChannelClosed as error:
             raise self._died() from error
 
-    def close(self) -> None:
-        """Ends the program. Safe in any state, and from any thread."""
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def dismiss(self) -> None:
+        """Lets the program end after the work that it is at, without half files. Safe in any state, and from any thread."""
         self._channel.close()
-        self._process.terminate()
-        self._process.wait()
+
+    def close(self) -> None:
+        """Dismisses the program and waits for its end. Safe in any state, and from any thread."""
+        self.dismiss()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:  # somebody stopped it, or its disk does not answer
+            self._process.kill()
+            self._process.wait()
 
     def _died(self) -> HoldfastError:
         code = self._process.wait()
@@ -91,6 +106,9 @@ def serve(channel: Channel, tasks: dict[int, Task]) -> None:
 
 
 def main() -> None:
+    # Ctrl-C or the end of a service may be told to all processes of a run. The one that started this says what they mean.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Here, because these modules import this one for the other side of their talk.
     from holdfast.operations import restore_batch, store_batch  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from holdfast.codec.crypto import SealingKey
+from holdfast.model.cancel import Cancel
 from holdfast.operations.file_process import FileProcess
 from holdfast.operations.processors import processors
 
@@ -17,6 +18,8 @@ _MOST = 4
 
 _FIRST = 2
 """Jobs after which helpers are started; for fewer they would come too late."""
+
+_LOOK_UP = 0.2  # seconds between two looks at the cancel flag while no helper is free
 
 
 class Job(Protocol):
@@ -37,10 +40,13 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 class Helpers(Generic[AnyJob]):
     """Takes jobs from one thread; `done` gets each when it is done, or an error, from any thread."""
 
-    def __init__(self, key: SealingKey, *, done: Callable[[AnyJob | BaseException], None], count: int = -1) -> None:
+    def __init__(
+        self, key: SealingKey, cancel: Cancel, *, done: Callable[[AnyJob | BaseException], None], count: int = -1
+    ) -> None:
         """`count` processes; -1 for as many as are useful here."""
         cores = processors()
         self._key = key
+        self._cancel = cancel
         self._count = (min(cores, _MOST) if cores > 1 else 0) if count < 0 else count
         self._done = done
         self._submitted = 0
@@ -52,25 +58,41 @@ class Helpers(Generic[AnyJob]):
         self._waiting: queue.Queue[AnyJob | None] = queue.Queue(maxsize=max(1, self._count))
 
     def submit(self, job: AnyJob) -> None:
-        """Does the job, at once or soon; blocks while enough of them wait."""
+        """Does the job, at once or soon; blocks while enough of them wait. Raises Cancelled."""
         self._submitted += 1
         if self._submitted == _FIRST + 1 and self._count:
             self._start()
         if self._are_ready.is_set():
-            self._waiting.put(job)
+            self._wait_in_line(job)
         else:
             job.here()
             self._done(job)
 
+    @property
+    def pids(self) -> list[int]:
+        """Of all helpers that were started."""
+        return [helper.pid for helper in self._helpers]
+
     def close(self) -> None:
         """Ends helpers and threads, also in the middle of their work; nothing comes back any more."""
         self._is_over = True
+        for helper in self._helpers:
+            helper.dismiss()
         for helper in self._helpers:
             helper.close()
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
             thread.join()
+
+    def _wait_in_line(self, job: AnyJob) -> None:
+        while True:
+            self._cancel.check()
+            try:
+                self._waiting.put(job, timeout=_LOOK_UP)
+            except queue.Full:  # the helpers are slow, or stopped by somebody
+                continue
+            return
 
     def _start(self) -> None:
         for _ in range(self._count):

@@ -16,7 +16,7 @@ from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
 from holdfast.operations.channel import Channel
 from holdfast.operations.file_process import FileProcess
-from holdfast.operations.nodes import entry_of
+from holdfast.operations.nodes import check_size, entry_of
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.blob import open_blob
 from holdfast.repository.pack import BlobType
@@ -154,6 +154,7 @@ def write_file(
         node = decode_node(encoded)
         entry = entry_of(node)
         content = b"".join(load(blob_id) for blob_id in content_ids(node))
+        check_size(node.size, len(content))
     except DamagedData as error:
         return Written(damage=str(error))
     try:
