@@ -10,7 +10,6 @@ from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files
 from holdfast.volumes.selection import select
 
-
 _SELECTING = "includes", "exclude_caches", "one_file_system"
 
 

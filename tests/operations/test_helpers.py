@@ -1,5 +1,6 @@
 """Helper processes: who does the work, and what happens when one dies."""
 
+import collections
 import os
 import queue
 import signal
@@ -99,9 +100,9 @@ def test_a_helper_that_is_stopped_does_not_hinder_a_cancel(monkeypatch):
         for pid in helpers.pids:
             os.kill(pid, signal.SIGSTOP)
         threading.Timer(1, cancel.request).start()
+        stuck = [Job(number, before=lambda helper: helper.receive()) for number in range(10)]
         with pytest.raises(Cancelled):
-            while True:
-                helpers.submit(Job(0, before=lambda helper: helper.receive()))
+            collections.deque(map(helpers.submit, stuck))
     finally:
         helpers.close()
     assert not [pid for pid in helpers.pids if psutil.pid_exists(pid)]

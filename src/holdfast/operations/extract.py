@@ -90,7 +90,7 @@ class Extractor:
         self.problems: list[Problem] = []
 
     def close(self) -> None:
-        """Ends all threads and helpers, then closes what they were writing into; no half file stays, a killed helper's neither."""
+        """Ends all threads and helpers, then closes what they were writing into; not even a killed helper's half file stays."""
         self._small.close()
         self._long.close()
         for frame in self._frames:

@@ -117,8 +117,8 @@ def main() -> None:
             Channel(socket.socket(fileno=int(sys.argv[1]))),
             {store_batch.TASK: store_batch.serve, restore_batch.TASK: restore_batch.serve},
         )
-    except ChannelClosed:
-        return  # the run is over, or died
+    except ChannelClosed:  # the run is over, or died
+        os._exit(0)  # at once: there is nothing to be written out, and the run waits
 
 
 if __name__ == "__main__":

@@ -164,7 +164,11 @@ class _RestoreFiles:
                     next="Look around with `holdfast backup browse`.",
                 )
         lock.confirm(self._cancel)
-        self._log.phase("restore files")
+        summary = self._entry.snapshot.summary
+        if summary is None or self._options.paths or self._options.include:
+            self._log.phase("restore files")
+        else:
+            self._log.phase("restore files", summary.total_files_processed, summary.total_bytes_processed)
         return tree
 
     def _extract(self, tree: BlobId) -> None:
