@@ -56,7 +56,7 @@ def _touches(helper, touching):
     try:
         if PROGRAM not in helper.cmdline():
             return False  # it is a copy of its parent, with all that has open, until it begins its own program
-        return any(touching in os.readlink(link) for link in Path(f"/proc/{helper.pid}/fd").iterdir())
+        return any(touching in str(link.readlink()) for link in Path(f"/proc/{helper.pid}/fd").iterdir())
     except (OSError, psutil.NoSuchProcess):
         return False
 

@@ -8,7 +8,7 @@ from tests.operations.file_trees import contents
 from tests.operations.files_harness import back_up, below, restore
 from tests.sample_repository import init, reopen
 
-from holdfast.errors import StoreUnavailable
+from holdfast.errors import HoldfastError, StoreUnavailable
 from holdfast.operations.catalog import read_catalog
 from holdfast.repository import writer
 from holdfast.repository.pack import BlobType
@@ -39,7 +39,7 @@ def outcome(work):
     def run():
         try:
             came.append(work())
-        except Exception as error:
+        except HoldfastError as error:
             came.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

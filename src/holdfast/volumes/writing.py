@@ -73,15 +73,20 @@ class NewFile:
 
 
 def _without_zeros(data: memoryview, position: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of the stretches of `data` that are no whole blocks of zeros; it goes to `position` of its file."""
+    """(start, end) of the stretches of `data` that are no blocks of zeros; it goes to `position` of its file.
+
+    A part of a block at either end may be left out too: in a new file it is zero already.
+    """
     size = len(_ZERO_BLOCK)
+    first = -position % size  # where a block begins
     start = 0
-    for block in range(-position % size, len(data) - size + 1, size):
+    for begin in range(first - size if first else 0, len(data), size):
+        block, end = max(begin, 0), min(begin + size, len(data))
         # Most blocks begin with something else, and are not copied to find out.
-        if data[block] == 0 and data[block : block + size] == _ZERO_BLOCK:
+        if data[block] == 0 and data[block:end] == _ZERO_BLOCK[: end - block]:
             if start < block:
                 yield start, block
-            start = block + size
+            start = end
     if start < len(data):
         yield start, len(data)
 
