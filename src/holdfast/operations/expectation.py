@@ -22,11 +22,14 @@ from holdfast.volumes.selection import FileSelection
 _PATIENCE = 3.0
 """Seconds of a backup after which it is worth counting."""
 
-_RESTS = 49
-"""Times as long as it worked, the count rests: it takes a fiftieth of one thread."""
+_RESTS = 99
+"""Times as long as it worked, the count rests: it takes a hundredth of one thread."""
 
 _ONCE = 0.002
 """Seconds of work between two rests."""
+
+_UNWATCHED = 16
+"""Files after which it looks at the time."""
 
 
 class Totals(NamedTuple):
@@ -57,6 +60,7 @@ class Expectation:
         self._cpu_time = cpu_time
         self._is_over = threading.Event()
         self._rest = rest or self._is_over.wait
+        self._bytes: int | None = None  # a first estimate
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -67,6 +71,7 @@ class Expectation:
             return self
         if not self._selection.has_patterns and (held := _sum(map(_held, self._paths))) is not None:
             self._progress.expect(*held)
+            self._bytes = held.bytes
         self._thread = threading.Thread(target=self._count, name="holdfast-expectation", daemon=True)
         self._thread.start()
         return self
@@ -79,32 +84,39 @@ class Expectation:
             self._thread.join()  # it looks at the end after every entry
 
     def _count(self) -> None:
+        """Files first: of many small ones the sizes would come too late, and cost as much as six times their number."""
         if self._rest(_PATIENCE):
             return
-        files, size = 0, 0
+        for with_sizes in (False, True):
+            files, size = 0, 0
+            for found in self._resting(self._walk(with_sizes=with_sizes)):
+                files += 1
+                size += found
+            if self._is_over.is_set():
+                return
+            self._progress.expect(files, size if with_sizes else self._bytes)
+
+    def _resting(self, sizes: Iterable[int]) -> Iterator[int]:
         began = self._cpu_time()
-        for found in self._walk():
-            files += 1
-            size += found
-            worked = self._cpu_time() - began
-            if worked >= _ONCE:
+        for number, size in enumerate(sizes):
+            yield size
+            if number % _UNWATCHED == 0 and (worked := self._cpu_time() - began) >= _ONCE:
                 if self._rest(_RESTS * worked):
+                    self._is_over.set()
                     return
                 began = self._cpu_time()
-        if not self._is_over.is_set():
-            self._progress.expect(files, size)
 
-    def _walk(self) -> Iterator[int]:
-        """The size of each file that will be backed up. Files in caches are there too, those that cannot be read are not."""
+    def _walk(self, *, with_sizes: bool) -> Iterator[int]:
+        """The size, or 0, of each file that will be backed up; also of files in caches, not of what cannot be read."""
         for path in self._paths:
             with contextlib.suppress(OSError):
                 found = os.lstat(path)
                 if stat.S_ISDIR(found.st_mode):
-                    yield from self._below(path, found.st_dev)
+                    yield from self._below(path, found.st_dev, with_sizes=with_sizes)
                 else:
                     yield _size(path, found)
 
-    def _below(self, root: bytes, device: int) -> Iterator[int]:
+    def _below(self, root: bytes, device: int, *, with_sizes: bool) -> Iterator[int]:
         waiting = [root]
         while waiting and not self._is_over.is_set():
             with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
@@ -120,7 +132,7 @@ class Expectation:
                         if not self._selection.one_file_system or entry.stat(follow_symlinks=False).st_dev == device:
                             waiting.append(entry.path)
                     elif entry.is_file(follow_symlinks=False):
-                        yield entry.stat(follow_symlinks=False).st_size
+                        yield entry.stat(follow_symlinks=False).st_size if with_sizes else 0
 
 
 def _held(path: bytes) -> Totals | None:
