@@ -51,6 +51,11 @@ def test_patterns_from_files_come_before_those_of_flags(stocked, source, tmp_pat
     assert "nothing in the backup fits --include" in done.err
 
 
+def test_only_what_is_included_is_backed_up(stocked, source):
+    assert "1 file, 3 B" in stocked("backup", "files", source, "--include", "two", "--include", "/no").out
+    assert "none fits --include" in stocked("backup", "files", source, "--include", "/no").err
+
+
 def test_people_read_what_was_done(stocked, source, tmp_path):
     assert "3 files, 11 B; 3 new, 0 changed, 0 unmodified" in stocked("backup", "files", source).out
     assert "0 new, 0 changed, 3 unmodified" in stocked("backup", "files", source).out
@@ -75,6 +80,7 @@ def test_a_tar_stream_is_all_that_is_on_standard_output(stocked, source, tmp_pat
         (("backup", "files", "/no/where"), 1, "/no/where does not exist"),
         (("backup", "files", "/etc/hostname", "--exclude", ""), 2, "'' is not a pattern"),
         (("backup", "files", ""), 2, "a path is empty"),
+        (("backup", "files", "/etc/hostname", "--include", "!x"), 2, "'!x' cannot be included"),
         (("backup", "files", "/etc/hostname", "--exclude-file", "/no"), 2, "/no cannot be read"),
         (("restore", "files", "latest", "--target", "/tmp", "--include", "!x"), 2, "'!x' cannot be included"),
         (("backup", "files", "/etc/hostname", "--label", "x"), 2, "--label 'x' is not KEY=VALUE"),

@@ -10,15 +10,18 @@ from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files
 from holdfast.volumes.selection import select
 
+_SELECTING = "includes", "exclude_caches", "one_file_system"
+
 
 def back_up(repository, *paths, excludes=(), **options):
     """A backup of `paths`; gives its run. `options` by their names in `select` and BackUpFilesOptions."""
-    selecting = {name: options.pop(name) for name in ("exclude_caches", "one_file_system") if name in options}
+    selecting = {name: options.pop(name) for name in _SELECTING if name in options}
+    progress = options.pop("progress", None) or Silent()
     options["type"] = BackupType(options.pop("type", "incremental"))
     asked = BackUpFilesOptions(
         paths=tuple(os.fsencode(path) for path in paths), selection=select(excludes, **selecting), **options
     )
-    return back_up_files(repository, asked, Cancel(), Silent())
+    return back_up_files(repository, asked, Cancel(), progress)
 
 
 def restore(repository, run, target, *paths, cancel=None, progress=None, **options):

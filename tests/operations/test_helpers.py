@@ -1,13 +1,16 @@
 """Helper processes: who does the work, and what happens when one dies."""
 
+import collections
 import os
 import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from holdfast.codec.crypto import SealingKey
@@ -84,6 +87,37 @@ def test_a_helper_that_is_killed_fails_the_run_with_its_signal(run):
     (error,) = [one for one in back if isinstance(one, BaseException)]
     assert type(error) is HoldfastError
     assert (error.what, error.why) == ("a process that worked on files for this run ended", "it ended with signal 9")
+
+
+def test_a_helper_that_is_stopped_does_not_hinder_a_cancel(monkeypatch):
+    monkeypatch.setattr(file_process, "_PATIENCE", 0.5)
+    cancel, came = Cancel(), queue.SimpleQueue()
+    helpers = Helpers(KEY, cancel, done=came.put, count=2)
+    try:
+        for number in range(3):
+            helpers.submit(Job(number))
+        assert helpers._are_ready.wait(60)
+        for pid in helpers.pids:
+            os.kill(pid, signal.SIGSTOP)
+        threading.Timer(1, cancel.request).start()
+        stuck = [Job(number, before=lambda helper: helper.receive()) for number in range(10)]
+        with pytest.raises(Cancelled):
+            collections.deque(map(helpers.submit, stuck))
+    finally:
+        helpers.close()
+    assert not [pid for pid in helpers.pids if psutil.pid_exists(pid)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_told_to_all_processes_of_a_run_is_for_the_first(number):
+    helper = FileProcess(KEY)
+    try:
+        helper.wait_ready()
+        os.kill(helper.pid, number)
+        helper.dismiss()
+        assert helper._process.wait(60) == 0
+    finally:
+        helper.close()
 
 
 def test_an_error_in_a_job_comes_back_and_nothing_waits_for_ever(run):

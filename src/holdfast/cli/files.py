@@ -31,6 +31,13 @@ _MOST_PROBLEMS = 20
     help="full reads everything; the others only files changed since the newest backup, or the newest full one.",
 )
 @click.option(
+    "--include",
+    "includes",
+    multiple=True,
+    metavar="PATTERN",
+    help="Below each PATH only what fits, and directories on the way. Repeatable.",
+)
+@click.option(
     "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Leave out; `!PATTERN` takes back. Repeatable."
 )
 @click.option(
@@ -62,6 +69,7 @@ def backup_files(
     patterns = [pattern for file in flags["exclude_files"] for pattern in read_patterns(file)]
     selection = select(
         [*patterns, *flags["excludes"]],
+        includes=flags["includes"],
         exclude_caches=flags["exclude_caches"],
         one_file_system=flags["one_file_system"],
     )

@@ -64,6 +64,10 @@ class StreamProgress:
         self._due = now + _EVERY[kind]
         self._drawn = False
 
+    @property
+    def wants_totals(self) -> bool:
+        return self._kind != "none"
+
     def phase(self, name: str, total: int | None = None, size: int | None = None) -> None:
         with self._guard:
             now = self._monotonic()

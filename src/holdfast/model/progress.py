@@ -8,6 +8,11 @@ from typing import Protocol
 class Progress(Protocol):
     """Receives what a run is doing. Implementations must be thread-safe and must not raise."""
 
+    @property
+    def wants_totals(self) -> bool:
+        """Whether it is worth work to find out what to `expect`: false if nobody looks."""
+        ...
+
     def phase(self, name: str, total: int | None = None, size: int | None = None) -> None:
         """A new stage begins; `total` is its number of units, `size` its bytes, None while unknown."""
         ...
@@ -31,6 +36,8 @@ class Progress(Protocol):
 
 class Silent:
     """A Progress that drops everything."""
+
+    wants_totals = False
 
     def phase(self, name: str, total: int | None = None, size: int | None = None) -> None: ...
 

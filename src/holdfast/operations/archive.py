@@ -152,10 +152,10 @@ class Archiver:
         for fault in opened.unreadable:
             self._unreadable(fault)
         entries, opened.entries = opened.entries, []
-        if self._selection.patterns:
-            entries = [e for e in entries if not self._selection.excludes(inside + b"/" + e.name)]
         if self._selection.is_cache(opened.fd, [entry.name for entry in entries]):
             entries = [entry for entry in entries if entry.name == CACHE_TAG_NAME]
+        if self._selection.has_patterns:
+            entries = [entry for entry in entries if self._keeps(inside, entry)]
         for entry in entries:
             if entry.type is EntryType.DIRECTORY:
                 frame.subdirectories.append(entry)
@@ -164,6 +164,9 @@ class Archiver:
             elif not self._reuse(frame, entry):
                 self._store(frame, entry)
         return frame
+
+    def _keeps(self, inside: bytes, entry: Entry) -> bool:
+        return self._selection.keeps(inside + b"/" + entry.name, is_directory=entry.type is EntryType.DIRECTORY)
 
     def _reuse(self, frame: Frame, entry: Entry) -> bool:
         """Whether the file is as the parent has it, and all of it is still in the repository; then it is done."""

@@ -22,6 +22,7 @@ from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.operations.archive import Archiver
 from holdfast.operations.catalog import Entry, read_catalog
+from holdfast.operations.expectation import Expectation
 from holdfast.operations.nodes import node_of
 from holdfast.operations.publishing import publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
@@ -88,6 +89,7 @@ class _BackUpFiles:
         self._id = new_run_id(self._started)
         self._log = RunLog(progress, self._clock)
         self._notes: list[str] = []
+        self._before: Summary | None = None  # of the newest backup of the same paths
         self._hostname = options.hostname or socket.gethostname()
         self._paths = _without_nested(os.path.abspath(path) for path in options.paths)  # never none
         self._name = options.name or _default_name(os.path.abspath(options.paths[0]), self._started)
@@ -113,10 +115,13 @@ class _BackUpFiles:
         archiver = Archiver(self._repository, writer, self._options.selection, self._cancel, self._log)
         self._log.phase("read files")
         try:
-            tree = self._store(archiver, writer, BlobId.parse(earlier.snapshot.tree) if earlier else None)
+            with Expectation(self._log, self._paths, self._options.selection, self._before):
+                tree = self._store(archiver, writer, BlobId.parse(earlier.snapshot.tree) if earlier else None)
         finally:
             archiver.close()
         self._cancel.check()
+        if self._options.selection.included is not None and not archiver.counts.files:
+            self._notes.append(_NOTHING)
         run = self._describe(archiver, writer, earlier)
         summary = self._summary(archiver, writer)
         report = store_report(writer, run, self._log.text(), run.finished_at)
@@ -154,6 +159,7 @@ class _BackUpFiles:
             self._name += self._id[self._id.rindex("-") :]
         wanted = (self._hostname, [_shown(path) for path in self._paths])
         same = [entry for entry in backups if (entry.snapshot.hostname, entry.snapshot.paths) == wanted]
+        self._before = same[-1].snapshot.summary if same else None
         if same and same[-1].time > self._started:
             self._notes.append(_CLOCK.format(same[-1].name or same[-1].id.short, timestamp(same[-1].time)))
         match self._options.type:
@@ -295,6 +301,7 @@ _CLOCK = (
     "The newest backup of these paths, {}, is of {}, which is still to come. Check this machine's clock; "
     "`latest` means the newest by its time."
 )
+_NOTHING = "No file was saved, because none fits --include."
 _READABLE = "Check the path and its permissions, and back up again."
 
 

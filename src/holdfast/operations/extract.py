@@ -22,7 +22,7 @@ from holdfast.model.run import Problem
 from holdfast.operations.file_work import Written
 from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_writes import LongWrite, LongWrites
-from holdfast.operations.nodes import entry_of
+from holdfast.operations.nodes import check_size, entry_of
 from holdfast.operations.restore_batch import RestoreBatch, SmallFile
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.pack import BlobType
@@ -90,10 +90,12 @@ class Extractor:
         self.problems: list[Problem] = []
 
     def close(self) -> None:
-        """Ends all threads and helpers, then closes what they were writing into."""
+        """Ends all threads and helpers, then closes what they were writing into; not even a killed helper's half file stays."""
         self._small.close()
         self._long.close()
         for frame in self._frames:
+            if not frame.is_finished:
+                frame.target.sweep(self._small.pids)
             frame.target.close()
 
     def expect(self, files: int) -> None:
@@ -167,18 +169,20 @@ class Extractor:
             self.counts.others += 1
         elif self._is_linked(frame, entry):
             self.counts.files += 1
+            self._progress.advance(1, entry.size)
         else:
             self._write_linked(frame, entry, node, text)
 
     def _write_linked(self, frame: RestoreFrame, entry: Entry, node: Node, text: msgspec.Raw) -> None:
         """A file of several names, now, for the others need it. Raises OSError, DamagedData."""
         content = content_ids(node)
-        frame.missing += 1
         if len(content) > 1:
-            write = self._long.submit(frame, entry, content)
+            write = self._submit_long(frame, entry, content)
+            frame.missing += 1
             self._wait_until(lambda: write.is_done)
             is_there = write.is_there
         else:
+            frame.missing += 1
             batch = self._new_batch()
             batch.add(SmallFile(frame, entry.name, node.size, bytes(text), content[0] if content else None))
             batch.here()
@@ -190,13 +194,18 @@ class Extractor:
     def _write_file(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
         content = content_ids(node)
         if len(content) > 1:
-            self._long.submit(frame, entry_of(node), content)
+            self._submit_long(frame, entry_of(node), content)
             frame.missing += 1
             return
         frame.missing += 1
         self._batch.add(SmallFile(frame, name, node.size, bytes(text), content[0] if content else None))
         if self._batch.is_full:
             self._send_batch()
+
+    def _submit_long(self, frame: RestoreFrame, entry: Entry, content: list[BlobId]) -> LongWrite:
+        """Raises OSError, DamagedData."""
+        check_size(entry.size, sum(self._reader.content_size(BlobType.DATA, blob_id) for blob_id in content))
+        return self._long.submit(frame, entry, content)
 
     def _remove_others(self, frame: RestoreFrame, nodes: dict[bytes, NodeType]) -> None:
         """Also directories that have the name of something else. Before the rest, because they would be in the way."""

@@ -21,8 +21,8 @@ _PROGRAM = "holdfast.operations.helper"
 _PRIVATE = ("HOLDFAST_", "RESTIC_", "AWS_", "AZURE_", "GOOGLE_", "KUBE")
 """Beginnings of the names of variables that a helper has no use for; there are passwords among them."""
 
-
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 5.0
+"""Seconds for the work on one batch of files, which takes a tenth of one."""
 
 
 class FileProcess:
@@ -63,12 +63,23 @@ class FileProcess:
         except ChannelClosed as error:
             raise self._died() from error
 
-    def close(self) -> None:
-        """Ends the program. Safe in any state, and from any thread."""
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def dismiss(self) -> None:
+        """Lets the program end after the work that it is at, without half files. Safe in any state, and from any thread."""
         self._channel.close()
-        self._process.kill()  # it has nothing to put in order
-        with contextlib.suppress(subprocess.TimeoutExpired):  # one that waits for a dead file system cannot be ended
-            self._process.wait(timeout=_PATIENCE)
+
+    def close(self) -> None:
+        """Dismisses the program and waits for its end. Safe in any state, and from any thread."""
+        self.dismiss()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:  # somebody stopped it, or its disk does not answer
+            self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # one that waits for a dead disk cannot be ended
+                self._process.wait(_PATIENCE)
 
     def _died(self) -> HoldfastError:
         code = self._process.wait()

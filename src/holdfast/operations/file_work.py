@@ -15,7 +15,7 @@ import msgspec
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
-from holdfast.operations.nodes import encode_content, encode_file, entry_of
+from holdfast.operations.nodes import check_size, encode_content, encode_file, entry_of
 from holdfast.repository.blob import Sealed, compress_blob, open_blobs, seal_blobs
 from holdfast.repository.tree import content_ids, decode_node
 from holdfast.volumes.entry import Entry
@@ -135,6 +135,10 @@ def write_file(
     target: TargetDirectory, entry: Entry, content: bytes, *, as_owner: bool, verify: bool
 ) -> Written | None:
     """None if all went well."""
+    try:
+        check_size(entry.size, len(content))
+    except DamagedData as error:
+        return Written(damage=str(error))
     try:
         file = NewFile(target, entry.name, len(content))
         try:

@@ -9,6 +9,8 @@ It is given the repository's key, and then one request after the other until the
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -92,12 +94,15 @@ def _restore(key: SealingKey, channel: Channel, request: memoryview, directories
 
 
 def main() -> None:
+    # Ctrl-C or the end of a service may be told to all processes of a run. The one that started this says what they mean.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)  # as the command line does: nothing here makes cycles
     try:
         serve(Channel(socket.socket(fileno=int(sys.argv[1]))))
-    except ChannelClosed:
-        return  # the run is over, or died
+    except ChannelClosed:  # the run is over, or died
+        os._exit(0)  # at once: there is nothing to be written out, and the run waits
 
 
 if __name__ == "__main__":

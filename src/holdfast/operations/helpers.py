@@ -19,7 +19,6 @@ _MOST = 4
 _FIRST = 2
 """Jobs after which helpers are started; for fewer they would come too late."""
 
-
 _WORTH_HELPERS = 1000  # files; fewer are done before helpers are ready
 
 _LOOK_UP = 0.2  # seconds between two looks at the cancel flag
@@ -82,9 +81,16 @@ class Helpers(Generic[AnyJob]):
             job.here()
             self._done(job)
 
+    @property
+    def pids(self) -> list[int]:
+        """Of all helpers that were started."""
+        return [helper.pid for helper in self._helpers]
+
     def close(self) -> None:
         """Ends helpers and threads, also in the middle of their work; nothing comes back any more."""
         self._is_over = True
+        for helper in self._helpers:
+            helper.dismiss()
         for helper in self._helpers:
             helper.close()
         for _ in self._threads:

@@ -220,3 +220,9 @@ def _parse_second(text: str) -> int:
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def check_size(size: int, there: int) -> None:
+    """Raises DamagedData if a file of `size` bytes has blobs that hold another number of bytes."""
+    if there != size:
+        raise DamagedData("a file is damaged", why=f"its size is {size:,} bytes, and there are {there:,}")

@@ -92,6 +92,11 @@ def stream_files(
 
 
 _UNPRIVILEGED = "Owners were not restored, because only root may give files to others."
+_SPARED = Problem(
+    "nothing was deleted",
+    "the backup is partial: what it could not read is not in it, and would be gone from the target",
+    "See what it lacks with `holdfast backup show`; delete by hand, or use --delete with a backup that is whole.",
+)
 _NOTHING = "Nothing was restored, because nothing in the backup fits --include."
 
 
@@ -127,10 +132,17 @@ class _RestoreFiles:
                 self._extract(self._begin(lock))
             finally:
                 self._extractor.close()
+            if self._options.delete and self._is_partial:
+                self._extractor.problems.append(_SPARED)
             return self._publish(lock, self._extractor.problems)
 
+    @property
+    def _is_partial(self) -> bool:
+        """Whether the backup lacks files that were there: which of those in the target they are, nobody knows."""
+        return self._entry.outcome is Outcome.PARTIAL
+
     def _is_exact(self, path: bytes) -> bool:
-        if not self._options.delete:
+        if not self._options.delete or self._is_partial:
             return False
         backed_up = chooser([os.fsencode(saved) for saved in self._entry.snapshot.paths])
         return backed_up(path) is True and self._wanted(path) is True
@@ -154,7 +166,11 @@ class _RestoreFiles:
                 )
         self._prepare()
         lock.confirm(self._cancel)
-        self._log.phase("restore files")
+        summary = self._entry.snapshot.summary
+        if summary is None or self._options.paths or self._options.include:
+            self._log.phase("restore files")
+        else:
+            self._log.phase("restore files", summary.total_files_processed, summary.total_bytes_processed)
         return tree
 
     def _prepare(self) -> None:

@@ -22,6 +22,10 @@ class RunLog:
         self._lines: list[str] = []
         self._dropped = 0
 
+    @property
+    def wants_totals(self) -> bool:
+        return self._progress.wants_totals
+
     def phase(self, name: str, total: int | None = None, size: int | None = None) -> None:
         self._keep("phase", name)
         self._progress.phase(name, total, size)

@@ -19,7 +19,7 @@ from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
-from holdfast.operations.nodes import entry_of
+from holdfast.operations.nodes import check_size, entry_of
 from holdfast.repository.pack import BlobType
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.tree import Node, NodeType, content_ids, subtree_id
@@ -108,8 +108,8 @@ def _add(
         content = content_ids(node)
         # A file that is known to be incomplete is not begun.
         size = sum(reader.content_size(BlobType.DATA, blob_id) for blob_id in content)
-        if entry.type is EntryType.FILE and size != entry.size:
-            raise DamagedData("a file is damaged", why=f"its size is {entry.size} bytes, and there are {size}")
+        if entry.type is EntryType.FILE:
+            check_size(entry.size, size)
     except DamagedData as error:
         problems.append(Problem.of(error, _shown(path)))
         return

@@ -34,6 +34,20 @@ class FileSelection:
     exclude_caches: bool = False
     one_file_system: bool = False
     texts: tuple[str, ...] = field(default=(), compare=False)  # as typed, for the snapshot's `excludes`
+    included: Callable[[bytes], bool | None] | None = None  # see `include`; None for everything
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether `keeps` has to be asked at all."""
+        return bool(self.patterns) or self.included is not None
+
+    def keeps(self, path: bytes, *, is_directory: bool) -> bool:
+        """Whether the entry at `path` is backed up: included, or a directory that may hold such, and not excluded."""
+        if self.included is not None:
+            choice = self.included(path)
+            if choice is False or (choice is None and not is_directory):
+                return False
+        return not self.excludes(path)
 
     def excludes(self, path: bytes) -> bool:
         """Whether the entry at `path`, from the root of the backup and beginning with `/`, is left out."""
@@ -60,13 +74,20 @@ class FileSelection:
             return False
 
 
-def select(excludes: Sequence[str], *, exclude_caches: bool = False, one_file_system: bool = False) -> FileSelection:
-    """Raises UsageError for a pattern that cannot be understood."""
+def select(
+    excludes: Sequence[str],
+    *,
+    includes: Sequence[str] = (),
+    exclude_caches: bool = False,
+    one_file_system: bool = False,
+) -> FileSelection:
+    """Without `includes` everything is included. Raises UsageError for a pattern that cannot be understood."""
     return FileSelection(
         tuple(_compile(text) for text in excludes),
         exclude_caches=exclude_caches,
         one_file_system=one_file_system,
         texts=tuple(excludes),
+        included=include(includes) if includes else None,
     )
 
 

@@ -19,7 +19,7 @@ from holdfast.volumes.entry import Entry, EntryType, XAttrs
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_TEMPORARY = b".holdfast-%d-%d"
+_TEMPORARY_OF = b".holdfast-%d-"  # of a process
 _ZERO_BLOCK = bytes(4096)  # of most file systems
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
 _CLEARED = ("system.posix_acl_", "user.")  # others belong to the system: security.selinux, say
@@ -82,15 +82,20 @@ class NewFile:
 
 
 def _without_zeros(data: memoryview, position: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of the stretches of `data` that are no whole blocks of zeros; it goes to `position` of its file."""
+    """(start, end) of the stretches of `data` that are no blocks of zeros; it goes to `position` of its file.
+
+    A part of a block at either end may be left out too: in a new file it is zero already.
+    """
     size = len(_ZERO_BLOCK)
+    first = -position % size  # where a block begins
     start = 0
-    for block in range(-position % size, len(data) - size + 1, size):
+    for begin in range(first - size if first else 0, len(data), size):
+        block, end = max(begin, 0), min(begin + size, len(data))
         # Most blocks begin with something else, and are not copied to find out.
-        if data[block] == 0 and data[block : block + size] == _ZERO_BLOCK:
+        if data[block] == 0 and data[block:end].tobytes() == _ZERO_BLOCK[: end - block]:
             if start < block:
                 yield start, block
-            start = block + size
+            start = end
     if start < len(data):
         yield start, len(data)
 
@@ -144,6 +149,14 @@ class TargetDirectory:
         """Of all entries. Raises OSError."""
         return [os.fsencode(name) for name in os.listdir(self.fd)]
 
+    def sweep(self, pids: Iterable[int]) -> None:
+        """Removes what processes that are dead left under temporary names."""
+        left = tuple(_TEMPORARY_OF % pid for pid in pids)
+        with contextlib.suppress(OSError):
+            for name in self.names():
+                if name.startswith(left):
+                    os.unlink(name, dir_fd=self.fd)
+
     def is_directory(self, name: bytes) -> bool:
         """Raises OSError."""
         return stat.S_ISDIR(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode)
@@ -191,7 +204,7 @@ class TargetDirectory:
 
     def temporary_name(self) -> bytes:
         TargetDirectory._counter += 1
-        return _TEMPORARY % (os.getpid(), TargetDirectory._counter)
+        return _TEMPORARY_OF % os.getpid() + b"%d" % TargetDirectory._counter
 
     def place(self, temporary: bytes, name: bytes) -> None:
         """Gives a finished entry its name; a directory of that name is in the way. Raises OSError."""
