@@ -1,15 +1,19 @@
 """What a backup of files says beforehand of its size, and when it does not look."""
 
 import os
+import signal
 import subprocess
 import threading
+import time
 
 import pytest
 from tests.operations.files_harness import back_up, restore
 from tests.sample_repository import init, reopen
 
 from holdfast.model.progress import Silent
+from holdfast.operations import expectation
 from holdfast.operations.expectation import Expectation
+from holdfast.operations.file_count import count
 from holdfast.repository.snapshot import Summary
 from holdfast.store.memory import MemoryStore
 from holdfast.volumes.selection import select
@@ -38,16 +42,20 @@ class Watched(Silent):
         self.done[1] += size
 
 
-class Rests:
-    """Takes the place of waiting; `limit` rests end the run, None: none does."""
+@pytest.fixture
+def impatient(monkeypatch):
+    """The count begins at once."""
+    monkeypatch.setattr(expectation, "_PATIENCE", 0.0)
 
-    def __init__(self, limit=None):
-        self.lengths = []
-        self._limit = limit
 
-    def __call__(self, seconds):
-        self.lengths.append(seconds)
-        return len(self.lengths) == self._limit
+def expecting(progress, *paths, excludes=(), **selecting):
+    return Expectation(progress, list(map(os.fsencode, paths)), select(excludes, **selecting), None)
+
+
+def counted(*paths, excludes=(), **selecting):
+    """(files, bytes)"""
+    _, last = count(list(map(os.fsencode, paths)), select(excludes, **selecting), rest=lambda _: None)
+    return last.files, last.bytes
 
 
 @pytest.fixture
@@ -60,15 +68,6 @@ def source(tmp_path):
     (root / "link").symlink_to("0")
     (root / "big.log").write_bytes(bytes(1000))
     return root
-
-
-def count(progress, *paths, rest, cpu_time=lambda: 0.0, **selecting):
-    """Lets the thread count to its end."""
-    excludes = selecting.pop("excludes", ())
-    asked = [os.fsencode(path) for path in paths]
-    with Expectation(progress, asked, select(excludes, **selecting), None, cpu_time=cpu_time, rest=rest) as one:
-        one._thread.join(60)
-        assert not one._thread.is_alive()
 
 
 def test_without_anybody_who_looks_nothing_is_done(source, monkeypatch):
@@ -88,48 +87,66 @@ def test_the_backup_before_is_the_estimate(source, monkeypatch):
         assert progress.told == [(7, 700)]
 
 
-def test_files_are_counted_after_three_seconds_and_then_measured(source):
-    progress, rests = Watched(), Rests()
-    count(progress, source, rest=rests)
-    assert progress.told == [(301, None), (301, 4000)]
-    assert rests.lengths == [3.0]
-
-
-def test_what_is_left_out_is_not_counted(source):
+@pytest.mark.usefixtures("impatient")
+def test_files_are_counted_and_then_measured(source):
     progress = Watched()
-    count(progress, source, source / "big.log", rest=Rests(), excludes=["[0-5]", "big.log"])
-    assert progress.told[-1] == (300 // 7 + 1, 10 * (300 // 7) + 1000)  # a path that is named is never left out
+    with expecting(progress, source, excludes=["1"], includes=["*.txt"]) as one:
+        one._thread.join(60)
+        assert progress.told == [(257, None), (257, 2570)]
+    assert one._process.returncode == 0
 
 
-def test_it_rests_ninety_nine_times_as_long_as_it_works(source):
-    ticks = iter(range(10**6))
-    progress, rests = Watched(), Rests()
-    count(progress, source, rest=rests, cpu_time=lambda: next(ticks) * 0.003)
-    looks = 2 * (1 + 300 // 16)
-    assert rests.lengths == pytest.approx([3.0] + [99 * 0.003] * looks)
-    assert progress.told[-1] == (301, 4000)
-
-
-@pytest.mark.parametrize(("limit", "told"), [(1, []), (2, []), (20, []), (30, [(301, None)])])
-def test_a_run_that_ends_ends_it_and_hears_nothing_more(source, limit, told):
-    ticks = iter(range(10**6))
+def test_before_three_seconds_nothing_is_counted_and_the_end_does_not_wait(source, monkeypatch):
+    monkeypatch.setattr(expectation.subprocess, "Popen", None)
     progress = Watched()
-    count(progress, source, rest=Rests(limit), cpu_time=lambda: next(ticks) * 0.003)
-    assert progress.told == told
-
-
-def test_the_end_of_the_run_does_not_wait_for_a_rest(source):
-    progress = Watched()
-    with Expectation(progress, [os.fsencode(source)], select(()), None) as one:
-        assert one._thread.is_alive()  # it waits for its three seconds
+    with expecting(progress, source) as one:
+        assert one._thread.is_alive()
     assert not one._thread.is_alive()
     assert progress.told == []
 
 
+@pytest.mark.usefixtures("impatient")
+def test_the_end_of_the_run_ends_the_count(tmp_path):
+    for number in range(40_000):  # at a fiftieth of a processor it takes seconds
+        (tmp_path / f"{number}").touch()
+    progress = Watched()
+    with expecting(progress, tmp_path) as one:
+        while one._process is None:
+            time.sleep(0.01)
+    assert one._process.returncode == -signal.SIGKILL
+    assert not one._thread.is_alive()
+    assert progress.told == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_process_can_be_started(source, monkeypatch):
+    def refused(*_, **__):
+        raise BlockingIOError
+
+    monkeypatch.setattr(expectation.subprocess, "Popen", refused)
+    with expecting(Watched(), source) as one:
+        one._thread.join(60)
+        assert not one._thread.is_alive()
+
+
+def test_it_rests_forty_nine_times_as_long_as_it_works(source):
+    ticks = iter(range(10**6))
+    rests = []
+    (_, last) = count([os.fsencode(source)], select(()), cpu_time=lambda: next(ticks) * 0.003, rest=rests.append)
+    assert rests == pytest.approx([49 * 0.003] * 2 * (1 + 300 // 16))
+    assert last.files == 301
+
+
+def test_what_is_left_out_is_not_counted(source):
+    left = 300 // 7
+    expected = (left + 1, 10 * left + 1000)  # a path that is named is never left out
+    assert counted(source, source / "big.log", excludes=["[0-5]", "big.log"]) == expected
+
+
 def test_files_that_are_named_are_known_at_once(source):
     progress = Watched()
-    count(progress, source / "big.log", source / "link", rest=Rests(1))
-    assert progress.told == [(2, 1000 + len("0"))]
+    with expecting(progress, source / "big.log", source / "link"):
+        assert progress.told == [(2, 1000 + len("0"))]
 
 
 def test_a_whole_file_system_says_what_it_holds(tmp_path):
@@ -142,16 +159,15 @@ def test_a_whole_file_system_says_what_it_holds(tmp_path):
         for number in range(20):
             (mounted / f"{number}").write_bytes(bytes(4096))
         progress = Watched()
-        count(progress, mounted, rest=Rests())
-        count(progress, mounted, rest=Rests(1), excludes=["x"])  # then the file system does not know
-        count(progress, mounted, tmp_path, rest=Rests(1))  # nor of what lies elsewhere
+        for more in ({"excludes": ["x"]}, {"includes": ["x"]}):
+            with expecting(progress, mounted, **more):  # then the file system does not know
+                pass
+        with expecting(progress, mounted, tmp_path):  # nor of what lies elsewhere
+            assert progress.told == []
+        with expecting(progress, mounted):
+            assert progress.told == [(21, 20 * 4096)]  # its root is counted as a file
     finally:
         subprocess.run(["umount", mounted], check=True)
-    assert progress.told == [
-        (21, 20 * 4096),
-        (20, 20 * 4096),
-        (20, 20 * 4096),
-    ]  # its root is counted as a file, at first
 
 
 def test_another_file_system_is_counted_unless_it_is_left_out(source):
@@ -161,18 +177,14 @@ def test_another_file_system_is_counted_unless_it_is_left_out(source):
     hidden = 43
     try:
         (source / "0" / "file").write_bytes(b"1")
-        progress = Watched()
-        count(progress, source, rest=Rests())
-        count(progress, source, rest=Rests(), one_file_system=True)
+        assert counted(source) == (301 - hidden + 1, 4000 - 10 * hidden + 1)
+        assert counted(source, one_file_system=True) == (301 - hidden, 4000 - 10 * hidden)
     finally:
         subprocess.run(["umount", source / "0"], check=True)
-    assert progress.told[1::2] == [(301 - hidden + 1, 4000 - 10 * hidden + 1), (301 - hidden, 4000 - 10 * hidden)]
 
 
-def test_directories_that_cannot_be_listed_are_passed_by(tmp_path):
-    progress = Watched()
-    count(progress, tmp_path / "nowhere", rest=Rests())
-    assert progress.told[-1] == (0, 0)
+def test_what_cannot_be_read_is_passed_by(tmp_path):
+    assert counted(tmp_path / "nowhere") == (0, 0)
 
 
 @pytest.mark.parametrize("backup_type", ["incremental", "full"])

@@ -1,7 +1,7 @@
 """How much a backup of files will read, told to a Progress while it reads: an estimate, which costs the backup next to nothing.
 
 The newest backup of the same paths had about as much. Without one, a file system that is backed up from its root says how much it
-holds; and if the backup takes longer than a few seconds, a thread counts, and rests so much that the backup does not notice.
+holds; and if the backup takes longer than a few seconds, `holdfast.operations.file_count` counts.
 """
 
 from __future__ import annotations
@@ -9,27 +9,26 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import subprocess
+import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import msgspec
+
 from holdfast.model.progress import Progress
+from holdfast.operations import file_count
+from holdfast.operations.file_count import Answer, Question, size_of
+from holdfast.operations.file_process import public_environment
 from holdfast.repository.snapshot import Summary
 from holdfast.volumes.selection import FileSelection
 
 _PATIENCE = 3.0
 """Seconds of a backup after which it is worth counting."""
 
-_RESTS = 99
-"""Times as long as it worked, the count rests: it takes a hundredth of one thread."""
-
-_ONCE = 0.002
-"""Seconds of work between two rests."""
-
-_UNWATCHED = 16
-"""Files after which it looks at the time."""
+_decode = msgspec.json.Decoder(Answer).decode
 
 
 class Totals(NamedTuple):
@@ -43,24 +42,17 @@ class Expectation:
     """A context around the reading. Nothing is told after its end, and nothing is done if nobody looks."""
 
     def __init__(
-        self,
-        progress: Progress,
-        paths: Sequence[bytes],
-        selection: FileSelection,
-        earlier: Summary | None,
-        *,
-        cpu_time: Callable[[], float] = time.thread_time,
-        rest: Callable[[float], bool] | None = None,
+        self, progress: Progress, paths: Sequence[bytes], selection: FileSelection, earlier: Summary | None
     ) -> None:
-        """`earlier` is of the newest backup of the same paths. `rest` waits, and says whether the end has come."""
+        """`earlier` is of the newest backup of the same paths."""
         self._progress = progress
         self._paths = paths
         self._selection = selection
         self._earlier = earlier
-        self._cpu_time = cpu_time
-        self._is_over = threading.Event()
-        self._rest = rest or self._is_over.wait
         self._bytes: int | None = None  # a first estimate
+        self._is_over = threading.Event()
+        self._guard = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -79,60 +71,52 @@ class Expectation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_over.set()
+        with self._guard:
+            self._is_over.set()
+            if self._process is not None:
+                self._process.kill()  # then its thread ends too
         if self._thread is not None:
-            self._thread.join()  # it looks at the end after every entry
+            self._thread.join()
 
     def _count(self) -> None:
-        """Files first: of many small ones the sizes would come too late, and cost as much as six times their number."""
-        if self._rest(_PATIENCE):
+        if self._is_over.wait(_PATIENCE):
             return
-        for with_sizes in (False, True):
-            files, size = 0, 0
-            for found in self._resting(self._walk(with_sizes=with_sizes)):
-                files += 1
-                size += found
+        with self._guard:
             if self._is_over.is_set():
                 return
-            self._progress.expect(files, size if with_sizes else self._bytes)
-
-    def _resting(self, sizes: Iterable[int]) -> Iterator[int]:
-        began = self._cpu_time()
-        for number, size in enumerate(sizes):
-            yield size
-            if number % _UNWATCHED == 0 and (worked := self._cpu_time() - began) >= _ONCE:
-                if self._rest(_RESTS * worked):
-                    self._is_over.set()
-                    return
-                began = self._cpu_time()
-
-    def _walk(self, *, with_sizes: bool) -> Iterator[int]:
-        """The size, or 0, of each file that will be backed up; also of files in caches, not of what cannot be read."""
-        for path in self._paths:
+            try:
+                self._process = self._start()
+            except OSError:  # no room for another process: then without
+                return
+        with self._process as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
             with contextlib.suppress(OSError):
-                found = os.lstat(path)
-                if stat.S_ISDIR(found.st_mode):
-                    yield from self._below(path, found.st_dev, with_sizes=with_sizes)
-                else:
-                    yield _size(path, found)
+                process.stdin.write(msgspec.msgpack.encode(self._question()))
+                process.stdin.close()
+            for line in process.stdout:
+                answer = _decode(line)
+                with self._guard:
+                    if not self._is_over.is_set():
+                        self._progress.expect(answer.files, self._bytes if answer.bytes is None else answer.bytes)
 
-    def _below(self, root: bytes, device: int, *, with_sizes: bool) -> Iterator[int]:
-        waiting = [root]
-        while waiting and not self._is_over.is_set():
-            with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    if self._is_over.is_set():
-                        return
-                    is_directory = entry.is_dir(follow_symlinks=False)
-                    if self._selection.has_patterns and not self._selection.keeps(
-                        entry.path, is_directory=is_directory
-                    ):
-                        continue
-                    if is_directory:
-                        if not self._selection.one_file_system or entry.stat(follow_symlinks=False).st_dev == device:
-                            waiting.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False):
-                        yield entry.stat(follow_symlinks=False).st_size if with_sizes else 0
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - this interpreter and a module of ours
+            [sys.executable, "-P", "-m", file_count.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # the backup does not need it
+            process_group=0,
+            env=public_environment(),
+        )
+
+    def _question(self) -> Question:
+        return Question(
+            list(self._paths),
+            list(map(os.fsencode, self._selection.texts)),
+            list(map(os.fsencode, self._selection.included_texts)),
+            self._selection.one_file_system,
+        )
 
 
 def _held(path: bytes) -> Totals | None:
@@ -144,19 +128,8 @@ def _held(path: bytes) -> Totals | None:
             return Totals(inodes, (found.f_blocks - found.f_bfree) * found.f_frsize)
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode):
-            return Totals(1, _size(path, status))
+            return Totals(1, size_of(path, status))
     return None
-
-
-def _size(path: bytes, found: os.stat_result) -> int:
-    """Of a file, or of the content of a block device. Raises OSError."""
-    if not stat.S_ISBLK(found.st_mode):
-        return found.st_size
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.lseek(fd, 0, os.SEEK_END)
-    finally:
-        os.close(fd)
 
 
 def _sum(parts: Iterable[Totals | None]) -> Totals | None:

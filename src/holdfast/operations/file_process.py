@@ -25,13 +25,17 @@ _PATIENCE = 5.0
 """Seconds for the work on one batch of files, which takes a tenth of one."""
 
 
+def public_environment() -> dict[str, str]:
+    """The environment without what holds secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+
+
 class FileProcess:
     """The helper as this process sees it. One thread at a time."""
 
     def __init__(self, key: SealingKey) -> None:
         """Starts the program, which is ready a tenth of a second later."""
         self._channel, theirs = Channel.pair()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
         with theirs:
             # -P: a directory that happens to be the current one has no say in what is imported.
             # A group of its own: Ctrl-C is for this process, which then closes the channel.
@@ -40,7 +44,7 @@ class FileProcess:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 process_group=0,
-                env=environment,
+                env=public_environment(),
             )
         self._key = key
 

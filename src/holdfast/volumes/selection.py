@@ -35,6 +35,7 @@ class FileSelection:
     one_file_system: bool = False
     texts: tuple[str, ...] = field(default=(), compare=False)  # as typed, for the snapshot's `excludes`
     included: Callable[[bytes], bool | None] | None = None  # see `include`; None for everything
+    included_texts: tuple[str, ...] = field(default=(), compare=False)  # as typed
 
     @property
     def has_patterns(self) -> bool:
@@ -88,6 +89,7 @@ def select(
         one_file_system=one_file_system,
         texts=tuple(excludes),
         included=include(includes) if includes else None,
+        included_texts=tuple(includes),
     )
 
 
