@@ -169,8 +169,12 @@ def test_a_file_whose_parts_are_not_its_size_is_damaged(forged, tmp_path):
             node("long", "file", size=2000, content=parts),
             node("long, too long", "file", size=1999, content=parts),
             node("name of one that is too short", "file", size=2001, content=parts, links=2, inode=5, device_id=1),
-            node("other name of one that is too short", "file", size=2001, content=parts, links=2, inode=5, device_id=1),
-            node("name of one that is lost", "file", size=2000, content=[parts[0], LOST], links=2, inode=6, device_id=1),
+            node(
+                "other name of one that is too short", "file", size=2001, content=parts, links=2, inode=5, device_id=1
+            ),
+            node(
+                "name of one that is lost", "file", size=2000, content=[parts[0], LOST], links=2, inode=6, device_id=1
+            ),
         )
 
     entry = forged.publish(make)
