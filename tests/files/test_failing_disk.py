@@ -78,3 +78,17 @@ def test_a_path_that_was_asked_for_and_cannot_be_read_is_named(repository, fault
     with pytest.raises(NotFound, match=f"{name} cannot be read: {EIO}") as caught:
         back_up(repository, faulty.path / name)
     assert read_catalog(repository).report_of(caught.value.run).outcome == "failed"
+
+
+def test_from_a_partial_backup_nothing_is_deleted(repository, faulty, tmp_path):
+    run = back_up(repository, faulty.path)
+    place = below(tmp_path / "target", faulty.path)
+    place.mkdir(parents=True)
+    (place / "denied").write_bytes(b"the only copy")
+    restored = restore(repository, run, tmp_path / "target", delete=True)
+    assert (restored.outcome.exit_code, restored.counts["deleted"], whats(restored)) == (3, 0, ["nothing was deleted"])
+    assert restored.errors[0].why.startswith("the backup is partial")
+    assert contents(place) == {**saved_content(), "denied": b"the only copy"}
+    faulty.heal()
+    whole = restore(repository, back_up(repository, faulty.path), tmp_path / "target", delete=True)
+    assert (whole.outcome, whole.errors) == ("done", [])

@@ -155,6 +155,40 @@ def test_values_that_no_system_takes_are_named(forged, tmp_path):
     assert not [path for path in (tmp_path / "target").iterdir() if path.name.startswith(".holdfast")]
 
 
+LOST = "0" * 64
+
+
+def test_a_file_whose_parts_are_not_its_size_is_damaged(forged, tmp_path):
+    def make(forger):
+        parts = [forger.file("part", bytes([number]) * 1000)["content"][0] for number in (1, 2)]
+        return forger.tree(
+            forger.file("good", b"good"),
+            forger.file("too long") | {"size": 2},
+            forger.file("too short") | {"size": 0},
+            node("without parts", "file", size=7, content=[]),
+            node("long", "file", size=2000, content=parts),
+            node("long, too long", "file", size=1999, content=parts),
+            node("name of one that is too short", "file", size=2001, content=parts, links=2, inode=5, device_id=1),
+            node(
+                "other name of one that is too short", "file", size=2001, content=parts, links=2, inode=5, device_id=1
+            ),
+            node(
+                "name of one that is lost", "file", size=2000, content=[parts[0], LOST], links=2, inode=6, device_id=1
+            ),
+        )
+
+    entry = forged.publish(make)
+    run = restore(forged.repository, entry, tmp_path / "target")
+    good = {"good": b"good", "long": b"\1" * 1000 + b"\2" * 1000}
+    assert contents(tmp_path / "target") == good
+    assert len(run.errors) == 7
+    assert "its size is 1,999 bytes, and there are 2,000" in str(run.errors)
+    assert "its size is 2 bytes, and there are 1" in str(run.errors)
+    with (tmp_path / "tar").open("wb") as file:
+        asked = RestoreFilesOptions(target=b"-")
+        assert len(stream_files(forged.repository, entry, asked, file, Cancel(), Silent()).errors) == 7
+
+
 ORDINARY = 65534
 AS_ORDINARY = [
     "setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups",
