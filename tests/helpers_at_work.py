@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.operations.processors import processors
 
-PROGRAM = "holdfast.operations.file_process"
+PROGRAM = "holdfast.operations.helper"
 PATIENCE = 60.0  # seconds; only a failing test waits so long
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from holdfast.codec.chunker import MAX_SIZE, Chunker, Cutter
+from holdfast.codec.chunker import MAX_SIZE, MIN_SIZE, Chunker, Cutter
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
@@ -89,7 +89,7 @@ class LongFiles:
         self._turn = threading.Lock()
         self._current: _Reading | None = None
         self._is_over = False
-        self._zeros: BlobId | None = None
+        self._hole: tuple[list[BlobId], BlobId] | None = None  # of the longest chunk's size, cut short, and whole
 
     def submit(self, frame: Frame, entry: Entry) -> None:
         """Stores the file soon; blocks while many wait. Raises Cancelled."""
@@ -158,7 +158,7 @@ class LongFiles:
         place = len(file.content)
         if not file.rest and (holes := file.stream.hole() // MAX_SIZE):
             file.stream.skip(holes * MAX_SIZE)
-            file.content.extend([self._zero_blob()] * holes)
+            file.content.extend(self._zeros(holes))
             self._progress.advance(0, holes * MAX_SIZE)
             return _Part(file, buffer, [], place)
         filled = len(file.rest)
@@ -226,10 +226,15 @@ class LongFiles:
             content = [blob_id for blob_id in file.content if blob_id is not None]
             self._done(LongFile(file.frame, entry, content, fault))
 
-    def _zero_blob(self) -> BlobId:
-        if self._zeros is None:
-            self._zeros = self._writer.save(BlobType.DATA, bytes(MAX_SIZE))
-        return self._zeros
+    def _zeros(self, holes: int) -> list[BlobId]:
+        """The content of so many holes of the longest chunk's size. The first one is cut as restic cuts zeros: a file with such a
+        blob is one that it restores with holes, if asked to.
+        """
+        if self._hole is None:
+            short, long = (self._writer.save(BlobType.DATA, bytes(size)) for size in (MIN_SIZE, MAX_SIZE))
+            self._hole = [short] * (MAX_SIZE // MIN_SIZE), long
+        first, long = self._hole
+        return [*first, *[long] * (holes - 1)]
 
 
 def _fault(frame: Frame, entry: Entry, error: OSError) -> Unreadable:
