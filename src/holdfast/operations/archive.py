@@ -11,8 +11,6 @@ owners may have changed.
 from __future__ import annotations
 
 import os
-import queue
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.codec.chunker import MIN_SIZE
@@ -26,6 +24,7 @@ from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_files import LongFile, LongFiles
 from holdfast.operations.nodes import encode_content, encode_file, is_unchanged, node_of, update_file
 from holdfast.operations.processors import processors
+from holdfast.operations.returns import Returns
 from holdfast.operations.store_batch import StoreBatch
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
@@ -34,8 +33,6 @@ from holdfast.repository.writer import BlobWriter
 from holdfast.volumes.entry import Entry, EntryType
 from holdfast.volumes.reading import Unreadable, open_directory, open_directory_only
 from holdfast.volumes.selection import CACHE_TAG_NAME, FileSelection
-
-_LOOK_UP = 0.2  # seconds between two looks at the cancel flag while there is nothing else to do
 
 
 @dataclass(slots=True)
@@ -68,7 +65,7 @@ class Archiver:
         self._selection = selection
         self._cancel = cancel
         self._progress = progress
-        self._back: queue.SimpleQueue[StoreBatch | LongFile | BaseException] = queue.SimpleQueue()
+        self._back = Returns[StoreBatch | LongFile](cancel, self._enter_result)
         self._small = Helpers[StoreBatch](repository.key, cancel, done=self._back.put)
         self._long = LongFiles(
             writer, repository.key, repository.chunker, cancel, progress, threads=processors(), done=self._back.put
@@ -95,7 +92,7 @@ class Archiver:
         frame: Frame | None = root
         while frame is not None:
             self._cancel.check()
-            self._take_back()
+            self._back.take()
             if frame.subdirectories:
                 frame = self._enter(frame, frame.subdirectories.popleft(), device) or frame
                 continue
@@ -104,7 +101,7 @@ class Archiver:
             self._finish_complete(walked)
         if self._batch.files:
             self._send_batch()
-        self._wait_until(lambda: root.tree is not None)
+        self._back.wait_until(lambda: root.tree is not None)
         assert root.tree is not None
         return root.tree
 
@@ -120,7 +117,7 @@ class Archiver:
         if entry.type is EntryType.BLOCK_DEVICE or not self._reuse(frame, entry):
             frame.missing += 1
             self._long.submit(frame, entry)
-        self._wait_until(lambda: not frame.missing)
+        self._back.wait_until(lambda: not frame.missing)
         self._close(frame)
         stored = frame.nodes.get(entry.name)
         if stored is None:
@@ -204,22 +201,7 @@ class Archiver:
     def _new_batch(self) -> StoreBatch:
         return StoreBatch(self._writer, self._repository.key)
 
-    def _wait_until(self, is_done: Callable[[], bool]) -> None:
-        while not is_done():
-            try:
-                self._enter_result(self._back.get(timeout=_LOOK_UP))
-            except queue.Empty:
-                self._cancel.check()
-
-    def _take_back(self) -> None:
-        """Enters what has come back so far."""
-        while not self._back.empty():
-            self._enter_result(self._back.get())
-
-    def _enter_result(self, result: StoreBatch | LongFile | BaseException) -> None:
-        """Raises what went wrong in another thread."""
-        if isinstance(result, BaseException):
-            raise result
+    def _enter_result(self, result: StoreBatch | LongFile) -> None:
         if isinstance(result, LongFile):
             self._enter_long(result)
             return

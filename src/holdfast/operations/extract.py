@@ -8,7 +8,6 @@ refused by the file system is named; the rest goes on.
 from __future__ import annotations
 
 import os
-import queue
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,13 +24,12 @@ from holdfast.operations.long_writes import LongWrite, LongWrites
 from holdfast.operations.nodes import check_size, entry_of
 from holdfast.operations.restore_batch import RestoreBatch, SmallFile
 from holdfast.operations.restore_frame import RestoreFrame
+from holdfast.operations.returns import Returns
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.tree import Node, NodeType, content_ids, decode_with_text, subtree_id
 from holdfast.volumes.entry import Entry
 from holdfast.volumes.writing import TargetDirectory
-
-_LOOK_UP = 0.2  # seconds between two looks at the cancel flag while there is nothing else to do
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ class Extractor:
         self._exact = exact
         self._verify = verify
         self._as_owner = os.geteuid() == 0 if as_owner is None else as_owner
-        self._back: queue.SimpleQueue[RestoreBatch | LongWrite | BaseException] = queue.SimpleQueue()
+        self._back = Returns[RestoreBatch | LongWrite](cancel, self._enter_result)
         self._small = Helpers[RestoreBatch](repository.key, cancel, done=self._back.put)
         self._long = LongWrites(
             repository,
@@ -111,7 +109,7 @@ class Extractor:
         frame: RestoreFrame | None = root
         while frame is not None:
             self._cancel.check()
-            self._take_back()
+            self._back.take()
             if frame.subdirectories:
                 frame = self._enter(frame, *frame.subdirectories.popleft())
                 continue
@@ -120,7 +118,7 @@ class Extractor:
             self._finish_complete(walked)
         if self._batch.files:
             self._send_batch()
-        self._wait_until(lambda: root.is_finished)
+        self._back.wait_until(lambda: root.is_finished)
 
     def _enter(self, above: RestoreFrame, entry: Entry, tree: BlobId) -> RestoreFrame:
         path = above.path + b"/" + entry.name
@@ -179,7 +177,7 @@ class Extractor:
         if len(content) > 1:
             write = self._submit_long(frame, entry, content)
             frame.missing += 1
-            self._wait_until(lambda: write.is_done)
+            self._back.wait_until(lambda: write.is_done)
             is_there = write.is_there
         else:
             frame.missing += 1
@@ -234,22 +232,7 @@ class Extractor:
         batch, self._batch = self._batch, self._new_batch()
         self._small.submit(batch)
 
-    def _wait_until(self, is_done: Callable[[], bool]) -> None:
-        while not is_done():
-            try:
-                self._enter_result(self._back.get(timeout=_LOOK_UP))
-            except queue.Empty:
-                self._cancel.check()
-
-    def _take_back(self) -> None:
-        """Enters what has come back so far."""
-        while not self._back.empty():
-            self._enter_result(self._back.get())
-
-    def _enter_result(self, result: RestoreBatch | LongWrite | BaseException) -> None:
-        """Raises what went wrong in another thread."""
-        if isinstance(result, BaseException):
-            raise result
+    def _enter_result(self, result: RestoreBatch | LongWrite) -> None:
         if isinstance(result, LongWrite):
             self._enter_long(result)
             return
