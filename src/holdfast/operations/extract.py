@@ -21,7 +21,7 @@ from holdfast.model.run import Problem
 from holdfast.operations.file_work import Written
 from holdfast.operations.helpers import Helpers
 from holdfast.operations.long_writes import LongWrite, LongWrites
-from holdfast.operations.nodes import check_size, entry_of
+from holdfast.operations.nodes import entry_of
 from holdfast.operations.restore_batch import RestoreBatch, SmallFile
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.operations.returns import Returns
@@ -175,7 +175,7 @@ class Extractor:
         """A file of several names, now, for the others need it. Raises OSError, DamagedData."""
         content = content_ids(node)
         if len(content) > 1:
-            write = self._submit_long(frame, entry, content)
+            write = self._long.submit(frame, entry, content)
             frame.missing += 1
             self._back.wait_until(lambda: write.is_done)
             is_there = write.is_there
@@ -192,18 +192,13 @@ class Extractor:
     def _write_file(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
         content = content_ids(node)
         if len(content) > 1:
-            self._submit_long(frame, entry_of(node), content)
+            self._long.submit(frame, entry_of(node), content)
             frame.missing += 1
             return
         frame.missing += 1
         self._batch.add(SmallFile(frame, name, node.size, bytes(text), content[0] if content else None))
         if self._batch.is_full:
             self._send_batch()
-
-    def _submit_long(self, frame: RestoreFrame, entry: Entry, content: list[BlobId]) -> LongWrite:
-        """Raises OSError, DamagedData."""
-        check_size(entry.size, sum(self._reader.content_size(BlobType.DATA, blob_id) for blob_id in content))
-        return self._long.submit(frame, entry, content)
 
     def _remove_others(self, frame: RestoreFrame, nodes: dict[bytes, NodeType]) -> None:
         """Also directories that have the name of something else. Before the rest, because they would be in the way."""

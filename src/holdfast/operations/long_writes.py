@@ -16,6 +16,7 @@ from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.operations.helpers import put_unless_cancelled
+from holdfast.operations.nodes import check_size
 from holdfast.operations.processors import processors
 from holdfast.operations.restore_frame import RestoreFrame
 from holdfast.repository.blob import Opener
@@ -95,7 +96,10 @@ class LongWrites:
         self._files: dict[int, LongWrite] = {}  # that were begun, and are not in their places
 
     def submit(self, frame: RestoreFrame, entry: Entry, content: Sequence[BlobId]) -> LongWrite:
-        """Writes the file soon; blocks while many runs wait. Raises OSError, and DamagedData if a blob is not to be found."""
+        """Writes the file soon; blocks while many runs wait.
+
+        Raises OSError; DamagedData if a blob is not to be found, or if they do not add up to the file's size; Cancelled.
+        """
         if not self._threads:
             for _ in range(self._count):
                 thread = threading.Thread(target=self._work, name="holdfast-long-writes", daemon=True)
@@ -103,6 +107,7 @@ class LongWrites:
                 thread.start()
         locations = [self._reader.locate(BlobType.DATA, blob_id) for blob_id in content]
         runs, size = _runs(locations)
+        check_size(entry.size, size)
         write = LongWrite(frame, entry, NewFile(frame.target, entry.name, size), list(content), len(runs))
         self._files[id(write)] = write
         for run in runs:
