@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import importlib
 import os
 import signal
 import sys
@@ -51,12 +52,24 @@ def open_store(settings: Settings, cancel: Cancel) -> Store:
     return store_at(settings.repository, cancel=cancel, cacert=settings.store_cacert, environ=settings.environ)
 
 
-def open_repository(settings: Settings, cancel: Cancel, note: Callable[[str], None] = lambda _: None) -> Repository:
-    """`note` gets a line if the cache cannot be written. Raises NoRepository, WrongPassword and what the store raises."""
-    from holdfast.repository import repository  # noqa: PLC0415
+def open_repository(
+    settings: Settings, cancel: Cancel, note: Callable[[str], None] = lambda _: None, operation: str = ""
+) -> Repository:
+    """`note` gets a line if the cache cannot be written; the module `operation` is imported while the key is derived.
+
+    Raises NoRepository, WrongPassword and what the store raises.
+    """
+    from holdfast.repository import keys  # noqa: PLC0415
 
     store = open_store(settings, cancel)
-    return repository.open_repository(store, read_password(settings), SystemClock(), index_cache(settings, note))
+    password = read_password(settings)
+    opened_keys = keys.begin_opening(store, password)
+    from holdfast.repository import repository  # noqa: PLC0415
+
+    if operation:
+        importlib.import_module(operation)
+    cache = index_cache(settings, note)
+    return repository.open_repository(store, password, SystemClock(), cache, opened_keys=opened_keys)
 
 
 def index_cache(settings: Settings, note: Callable[[str], None]) -> IndexCache | None:

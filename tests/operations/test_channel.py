@@ -25,13 +25,17 @@ def test_messages_arrive_whole_and_in_order(pair):
         ours.send(b"first ", b"message")
         ours.send()
         ours.send(memoryview(large))
+        ours.send(*(bytes([number % 250]) for number in range(2000)))
 
     sending = threading.Thread(target=send)
     sending.start()
-    received = [other.receive() for _ in range(3)]
+    received = []
+    for _ in range(4):
+        message, descriptors = other.receive()
+        received.append(bytes(message))  # it is good until the next one
+        assert descriptors == []
     sending.join()
-    assert [bytes(message) for message, _ in received] == [b"first message", b"", large]
-    assert [descriptors for _, descriptors in received] == [[], [], []]
+    assert received == [b"first message", b"", large, bytes(range(250)) * 8]
 
 
 def test_directories_come_with_a_message(pair, tmp_path):

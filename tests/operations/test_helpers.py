@@ -78,12 +78,27 @@ def test_many_jobs_are_shared(run):
     assert {type(job.by_whom) for job in jobs} == {str, FileProcess}
 
 
+def test_with_one_helper_this_process_works_too(run):
+    slow = threading.Event()
+
+    def wait(_helper):
+        slow.wait(60)
+
+    def free_it():
+        slow.set()
+
+    last = Job(12)
+    last.here = free_it  # nobody else can: the only helper waits for it
+    back = run(1, [*map(Job, range(4)), *(Job(number, before=wait) for number in range(4, 12)), last])
+    assert "here" in {job.by_whom for job in back if job.number > 4}
+
+
 def test_a_helper_that_is_killed_fails_the_run_with_its_signal(run):
     def kill(helper):
         os.kill(helper._process.pid, signal.SIGKILL)
         helper.receive()
 
-    back = run(1, [*map(Job, range(6)), Job(6, before=kill), *map(Job, range(7, 40))])
+    back = run(2, [*map(Job, range(6)), Job(6, before=kill), *map(Job, range(7, 40))])
     (error,) = [one for one in back if isinstance(one, BaseException)]
     assert type(error) is HoldfastError
     assert (error.what, error.why) == ("a process that worked on files for this run ended", "it ended with signal 9")
@@ -137,7 +152,7 @@ def test_a_helper_that_does_not_start_is_an_error(run, monkeypatch):
 
 def test_a_run_is_cancelled_although_its_helpers_do_not_answer():
     cancel = Cancel()
-    helpers = Helpers(KEY, cancel, done=lambda _: None, count=1)
+    helpers = Helpers(KEY, cancel, done=lambda _: None, count=2)
 
     def stop(helper):
         os.kill(helper._process.pid, signal.SIGSTOP)

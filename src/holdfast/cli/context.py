@@ -67,17 +67,11 @@ class Session:
         )
 
     def open_repository(self, operation: str = "") -> Repository:
-        """Deriving the key takes a tenth of a second outside of Python: time to import the module `operation`."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
+        """With the module `operation` imported by the way."""
         from holdfast import assembly  # noqa: PLC0415
 
-        with ThreadPoolExecutor(1) as pool:
-            imported = pool.submit(importlib.import_module, operation) if operation else None
-            repository = assembly.open_repository(self.settings, self.cancel, self._warn)
-            self._closing.append(repository.store.close)
-            if imported is not None:
-                imported.result()
+        repository = assembly.open_repository(self.settings, self.cancel, self._warn, operation)
+        self._closing.append(repository.store.close)
         return repository
 
     def _warn(self, message: str) -> None:

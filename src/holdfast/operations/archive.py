@@ -114,7 +114,9 @@ class Archiver:
             return encode_node(node_of(entry))
         frame = Frame(open_directory_only(os.path.dirname(path)), b"", None, self._nodes_before(parent))
         self._frames.add(frame)
-        if entry.type is EntryType.BLOCK_DEVICE or not self._reuse(frame, entry):
+        if entry.type is EntryType.FILE and self._reuse(frame, entry):
+            self._progress.advance(1, entry.size)
+        else:
             frame.missing += 1
             self._long.submit(frame, entry)
         self._back.wait_until(lambda: not frame.missing)
@@ -153,13 +155,15 @@ class Archiver:
             entries = [entry for entry in entries if entry.name == CACHE_TAG_NAME]
         if self._selection.has_patterns:
             entries = [entry for entry in entries if self._keeps(inside, entry)]
+        files, size = self.counts.files_unmodified, self.counts.bytes
         for entry in entries:
             if entry.type is EntryType.DIRECTORY:
                 frame.subdirectories.append(entry)
             elif entry.type is not EntryType.FILE:
                 frame.nodes[entry.name] = encode_node(node_of(entry))
-            elif not self._reuse(frame, entry):
+            elif not (frame.before and self._reuse(frame, entry)):
                 self._store(frame, entry)
+        self._progress.advance(self.counts.files_unmodified - files, self.counts.bytes - size)
         return frame
 
     def _keeps(self, inside: bytes, entry: Entry) -> bool:
@@ -175,7 +179,8 @@ class Archiver:
                 return False  # reading it anew heals the backup
         frame.nodes[entry.name] = update_file(entry, old)
         self.counts.files_unmodified += 1
-        self._count_file(entry.size, entry.size)
+        self.counts.files += 1
+        self.counts.bytes += entry.size
         return True
 
     def _has(self, blob_id: str) -> bool:
@@ -205,12 +210,15 @@ class Archiver:
         if isinstance(result, LongFile):
             self._enter_long(result)
             return
+        size = 0
         for (frame, entry), stored in zip(result.files, result.stored, strict=True):
             if stored.why:
                 self._unreadable(Unreadable(os.path.join(frame.opened.path, entry.name), stored.why))
             if stored.node is not None:
-                self._add_file(frame, entry.name, stored.node, stored.size, stored.size)
+                self._add_file(frame, entry.name, stored.node, stored.size)
+                size += stored.size
             frame.missing -= 1
+        self._progress.advance(len(result.files), size)
         for frame in result.frames:
             self._finish_complete(frame)
 
@@ -219,7 +227,8 @@ class Archiver:
             self._unreadable(file.fault)
         if file.content is not None:
             node = encode_file(file.entry, encode_content(file.content))
-            self._add_file(file.frame, file.entry.name, node, file.entry.size, 0)
+            self._add_file(file.frame, file.entry.name, node, file.entry.size)
+        self._progress.advance(1, 0)  # its bytes were told while it was read
         file.frame.missing -= 1
         self._finish_complete(file.frame)
 
@@ -241,13 +250,14 @@ class Archiver:
         frame.opened.close()
         self._frames.discard(frame)
 
-    def _add_file(self, frame: Frame, name: bytes, node: bytes, size: int, progress: int) -> None:
+    def _add_file(self, frame: Frame, name: bytes, node: bytes, size: int) -> None:
         frame.nodes[name] = node
         if name in frame.before:
             self.counts.files_changed += 1
         else:
             self.counts.files_new += 1
-        self._count_file(size, progress)
+        self.counts.files += 1
+        self.counts.bytes += size
 
     def _empty(self) -> BlobId:
         return self._writer.save(BlobType.TREE, join_nodes(()))
@@ -259,12 +269,6 @@ class Archiver:
             return decode_known(self._repository.reader.load(BlobType.TREE, parent))
         except DamagedData:
             return {}  # then everything is read, which heals the backup
-
-    def _count_file(self, size: int, progress: int) -> None:
-        """`progress`: bytes that were not told while the file was read."""
-        self.counts.files += 1
-        self.counts.bytes += size
-        self._progress.advance(1, progress)
 
     def _count_directory(self, above: Frame, entry: Entry, tree: BlobId) -> None:
         old = above.before.get(entry.name)

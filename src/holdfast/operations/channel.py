@@ -6,12 +6,17 @@ import contextlib
 import os
 import socket
 import struct
+from array import array
 from collections.abc import Sequence
 from typing import Self
 
 _HEADER = struct.Struct("<QH")  # bytes that follow, descriptors that come along
 MOST_DESCRIPTORS = 64
 """In one message; the kernel takes 253."""
+
+
+_MOST_PARTS = 512  # in one call; the kernel takes 1,024
+_FIRST_MEMORY = 64 << 10
 
 
 class ChannelClosed(Exception):
@@ -23,6 +28,8 @@ class Channel:
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        # Used again for each message: new memory costs more than what is written into it.
+        self._memory = memoryview(bytearray(_FIRST_MEMORY))
 
     @classmethod
     def pair(cls) -> tuple[Self, socket.socket]:
@@ -33,15 +40,21 @@ class Channel:
     def send(self, *parts: bytes | memoryview, descriptors: Sequence[int] = ()) -> None:
         """One message, its parts joined. Raises ChannelClosed."""
         header = _HEADER.pack(sum(map(len, parts)), len(descriptors))
+        waiting = [memoryview(part) for part in (header, *parts)]
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))] if descriptors else []
         try:
-            socket.send_fds(self._socket, [header], descriptors)
-            for part in parts:
-                self._socket.sendall(part)
+            while waiting:
+                sent = self._socket.sendmsg(waiting[:_MOST_PARTS], rights)
+                rights = []
+                waiting = _without(waiting, sent)
         except OSError as error:
             raise ChannelClosed from error
 
     def receive(self) -> tuple[memoryview, list[int]]:
-        """(a message, its descriptors, which are the caller's to close). Raises ChannelClosed."""
+        """(a message, which is good until the next one; its descriptors, which are the caller's to close).
+
+        Raises ChannelClosed.
+        """
         try:
             header, descriptors, *_ = socket.recv_fds(self._socket, _HEADER.size, MOST_DESCRIPTORS)
             while 0 < len(header) < _HEADER.size:
@@ -53,7 +66,9 @@ class Channel:
                 raise ChannelClosed
             size, count = _HEADER.unpack(header)
             assert len(descriptors) == count
-            message = memoryview(bytearray(size))
+            if size > len(self._memory):
+                self._memory = memoryview(bytearray(size))
+            message = self._memory[:size]
             filled = 0
             while filled < size:
                 received = self._socket.recv_into(message[filled:])
@@ -69,6 +84,15 @@ class Channel:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+
+def _without(parts: list[memoryview], sent: int) -> list[memoryview]:
+    """What is left of the parts after so many bytes."""
+    for number, part in enumerate(parts):
+        if sent < len(part):
+            return [part[sent:], *parts[number + 1 :]]
+        sent -= len(part)
+    return []
 
 
 def close_all(descriptors: Sequence[int]) -> None:

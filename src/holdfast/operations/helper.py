@@ -79,7 +79,7 @@ def _store(key: SealingKey, channel: Channel, request: memoryview, directories: 
     sealed = seal_batch(key, hashed, claimed)
     channel.send(encode(StoredAnswer(hashed.stored, [(len(blob.body), blob.plain_length) for blob in sealed])))
     if sealed:
-        channel.send(b"".join([blob.body for blob in sealed]))
+        channel.send(*(blob.body for blob in sealed))
 
 
 def _restore(key: SealingKey, channel: Channel, request: memoryview, directories: Sequence[int]) -> None:

@@ -52,18 +52,17 @@ class Helpers(Generic[AnyJob]):
         count: int = -1,
     ) -> None:
         """`count` processes; -1 for as many as are useful here."""
-        cores = processors()
         self._key = key
         self._cancel = cancel
-        self._count = (min(cores, _MOST) if cores > 1 else 0) if count < 0 else count
+        self._count = _useful(processors()) if count < 0 else count
         self._done = done
         self._submitted = 0
         self._helpers: list[FileProcess] = []
         self._threads: list[threading.Thread] = []
         self._are_ready = threading.Event()
         self._is_over = False
-        # As many wait as are being worked on: no helper is idle, and little memory is bound.
-        self._waiting: queue.Queue[AnyJob | None] = queue.Queue(maxsize=max(1, self._count))
+        # As many wait as are being worked on, and one more: no helper is idle, and little memory is bound.
+        self._waiting: queue.Queue[AnyJob | None] = queue.Queue(maxsize=self._count + 1)
 
     def expect(self, files: int) -> None:
         """Starts helpers at once, if so many files are worth it."""
@@ -71,13 +70,13 @@ class Helpers(Generic[AnyJob]):
             self._start()
 
     def submit(self, job: AnyJob) -> None:
-        """Does the job, at once or soon; blocks while enough of them wait. Raises Cancelled."""
+        """Does the job, here or by a helper; blocks while enough of them wait. Raises Cancelled."""
         self._submitted += 1
         if self._submitted == _FIRST + 1 and self._count and not self._helpers:
             self._start()
-        if self._are_ready.is_set():
+        if self._are_ready.is_set() and not (self._count == 1 and self._waiting.full()):
             put_unless_cancelled(self._waiting, job, self._cancel)
-        else:
+        else:  # with one helper this process is the other one
             job.here()
             self._done(job)
 
@@ -124,6 +123,11 @@ class Helpers(Generic[AnyJob]):
                 self._done(error)
             return False
         return True
+
+
+def _useful(cores: int) -> int:
+    """With two processors one helper, for this process can work too; with more it has enough to do for all of them."""
+    return min(cores, _MOST) if cores > 2 else cores - 1
 
 
 def put_unless_cancelled(waiting: queue.Queue[Item], item: Item, cancel: Cancel) -> None:

@@ -85,7 +85,7 @@ class RestoreBatch:
         descriptors = [frame.target.fd for frame in self.frames]
         request = encode(RestoreRequest(files, self._as_owner, self._verify))
         helper.send(bytes((RESTORE,)), request, descriptors=descriptors)
-        helper.send(b"".join([blob.body for _, blob in found]))
+        helper.send(*(blob.body for _, blob in found))
         self._take(sealed, decode_written(helper.receive()))
 
     def _take(self, sealed: Sequence[SealedBlob | DamagedData], written: Iterable[Written | None]) -> None:

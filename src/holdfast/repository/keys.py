@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import msgspec
@@ -118,6 +120,30 @@ def opened_keys(store: Store, password: str) -> Iterator[OpenedKey]:
             why=str(found[0]) if found else "without a file in keys/ nothing in it can be decrypted",
             next="Restore a file of keys/ from a copy of the repository or from the recovery kit.",
         )
+
+
+def begin_opening(store: Store, password: str) -> Callable[[], Iterator[OpenedKey]]:
+    """`opened_keys`, the first of them opened by a thread: deriving a key takes a tenth of a second outside of Python, time to
+    import what is needed next.
+    """
+    opened = opened_keys(store, password)
+    with_first: Future[OpenedKey | None] = Future()
+
+    def open_first() -> None:
+        try:
+            with_first.set_result(next(opened, None))
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            with_first.set_exception(error)
+
+    threading.Thread(target=open_first, name="holdfast-key", daemon=True).start()
+
+    def result() -> Iterator[OpenedKey]:
+        first = with_first.result()
+        if first is not None:
+            yield first
+            yield from opened
+
+    return result
 
 
 def remove_key(store: Store, key_id: KeyId) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Self
@@ -33,6 +33,7 @@ from holdfast.repository.contents import SnapshotContents
 from holdfast.repository.index import Index
 from holdfast.repository.index_cache import IndexCache
 from holdfast.repository.index_loader import load_index
+from holdfast.repository.keys import OpenedKey
 from holdfast.repository.layout import CONFIG, Directory, file_name, is_prefix, parse_name
 from holdfast.repository.lock import Lock, held, own_hostname, own_username
 from holdfast.repository.new_snapshot import NewSnapshot
@@ -235,9 +236,16 @@ def init_repository(
 
 
 def open_repository(
-    location: Store | Location, password: str, clock: Clock = _SYSTEM_CLOCK, cache: IndexCache | None = None
+    location: Store | Location,
+    password: str,
+    clock: Clock = _SYSTEM_CLOCK,
+    cache: IndexCache | None = None,
+    *,
+    opened_keys: Callable[[], Iterable[OpenedKey]] | None = None,
 ) -> Repository:
     """The repository in a store, or at a path or URL. Without a cache the whole index is read, and held in memory.
+
+    `opened_keys` gives what `keys.begin_opening` began with the same store and password.
 
     Raises NoRepository, WrongPassword, UnsupportedRepository, DamagedData.
     """
@@ -247,7 +255,7 @@ def open_repository(
     except FileMissing as error:
         raise NoRepository(f"there is no repository at {store.url}", why="it has no file named config") from error
     fault: HoldfastError = WrongPassword("the password is wrong", why="it opens none of the repository's keys")
-    for opened in keys.opened_keys(store, password):
+    for opened in opened_keys() if opened_keys else keys.opened_keys(store, password):
         try:
             config = open_config(opened.master, stored)
         except DamagedData as error:

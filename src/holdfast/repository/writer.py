@@ -24,7 +24,7 @@ from holdfast.ids import BlobId, PackId
 from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob, seal_blobs
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
-from holdfast.repository.pack import BlobType, PackedBlob, encode_header
+from holdfast.repository.pack import BlobType, PackedBlob, content_bytes, encode_header
 from holdfast.store.base import Store
 
 PACK_SIZE = {BlobType.DATA: 8 << 20, BlobType.TREE: 4 << 20}
@@ -44,6 +44,14 @@ class WriterStats:
     content_bytes: int = 0
     stored_bytes: int = 0
 
+    def add(self, blob_type: BlobType, count: int, content: int, stored: int) -> None:
+        if blob_type is BlobType.DATA:
+            self.data_blobs += count
+        else:
+            self.tree_blobs += count
+        self.content_bytes += content
+        self.stored_bytes += stored
+
 
 class _OpenPack:
     """A pack that is being filled, in memory that it is lent.
@@ -56,11 +64,9 @@ class _OpenPack:
         self.size = 0
         self.memory = memory
 
-    def add(self, blob_type: BlobType, sealed: Sealed) -> PackedBlob:
-        blob = PackedBlob(blob_type, sealed.id, self.size, len(sealed.body), sealed.plain_length)
-        self.blobs.append(blob)
+    def add(self, blob_type: BlobType, sealed: Sealed) -> None:
+        self.blobs.append(PackedBlob(blob_type, sealed.id, self.size, len(sealed.body), sealed.plain_length))
         self.append(sealed.body)
-        return blob
 
     def append(self, part: bytes | memoryview) -> None:
         end = self.size + len(part)
@@ -160,26 +166,32 @@ class BlobWriter:
 
     def claim(self, blob_type: BlobType, ids: Iterable[BlobId]) -> list[bool]:
         """For each blob whether nobody has it. Such a one is the caller's from then on, who must `add` it or give the run up."""
+        claimed = []
         with self._guard:
-            return [self._claim(blob_type, blob_id) for blob_id in ids]
-
-    def _claim(self, blob_type: BlobType, blob_id: BlobId) -> bool:
-        if self._has(blob_type, blob_id):
-            return False
-        self._on_the_way[blob_type].add(blob_id)
-        return True
+            on_the_way, is_known = self._on_the_way[blob_type], self._index.has
+            for blob_id in ids:
+                is_new = blob_id not in on_the_way and not is_known(blob_type, blob_id)
+                if is_new:
+                    on_the_way.add(blob_id)
+                claimed.append(is_new)
+        return claimed
 
     def add(self, blob_type: BlobType, blobs: Iterable[Sealed]) -> None:
         """Puts blobs that were claimed, and sealed elsewhere, into packs; blocks while too many packs wait for their upload."""
         with self._failing():
             full: list[_OpenPack] = []
             with self._guard:
+                pack = self._open[blob_type]
+                count = content = stored = 0
                 for sealed in blobs:
-                    pack = self._open[blob_type]
-                    self._count(pack.add(blob_type, sealed))
+                    length = len(sealed.body)
+                    pack.add(blob_type, sealed)
+                    count, stored = count + 1, stored + length
+                    content += content_bytes(length, sealed.plain_length)
                     if pack.size >= PACK_SIZE[blob_type]:
                         full.append(pack)
-                        self._open[blob_type] = self._memory.open_pack()
+                        pack = self._open[blob_type] = self._memory.open_pack()
+                self.stats.add(blob_type, count, content, stored)
             for pack in full:
                 self._upload(pack)
 
@@ -220,14 +232,6 @@ class BlobWriter:
         except BaseException as error:
             self._failure = error
             raise
-
-    def _count(self, blob: PackedBlob) -> None:
-        if blob.type is BlobType.DATA:
-            self.stats.data_blobs += 1
-        else:
-            self.stats.tree_blobs += 1
-        self.stats.content_bytes += blob.content_size
-        self.stats.stored_bytes += blob.length
 
     def _upload(self, pack: _OpenPack) -> None:
         """Hands a pack to the pool; blocks while all slots are taken."""
