@@ -50,19 +50,17 @@ def proportional(pid: int) -> int:
     return int(rest.split()[0]) * 1024 if found else 0
 
 
-def memory(pids: list[int], peak: int) -> int:
-    """Bytes of all together. Shares are slow to count, so only where they could be a new peak: they are never more than RSS."""
-    total = sum(map(resident, pids))
-    return sum(map(proportional, pids)) if len(pids) > 1 and total > peak else total
-
-
 def main(result: str, command: list[str]) -> None:
-    peak = 0
+    peak = largest = 0
     started = time.perf_counter()
     child = os.posix_spawn(command[0], command, os.environ)
     ending = os.pidfd_open(child)
     while not select.select([ending], [], [], INTERVAL)[0]:
-        peak = max(peak, memory(processes(child), peak))
+        pids = processes(child)
+        total = sum(map(resident, pids))
+        if total > largest:  # counting shares stops the processes for a moment, so only where there was never more
+            largest = total
+            peak = max(peak, sum(map(proportional, pids)) if len(pids) > 1 else total)
     _, status, usage = os.wait4(child, 0)
     measured = {
         "seconds": time.perf_counter() - started,
