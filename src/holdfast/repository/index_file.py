@@ -20,8 +20,8 @@ from holdfast.store.base import Store
 FULL_AT = 50_000
 """Blobs after which a writer stores an index file, as restic does."""
 
-_LOADED_AHEAD = 2
-"""Files that are fetched and decoded while one is used: 25 MB each. More of them wait for the interpreter, not the store."""
+_LOADED_AHEAD = 1
+"""Files that are fetched and decoded while one is used: 25 MB each. More would wait for the interpreter, not the store."""
 
 
 UInt32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]

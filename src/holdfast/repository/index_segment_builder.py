@@ -1,7 +1,7 @@
 """Making a segment, from index files or from other segments, in memory that does not grow with it.
 
 Records are dealt out by the first byte of their ids. What comes together for one byte waits in a temporary file as soon as
-it is more than 64 KiB; at the end each of the 256 parts is sorted and written, one after another.
+it is more than 32 KiB; at the end each of the 256 parts is sorted and written, one after another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from holdfast.repository.index_segment import (
 )
 from holdfast.repository.pack import BlobType, packed_size
 
-_WAITING = 64 << 10  # bytes
+_WAITING = 32 << 10  # bytes
 _RECORDS_A_BUCKET = 10  # at most, on average
 
 
