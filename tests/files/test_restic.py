@@ -63,6 +63,22 @@ def for_restic(seen, restic):
     return {path: one for path, one in seen.items() if not stat.S_ISSOCK(one.mode) and path not in lost}
 
 
+def assert_diff_agrees(left, right):
+    """What `diff -r` says too, of all that it can compare: no fifos, sockets and devices, and no paths that are too long."""
+    beyond = ["fifo", "socket", "null", "disk", "deep", "broken"]
+    command = ["diff", "-r", "--no-dereference", *(f"--exclude={name}" for name in beyond), left, right]
+    compared = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    assert (compared.returncode, compared.stdout, compared.stderr) == (0, "", "")
+
+
+def test_diff_tells_trees_apart(everything, tmp_path):
+    subprocess.run(["cp", "-a", everything / "inherits", tmp_path / "copy"], check=True)
+    assert_diff_agrees(everything / "inherits", tmp_path / "copy")
+    (tmp_path / "copy" / "file").write_bytes(b"something else")
+    with pytest.raises(AssertionError):
+        assert_diff_agrees(everything / "inherits", tmp_path / "copy")
+
+
 def test_the_tree_has_acls_of_all_sorts(everything):
     inherited = everything / "inherits"
     assert os.getxattr(inherited / "file", ACCESS)
@@ -105,6 +121,7 @@ def test_restic_restores_what_we_backed_up(repository, directory, restic, everyt
     restic.run(directory, "restore", "latest", "--tag", "kind=files", "--target", tmp_path / "target")
     restored = picture(below(tmp_path / "target", everything))
     assert for_restic(restored, restic) == for_restic(picture(everything), restic)
+    assert_diff_agrees(everything, below(tmp_path / "target", everything))
 
 
 @pytest.mark.skipif(not ROOT, reason="testbed: only root can give files away, as the tree has them")
@@ -116,3 +133,4 @@ def test_we_restore_what_restic_backed_up(repository, directory, restic, everyth
     assert run.errors == []
     restored = picture(below(tmp_path / "target", everything))
     assert for_restic(restored, restic) == for_restic(picture(everything), restic)
+    assert_diff_agrees(everything, below(tmp_path / "target", everything))
