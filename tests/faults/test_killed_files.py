@@ -82,7 +82,7 @@ def test_at_every_operation_of_the_store(tree, copied, restics, say, tmp_path):
         time.sleep(0.02)
     code, _, errors = ended(living)
     assert code == 0, errors
-    assert len(seen) > 1  # helpers were at work
+    assert seen  # helpers were at work
     total = moments(errors)
 
     killed = published = 0

@@ -112,9 +112,12 @@ def test_a_target_that_fills_up_names_what_did_not_fit(repository, mount, source
     (place / "c" / "d" / "long").write_bytes(b"the one before")
     restored = restore(repository, run, target)
     assert (restored.outcome, restored.outcome.exit_code) == ("partial", 3)
-    assert whats(restored) == [f"{source}/c/d/long was not restored"]
-    assert restored.errors[0].why == "No space left on device"
-    assert contents(place) == {**contents(source), "c/d/long": b"the one before"}
+    # Long files are written side by side, so each of the two can be the one that takes the other's room.
+    missing = {name for name in ("b/long", "c/d/long") if f"{source}/{name} was not restored" in whats(restored)}
+    assert len(missing) == len(restored.errors) > 0
+    assert {problem.why for problem in restored.errors} == {"No space left on device"}
+    expected = {name: content for name, content in contents(source).items() if name not in missing}
+    assert contents(place) == expected | ({"c/d/long": b"the one before"} if "c/d/long" in missing else {})
     assert not [path for path in target.rglob("*") if path.name.startswith(".holdfast")]
     subprocess.run(["mount", "-o", "remount,size=50m", target], check=True)
     assert restore(repository, run, target).errors == []
