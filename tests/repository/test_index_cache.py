@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.repository.index_files import KEY, REPOSITORY, Truth, assert_is, blob_id, cache_in, some_packs, store_index
+from tests.small_disk import mount  # noqa: F401 - a fixture
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
@@ -57,23 +58,6 @@ def place(tmp_path):
 def always(monkeypatch):
     """Also a single small index file is worth a segment."""
     monkeypatch.setattr(index_loader, "_WORTH_A_SEGMENT", 1)
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """Mounts a file system in memory with the given options; gives its directory."""
-    mount = tmp_path / "mount"
-    mount.mkdir()
-
-    def on(options):
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", mount], check=False)
-        if done.returncode:
-            without = pytest.fail if os.environ.get("CI") else pytest.skip
-            without("testbed: the right to mount is missing (small disks are made so). Run the tests as root.")
-        return mount
-
-    yield on
-    subprocess.run(["umount", "--lazy", mount], check=False)
 
 
 def segment_files(place):
@@ -524,10 +508,10 @@ def test_a_file_in_the_place_of_the_cache_costs_the_cache_only(store, place):
 
 
 @pytest.mark.usefixtures("always")
-def test_a_full_disk_costs_the_cache_only(store, mounted):
+def test_a_full_disk_costs_the_cache_only(store, mount, tmp_path):  # noqa: F811 - the fixture
     packs, lines = some_packs(*range(2000)), []
     store_index(store, packs)
-    disk = mounted("size=96k")
+    disk = mount(tmp_path / "mount", "size=96k")
     assert_is(load_index(store, KEY, cache_in(disk, note=lines.append)), Truth.of(packs), unknown=range(9000, 9010))
     assert len(lines) == 1
     assert "No space left on device" in lines[0]
@@ -535,10 +519,10 @@ def test_a_full_disk_costs_the_cache_only(store, mounted):
 
 
 @pytest.mark.usefixtures("always")
-def test_a_cache_that_may_only_be_read_is_read(store, mounted):
+def test_a_cache_that_may_only_be_read_is_read(store, mount, tmp_path):  # noqa: F811 - the fixture
     old, new, lines = some_packs(*range(50)), some_packs(*range(50, 60)), []
     store_index(store, old)
-    disk = mounted("size=1m")
+    disk = mount(tmp_path / "mount", "size=1m")
     load_index(store, KEY, cache_in(disk))
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     store.read.clear()

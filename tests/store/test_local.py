@@ -12,27 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.small_disk import mount  # noqa: F401 - a fixture
 
 from holdfast.errors import FileExists, FileMissing, StoreRefused, StoreUnavailable
 from holdfast.store.base import StoredFile
 from holdfast.store.local import LocalStore
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """Mounts a file system in memory with the given options; gives its directory."""
-    mount = tmp_path / "mount"
-    mount.mkdir()
-
-    def on(options):
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", mount], check=False)
-        if done.returncode:
-            without = pytest.fail if os.environ.get("CI") else pytest.skip
-            without("testbed: the right to mount is missing (small disks are made so). Run the tests as root.")
-        return mount
-
-    yield on
-    subprocess.run(["umount", mount], check=False)
 
 
 @pytest.fixture
@@ -142,8 +126,8 @@ def test_a_file_in_the_place_of_a_directory_is_refused(store, tmp_path):
     assert files_below(tmp_path / "repository") == ["data"]
 
 
-def test_a_full_disk_is_named_and_nothing_is_half_written(mounted):
-    disk = mounted("size=256k")
+def test_a_full_disk_is_named_and_nothing_is_half_written(mount, tmp_path):  # noqa: F811 - the fixture
+    disk = mount(tmp_path / "mount", "size=256k")
     store = LocalStore(disk / "repository")
     store.put("config", [b"old content"])
     for write in (store.put, store.create):
@@ -157,9 +141,9 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(mounted):
     store.put("data/0a/small", [b"there is room again"])
 
 
-def test_a_file_system_mounted_for_reading_is_named(mounted):
+def test_a_file_system_mounted_for_reading_is_named(mount, tmp_path):  # noqa: F811 - the fixture
     with pytest.raises(StoreRefused, match="Read-only") as caught:
-        LocalStore(mounted("ro,size=64k")).put("config", [b"x"])
+        LocalStore(mount(tmp_path / "mount", "ro,size=64k")).put("config", [b"x"])
     assert "Mount" in caught.value.next
 
 

@@ -9,6 +9,7 @@ import click
 
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
+from holdfast.cli.files import refuse_relative
 from holdfast.cli.long_output import LongDocument
 from holdfast.cli.output import on_one_line, printable, show_table
 from holdfast.cli.progress_text import format_size
@@ -70,13 +71,7 @@ def _refuse_nonsense(first: str, second: str, paths: tuple[str, ...]) -> None:
             why="this version compares two backups",
             next="Name two backups; one that is itself named `live`, by its id.",
         )
-    for path in paths:
-        if not path.startswith("/"):
-            raise UsageError(
-                f"{path} is not absolute",
-                why="a backup holds paths from the root down",
-                next="Give paths as `holdfast backup browse` shows them.",
-            )
+    refuse_relative(paths)
 
 
 def _require_files(*entries: Entry) -> None:

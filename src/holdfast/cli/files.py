@@ -118,13 +118,7 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
     holdfast restore files latest /srv/data/db --target / --delete --verify
     holdfast restore files latest /srv/data --target - | tar -C /mnt -x
     """
-    for path in paths:
-        if not path.startswith("/"):
-            raise UsageError(
-                f"{path} is not absolute",
-                why="a backup holds paths from the root down",
-                next="Give paths as `holdfast backup browse` shows them.",
-            )
+    refuse_relative(paths)
     if target == "-" and (sys.stdout.isatty() or flags["delete"] or flags["verify"] or session.output != "table"):
         raise UsageError(
             "a tar stream cannot go to a terminal, be verified or deleted from, or come with -o",
@@ -163,6 +157,17 @@ def show_restored(session: Session, run: Run) -> None:
         f"Restore {run.run} of {run.name} is {_word(run)}: {counted(counts.get('files', 0), 'file')}, "
         f"{format_size(run.bytes.get('files', 0))}{done and f', {done}'}"
     )
+
+
+def refuse_relative(paths: tuple[str, ...]) -> None:
+    """Paths in a backup must be absolute. Raises UsageError."""
+    for path in paths:
+        if not path.startswith("/"):
+            raise UsageError(
+                f"{path} is not absolute",
+                why="a backup holds paths from the root down",
+                next="Give paths as `holdfast backup browse` shows them.",
+            )
 
 
 def parse_labels(labels: tuple[str, ...]) -> dict[str, str]:

@@ -4,8 +4,8 @@ This walk goes directory by directory, depth first, in one thread. Small files l
 back stored in any order; a directory's tree is stored when all that is in it has come back. So memory holds one directory for
 each level and the few whose files are on the way.
 
-A file that is as the parent's node says (size, mtime, ctime, inode) is not read; its node is made anew all the same, because
-owners may have changed.
+A file that is as the parent's node says (size, mtime, ctime, inode) is not read; its node is taken over, with what may have
+changed without a trace in these.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Archiver:
         for fault in opened.unreadable:
             self._unreadable(fault)
         entries, opened.entries = opened.entries, []
-        if self._selection.is_cache(opened.fd, [entry.name for entry in entries]):
+        if self._selection.is_cache(opened.fd, (entry.name for entry in entries)):
             entries = [entry for entry in entries if entry.name == CACHE_TAG_NAME]
         if self._selection.has_patterns:
             entries = [entry for entry in entries if self._keeps(inside, entry)]

@@ -132,9 +132,7 @@ class Sealer:
 
 def open_blob(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> bytes:
     """A blob's content. Raises DamagedData unless it is what `blob_id` names."""
-    plain = _opened(key, blob_id, sealed, plain_length)
-    _prove(blob_id, plain)
-    return plain
+    return _prove(blob_id, _opened(key, blob_id, sealed, plain_length))
 
 
 def open_blobs(key: SealingKey, blobs: Sequence[tuple[BlobId, bytes | memoryview, int]]) -> list[bytes | DamagedData]:
@@ -153,9 +151,7 @@ def open_blobs(key: SealingKey, blobs: Sequence[tuple[BlobId, bytes | memoryview
 def _proved(blob_id: BlobId, plain: bytes | DamagedData) -> bytes | DamagedData:
     if isinstance(plain, DamagedData):
         return DamagedData(f"blob {blob_id.short} is damaged", why=str(plain))
-    if hashlib.sha256(plain).digest() != blob_id:
-        return DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
-    return plain
+    return _or_damage(_prove, blob_id, plain)
 
 
 def _or_damage(function: Callable[..., bytes], *arguments: object, **keywords: object) -> bytes | DamagedData:
@@ -190,8 +186,7 @@ class Opener:
                 yield part
         except DamagedData as error:
             raise DamagedData(f"blob {blob_id.short} is damaged", why=str(error)) from error
-        if digest.digest() != blob_id:
-            raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
+        _match(blob_id, digest.digest())
 
 
 def _opened(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_length: int) -> bytes:
@@ -202,6 +197,12 @@ def _opened(key: SealingKey, blob_id: BlobId, sealed: bytes | memoryview, plain_
         raise DamagedData(f"blob {blob_id.short} is damaged", why=str(error)) from error
 
 
-def _prove(blob_id: BlobId, plain: bytes) -> None:
-    if hashlib.sha256(plain).digest() != blob_id:
+def _prove(blob_id: BlobId, plain: bytes) -> bytes:
+    """`plain`, if it is what the id names. Raises DamagedData."""
+    _match(blob_id, hashlib.sha256(plain).digest())
+    return plain
+
+
+def _match(blob_id: BlobId, digest: bytes) -> None:
+    if digest != blob_id:
         raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")

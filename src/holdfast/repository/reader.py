@@ -62,7 +62,7 @@ class BlobReader:
 
     def content_size(self, blob_type: BlobType, blob_id: BlobId) -> int:
         """Bytes of a blob's content, from the index. Raises DamagedData if it is not listed."""
-        return self._index().find(blob_type, blob_id).blob.content_size
+        return self.locate(blob_type, blob_id).blob.content_size
 
     def load_tree(self, tree_id: BlobId) -> list[Node]:
         """The nodes of a directory. Raises DamagedData."""
@@ -132,7 +132,7 @@ class BlobReader:
         located: list[tuple[BlobLocation, Tag]] = []
         for blob_id, tag in wanted:
             try:
-                located.append((self._index().find(BlobType.DATA, blob_id), tag))
+                located.append((self.locate(BlobType.DATA, blob_id), tag))
             except DamagedData as error:
                 yield tag, error
         located.sort(key=lambda item: (item[0].pack, item[0].blob.offset))

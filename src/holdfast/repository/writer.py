@@ -10,18 +10,17 @@ finished packs are uploaded by a small pool with a bound, so memory holds at mos
 
 from __future__ import annotations
 
-import itertools
 import mmap
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
 from holdfast.ids import BlobId, PackId
-from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob, seal_blobs
+from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, content_bytes, encode_header
@@ -144,17 +143,6 @@ class BlobWriter:
                 blob = compress_blob(blob_id, content, always=blob_type is BlobType.TREE)
                 self.add(blob_type, [seal_blob(self._key, blob)])
             return blob_id
-
-    def save_many(self, blob_type: BlobType, contents: Sequence[bytes]) -> list[BlobId]:
-        """`save` for many small blobs at less than half the cost of one by one; their ids in order."""
-        with self._failing():
-            ids = [BlobId.of(content) for content in contents]
-            claimed = self.claim(blob_type, ids)
-            always = blob_type is BlobType.TREE
-            new = itertools.compress(zip(ids, contents, strict=True), claimed)
-            compressed = [compress_blob(blob_id, content, always=always) for blob_id, content in new]
-            self.add(blob_type, seal_blobs(self._key, compressed))
-            return ids
 
     def save_parts(self, blob_type: BlobType, parts: Iterable[bytes]) -> BlobId:
         """The same for content that comes in parts, none empty, and may be large: it is never in memory as a whole."""
