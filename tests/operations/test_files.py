@@ -391,7 +391,7 @@ class _StopAfter(Silent):
 
     def advance(self, count=1, size=0):  # noqa: ARG002 - the signature of Progress
         self._steps -= 1
-        if self._steps == 0:
+        if self._steps <= 0:  # threads may pass 0 together
             self._cancel.request()
 
 

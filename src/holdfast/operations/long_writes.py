@@ -131,7 +131,7 @@ class LongWrites:
             if not is_sound:
                 continue
             try:
-                self._cancel.check()
+                self._cancel.check()  # before a run is read; between its blobs again
                 self._take(*waiting, opener)
             except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
                 is_sound = False
@@ -157,6 +157,7 @@ class LongWrites:
         sealed = self._reader.read_sealed_run(run.blobs) if is_needed else None
         start = run.blobs[0].blob.offset
         for location in run.blobs:
+            self._cancel.check()
             blob = location.blob
             if _is_hole(location):
                 file.leave_hole()
