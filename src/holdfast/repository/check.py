@@ -20,9 +20,9 @@ from holdfast.model.progress import Progress
 from holdfast.repository.blob import open_blob
 from holdfast.repository.keys import list_keys
 from holdfast.repository.layout import Directory, file_name, parse_name
-from holdfast.repository.pack import LENGTH_SIZE, BlobType, decode_header, header_length
+from holdfast.repository.pack import LENGTH_SIZE, decode_header, header_length
+from holdfast.repository.reachable import Reachable
 from holdfast.repository.repository import Repository
-from holdfast.repository.tree import NodeType, content_ids, subtree_id
 
 _LOST = (
     "Put the file back from a copy of the store, or make a new backup: it stores again what still exists."
@@ -135,7 +135,7 @@ def _check_snapshots(
     repository: Repository, snapshot_ids: list[SnapshotId], report: CheckReport, cancel: Cancel, progress: Progress
 ) -> None:
     progress.phase("check snapshots and trees", len(snapshot_ids))
-    seen: set[BlobId] = set()
+    reachable = Reachable(repository.reader, repository.index)
     for snapshot_id, snapshot in repository.snapshots(snapshot_ids):
         cancel.check()
         report.snapshots += 1
@@ -147,34 +147,10 @@ def _check_snapshots(
         except DamagedData as error:
             report.damaged(error, f"snapshot {snapshot_id.short}: ")
             continue
-        for what in _walk(repository, root, seen, report):
+        for what in reachable.add(root):
             report.damaged(what, f"snapshot {snapshot_id.short}: ")
         progress.advance()
-
-
-def _walk(repository: Repository, root: BlobId, seen: set[BlobId], report: CheckReport) -> Iterator[DamagedData]:
-    """Faults below `root`; trees in `seen` were reported before."""
-    waiting = [("", root)]
-    while waiting:
-        path, tree_id = waiting.pop()
-        if tree_id in seen:
-            continue
-        seen.add(tree_id)
-        report.trees += 1
-        try:
-            nodes = repository.reader.load_tree(tree_id)
-        except DamagedData as error:
-            yield DamagedData(f"directory {path or '/'} cannot be read", why=str(error))
-            continue
-        for node in nodes:
-            node_path = f"{path}/{node.name}"
-            try:
-                if node.type is NodeType.DIRECTORY:
-                    waiting.append((node_path, subtree_id(node)))
-                for blob_id in content_ids(node):
-                    repository.index.find(BlobType.DATA, blob_id)
-            except DamagedData as error:
-                yield DamagedData(f"file {node_path} is incomplete", why=str(error))
+    report.trees = reachable.trees
 
 
 def _sample(packs: dict[PackId, int], fraction: float) -> dict[PackId, int]:
