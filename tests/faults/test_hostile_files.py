@@ -20,7 +20,7 @@ from holdfast.repository import keys
 from holdfast.repository.config import Config, open_config, seal_config
 from holdfast.repository.index_loader import load_index
 from holdfast.repository.layout import file_name
-from holdfast.repository.lock import LockFile, list_locks, own_hostname
+from holdfast.repository.lock_file import LockFile, list_locks, own_hostname
 from holdfast.repository.pack import BlobType, PackedBlob, encode_header, read_header
 from holdfast.repository.repository import Repository
 from holdfast.repository.sealed import encode

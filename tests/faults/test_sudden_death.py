@@ -15,7 +15,7 @@ from holdfast.errors import NoRepository
 from holdfast.ids import SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.repository import writer as writer_module
-from holdfast.repository.lock import list_locks, own_hostname
+from holdfast.repository.lock_file import list_locks, own_hostname
 from holdfast.repository.pack import BlobType
 from holdfast.store.local import LocalStore
 

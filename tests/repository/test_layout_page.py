@@ -9,7 +9,7 @@ from holdfast.codec import chunker, compression
 from holdfast.codec.crypto import DEFAULT_COST
 from holdfast.model import tags
 from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, ResourceRecord, VolumeRecord
-from holdfast.repository import lock, writer
+from holdfast.repository import lock, lock_file, writer
 from holdfast.repository.layout import CONFIG, Directory
 from holdfast.repository.pack import BlobType
 
@@ -51,7 +51,7 @@ def test_types_are_named_as_they_are_written():
         f"packs of {writer.PACK_SIZE[BlobType.DATA] // MIB} MiB for pieces, {writer.PACK_SIZE[BlobType.TREE] // MIB} MiB",
         f"N={DEFAULT_COST.n}, r={DEFAULT_COST.r}, p={DEFAULT_COST.p}",
         f"no refresh for {lock.LOST_AFTER / 60} minutes",
-        f"every {lock.REFRESH_EVERY / 60:.0f} minutes, dead after {lock.STALE_AFTER.total_seconds() / 60:.0f}",
+        f"every {lock.REFRESH_EVERY / 60:.0f} minutes, dead after {lock_file.STALE_AFTER.total_seconds() / 60:.0f}",
         f"over {chunker.MIN_SIZE >> 10} KiB",
     ],
 )

@@ -17,7 +17,8 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.clock import SystemClock
 from holdfast.repository import lock as lock_module
 from holdfast.repository import sealed
-from holdfast.repository.lock import LockFile, held, list_locks, own_hostname, remove_stale_locks
+from holdfast.repository.lock import held
+from holdfast.repository.lock_file import LockFile, list_locks, own_hostname, remove_stale_locks
 from holdfast.store.local import LocalStore
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script

@@ -13,7 +13,7 @@ from holdfast.model.cancel import Cancel
 from holdfast.repository import blob as blob_module
 from holdfast.repository import sealed
 from holdfast.repository import writer as writer_module
-from holdfast.repository.lock import LockFile
+from holdfast.repository.lock_file import LockFile
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot

@@ -131,7 +131,7 @@ def parse_percent(text: str) -> float:
 @click.pass_obj
 def unlock(session: Session, all_locks: bool) -> None:
     """Remove locks that dead processes left behind."""
-    from holdfast.repository.lock import remove_stale_locks  # noqa: PLC0415
+    from holdfast.repository.lock_file import remove_stale_locks  # noqa: PLC0415
 
     repository = session.open_repository()
     removed = remove_stale_locks(repository.store, repository.key, repository.clock, all_locks=all_locks)
@@ -196,7 +196,7 @@ def key_add(session: Session, new_password_file: Path | None) -> None:
     """Add a password that opens the repository."""
     from holdfast import assembly  # noqa: PLC0415
     from holdfast.repository import keys  # noqa: PLC0415
-    from holdfast.repository.lock import own_hostname, own_username  # noqa: PLC0415
+    from holdfast.repository.lock_file import own_hostname, own_username  # noqa: PLC0415
 
     if new_password_file is None and not is_interactive():
         raise UsageError(

@@ -41,7 +41,8 @@ from holdfast.operations.changes import changes_since
 from holdfast.operations.contents import OBJECTS, Contents
 from holdfast.operations.publishing import add_file, publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
-from holdfast.repository.lock import Lock, own_username
+from holdfast.repository.lock import Lock
+from holdfast.repository.lock_file import own_username
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot, Summary

@@ -26,7 +26,8 @@ from holdfast.operations.expectation import Expectation
 from holdfast.operations.nodes import node_of
 from holdfast.operations.publishing import publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
-from holdfast.repository.lock import Lock, own_username
+from holdfast.repository.lock import Lock
+from holdfast.repository.lock_file import own_username
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot, Summary

@@ -14,7 +14,8 @@ from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.run import Run
 from holdfast.operations.run_log import RunLog
-from holdfast.repository.lock import Lock, own_username
+from holdfast.repository.lock import Lock
+from holdfast.repository.lock_file import own_username
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot

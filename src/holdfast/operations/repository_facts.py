@@ -7,7 +7,7 @@ import msgspec
 from holdfast.model.run import Problem
 from holdfast.operations.catalog import read_catalog
 from holdfast.repository.keys import list_keys
-from holdfast.repository.lock import list_locks
+from holdfast.repository.lock_file import list_locks
 from holdfast.repository.repository import Repository
 
 

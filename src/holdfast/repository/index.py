@@ -6,8 +6,9 @@ memory for what came since, and one for what this process adds, which becomes a 
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import NamedTuple, TypeVar
@@ -60,6 +61,8 @@ class Index:
         `settle` gives the segments and what stored index files say as new segments, or None if there is no place for them.
         """
         self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
+        self.files: set[IndexId] = set()  # all whose content is known, or cannot be
+        self._marks: dict[PackId, dt.datetime] = {}
         self._memory = IndexMemory()
         self._own = IndexMemory()
         self._own_files: list[IndexId] = []
@@ -85,6 +88,7 @@ class Index:
             for pack_id, blobs in packs:
                 self._own.add_pack(pack_id, blobs, lost=False)
             self._own_files.append(index_id)
+            self.files.add(index_id)
             if self._own.blob_count < _MOST_OWN:
                 return
             with self._replacing:
@@ -92,6 +96,22 @@ class Index:
                 if segments is not None:
                     self._own, self._own_files = IndexMemory(), []
                     self.use_segments(segments)
+
+    @property
+    def marks(self) -> Mapping[PackId, dt.datetime]:
+        """Packs that are going to be removed, and since when. They are still read, but `has` does not count them."""
+        return self._marks
+
+    def add_marks(self, marks: Iterable[tuple[PackId, dt.datetime]]) -> None:
+        """The later of two marks counts: the pack is kept longer."""
+        merged = dict(self._marks)
+        for pack_id, time in marks:
+            merged[pack_id] = max(time, merged.get(pack_id, time))
+        self._marks = merged  # never changed in place: other threads look into it
+
+    def replace_marks(self, marks: Mapping[PackId, dt.datetime]) -> None:
+        """Instead of all that were known."""
+        self._marks = dict(marks)
 
     def forget_packs(self, lost: Collection[PackId]) -> None:
         """Takes away what lies in packs that are lost, so that it counts as missing and is stored again."""
@@ -121,20 +141,23 @@ class Index:
         return self.totals().blobs
 
     def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
+        """Whether the blob is where it will stay."""
         try:
             for part in self._parts:
                 if part.has(blob_type, blob_id):
-                    return True
+                    return not self._marks or self.places(blob_type, blob_id)[0].pack not in self._marks
         except SegmentDamaged as damage:
             self._replace(damage.segment)
             return self.has(blob_type, blob_id)
         return False
 
     def find(self, blob_type: BlobType, blob_id: BlobId) -> BlobLocation:
-        """Raises DamagedData for a blob that no index lists."""
+        """Where to read a blob. Raises DamagedData for one that no index lists."""
         try:
             for part in self._parts:
                 for record in part.places(blob_type, blob_id):
+                    if self._marks:
+                        return self.places(blob_type, blob_id)[0]
                     return _location(part, blob_type, record)
         except SegmentDamaged as damage:
             self._replace(damage.segment)
@@ -146,17 +169,17 @@ class Index:
 
     def copies(self, blob_type: BlobType, blob_id: BlobId) -> Iterator[BlobLocation]:
         """Further places of a blob, for when its first one cannot be read."""
-        # A pack that several index files list gives the same place several times.
-        places = dict.fromkeys(
-            self._ask(
-                lambda: [
-                    _location(part, blob_type, record)
-                    for part in self._parts
-                    for record in part.places(blob_type, blob_id)
-                ]
-            )
+        yield from self.places(blob_type, blob_id)[1:]
+
+    def places(self, blob_type: BlobType, blob_id: BlobId) -> list[BlobLocation]:
+        """All places of a blob, those in packs that are going to be removed last; none if no index lists it."""
+        found = self._ask(
+            lambda: [
+                _location(part, blob_type, record) for part in self._parts for record in part.places(blob_type, blob_id)
+            ]
         )
-        yield from list(places)[1:]
+        # A pack that several index files list gives the same place several times.
+        return sorted(dict.fromkeys(found), key=lambda location: location.pack in self._marks)
 
     def has_pack(self, pack_id: PackId) -> bool:
         """Whether an index file lists the pack, lost or not."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.repository import go_json, sealed
 from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import BlobType, PackedBlob
+from holdfast.repository.snapshot import parse_time
 from holdfast.store.base import Store
 
 FULL_AT = 50_000
@@ -41,10 +43,20 @@ class IndexedPack(msgspec.Struct, frozen=True, gc=False):
     blobs: list[IndexedBlob]
 
 
-class IndexFile(msgspec.Struct, frozen=True):
+class Mark(msgspec.Struct, frozen=True):
+    """A pack that nothing needed when prune looked. Its blobs stay listed, and restic, which does not read marks, may still
+    use them; our own writers do not, so that the pack can be removed once all is over that began before the mark.
+    """
+
+    pack: str
+    time: str  # RFC 3339, when it was first marked
+
+
+class IndexFile(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an index file holds. Fields that we do not know (rustic's `packs_to_delete`) are not needed to read."""
 
     packs: list[IndexedPack] = []
+    marks: list[Mark] = msgspec.field(default_factory=list, name="holdfast_marks")
 
     def blob_count(self) -> int:
         return sum(len(pack.blobs) for pack in self.packs)
@@ -107,6 +119,18 @@ def decode_packs(index_file: IndexFile) -> Iterator[tuple[PackId, list[PackedBlo
                 for blob in pack.blobs
             ],
         )
+
+
+def decode_marks(index_file: IndexFile) -> Iterator[tuple[PackId, dt.datetime]]:
+    """Raises DamagedData for ids and times that are none."""
+    for mark in index_file.marks:
+        yield PackId.parse(mark.pack), parse_time(mark.time)
+
+
+def save_marks(store: Store, key: SealingKey, marks: Mapping[PackId, dt.datetime]) -> IndexId:
+    """Stores an index file that has nothing but marks."""
+    listed = [Mark(pack_id.hex(), time.isoformat()) for pack_id, time in sorted(marks.items())]
+    return sealed.save(store, key, {"packs": [], "holdfast_marks": listed}, IndexId)
 
 
 def save_index(store: Store, key: SealingKey, packs: Sequence[tuple[PackId, Sequence[PackedBlob]]]) -> IndexId:

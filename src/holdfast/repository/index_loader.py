@@ -10,7 +10,14 @@ from holdfast.errors import DamagedData
 from holdfast.ids import IndexId
 from holdfast.repository.index import Index
 from holdfast.repository.index_cache import RepositoryCache
-from holdfast.repository.index_file import IndexFile, decode_packs, list_index_files, load_index_files, of_file
+from holdfast.repository.index_file import (
+    IndexFile,
+    decode_marks,
+    decode_packs,
+    list_index_files,
+    load_index_files,
+    of_file,
+)
 from holdfast.repository.index_segment import Segment, SegmentDamaged
 from holdfast.repository.index_segment_builder import SegmentBuilder
 from holdfast.store.base import Store
@@ -26,6 +33,9 @@ _GROWTH = 4
 each is four times as large as all that are smaller – and each blob is written anew a few times only, as the index grows.
 """
 
+_MOST_TRIES = 5
+"""Times that files may vanish while they are read before what is left is taken for all."""
+
 _MOST_REBUILDS = 3
 """Segments that may turn out to be damaged in one run before it trusts this machine's disk no more."""
 
@@ -33,11 +43,18 @@ _MOST_REBUILDS = 3
 def load_index(
     store: Store, key: SealingKey, cache: RepositoryCache | None = None, *, trust_cache: bool = True
 ) -> Index:
-    """The whole index. Files that are damaged go to `faults`; one that vanished while listing was superseded.
+    """The whole index. Files that are damaged go to `faults`.
 
     Without `trust_cache` every index file is read, and the cache made anew.
     """
-    return _Loader(store, key, cache).load(trust_cache=trust_cache)
+    loader = _Loader(store, key, cache)
+    for _ in range(_MOST_TRIES):
+        index = loader.load(trust_cache=trust_cache)
+        if not loader.vanished:
+            break
+        # A prune puts new index files in the place of others. What it took away, and says in one that was not there
+        # yet, must not be missed: its marks in particular.
+    return index
 
 
 class _Loader:
@@ -46,6 +63,7 @@ class _Loader:
         self._key = key
         self._cache = cache
         self._rebuilds = 0
+        self.vanished: set[IndexId] = set()  # files that the last `load` could not find any more
 
     def load(self, *, trust_cache: bool) -> Index:
         # Before the store is listed: a segment made since then covers index files that the listing does not have, and
@@ -54,6 +72,8 @@ class _Loader:
         listed = list_index_files(self._store)
         segments, rest = self._usable(cached if trust_cache else [], listed)
         index = Index(segments, self._reload, self._settle)
+        index.files.update(listed)
+        self.vanished = set(rest)
         fresh = self._read(rest, index)
         if self._cache is None:
             return index
@@ -90,18 +110,24 @@ class _Loader:
             except OSError as error:
                 self._give_up(error)
         for index_id, loaded in load_index_files(self._store, self._key, index_ids):
+            self.vanished.discard(index_id)
             _add_to_memory(index, index_id, loaded)
         return []
 
     def _read_into_segment(self, cache: RepositoryCache, index_ids: Iterable[IndexId], index: Index) -> list[Segment]:
         """Raises OSError, with nothing added to the index, if the cache cannot be written."""
         few: list[tuple[IndexId, IndexFile]] = []
+        marked: list[tuple[IndexId, IndexFile]] = []
         faults: list[DamagedData] = []
         builder: SegmentBuilder | None = None
         with ExitStack() as building:
             for index_id, loaded in load_index_files(self._store, self._key, index_ids):
+                self.vanished.discard(index_id)
                 if isinstance(loaded, DamagedData):
                     faults.append(loaded)
+                    continue
+                if loaded.marks:
+                    marked.append((index_id, loaded))  # segments have no place for marks: read each time
                     continue
                 few.append((index_id, loaded))
                 if builder is None and _is_worth_a_segment(few):
@@ -110,7 +136,7 @@ class _Loader:
                     faults += _pour(few, builder)
             segments = [builder.finish()] if builder is not None and builder.covered else []
         index.faults += faults
-        for index_id, loaded in few:
+        for index_id, loaded in (*few, *marked):
             _add_to_memory(index, index_id, loaded)
         return segments
 
@@ -191,5 +217,6 @@ def _add_to_memory(index: Index, index_id: IndexId, loaded: IndexFile | DamagedD
             return
         for pack_id, blobs in list(decode_packs(loaded)):
             index.add_pack(pack_id, blobs)
+        index.add_marks(list(decode_marks(loaded)))
     except DamagedData as error:
         index.faults.append(of_file(index_id, error))

@@ -1,38 +1,39 @@
-"""restic's locks: files that tell other programs what is going on in a repository.
+"""Holding a lock: taking it, keeping it fresh, noticing that it was lost.
 
-Shared locks protect backups and restores, exclusive ones whatever removes data. Order of taking one: look for conflicts,
-write our file, wait until a competitor's file must be visible, look again, withdraw on conflict. A holder refreshes its lock
-every 5 minutes (a new file, then the old one is deleted); one that is 30 minutes old, or whose process on this host is gone,
-is stale. A holder that could not refresh for 22.5 minutes must treat its lock as lost, because soon others will.
-Source: restic's internal/repository/lock.go.
+Order of taking one: look for conflicts, write our file, wait until a competitor's file must be visible, look again, withdraw
+on conflict. A holder refreshes its lock every 5 minutes (a new file, then the old one is deleted). One that could not do so for
+22.5 minutes must treat its lock as lost, because soon others will. Source: restic's internal/repository/lock.go.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import getpass
 import os
-import socket
+import secrets
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
-
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import DamagedData, FileMissing, LockLost, RepositoryLocked, StoreError
+from holdfast.errors import LockLost, RepositoryLocked, StoreError
 from holdfast.ids import LockId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 from holdfast.repository import sealed
-from holdfast.repository.layout import Directory, file_name, parse_name
-from holdfast.repository.snapshot import parse_time
+from holdfast.repository.layout import file_name
+from holdfast.repository.lock_file import (
+    Holder,
+    LockFile,
+    Role,
+    conflict,
+    list_live_locks,
+    own_hostname,
+    own_username,
+)
 from holdfast.store.base import Store
 
-STALE_AFTER = dt.timedelta(minutes=30)
 REFRESH_EVERY = 5 * 60.0
 LOST_AFTER = 22.5 * 60.0
 _NEXT = (
@@ -44,91 +45,27 @@ SETTLE = 0.2
 """Seconds between writing a lock and looking for competitors that wrote theirs at the same moment."""
 
 
-class LockFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    time: str
-    exclusive: bool
-    hostname: str
-    username: str = ""
-    pid: int
-    uid: int = 0
-    gid: int = 0
-
-
 class _Moment(NamedTuple):
     wall: dt.datetime
     monotonic: float  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class FoundLock:
-    """A lock as it is in the repository. `file` is None if it cannot be read."""
-
-    id: LockId
-    file: LockFile | None
-
-    def is_stale(self, now: dt.datetime, hostname: str) -> bool:
-        """Whether nobody can be holding it. A lock that cannot be read is somebody's until its holder says otherwise."""
-        if self.file is None:
-            return False
-        if now - parse_time(self.file.time) > STALE_AFTER:
-            return True
-        return self.file.hostname == hostname and not _process_exists(self.file.pid)
-
-    def describe(self) -> str:
-        if self.file is None:
-            return f"lock {self.id.short}, which cannot be read"
-        kind = "exclusively" if self.file.exclusive else "shared"
-        return (
-            f"{kind} by process {self.file.pid} of {self.file.username} on {self.file.hostname} since {self.file.time}"
-        )
-
-
-def own_hostname() -> str:
-    """In a pod its UID, because the names of pods come again; elsewhere the host's name."""
-    return os.environ.get("HOLDFAST_POD_UID") or socket.gethostname()
-
-
-def own_username() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without an entry in /etc/passwd
-        return str(os.getuid())
-
-
-def list_locks(store: Store, key: SealingKey) -> Iterator[FoundLock]:
-    """All locks. Empty files are ignored: restic left such ones behind when a disk was full."""
-    for entry in store.list(Directory.LOCKS.value):
-        lock_id = parse_name(entry.name, LockId)
-        if lock_id is None or entry.size == 0:
-            continue
-        try:
-            file = sealed.load(store, key, lock_id, LockFile)
-            parse_time(file.time)
-            yield FoundLock(lock_id, file)
-        except FileMissing:
-            continue  # released meanwhile
-        except DamagedData:
-            yield FoundLock(lock_id, None)
-
-
-def remove_stale_locks(store: Store, key: SealingKey, clock: Clock, *, all_locks: bool = False) -> list[FoundLock]:
-    """Deletes stale locks (or all, also those that cannot be read) and returns them."""
-    hostname = own_hostname()
-    removed = [found for found in list_locks(store, key) if all_locks or found.is_stale(clock.now(), hostname)]
-    for found in removed:
-        store.delete(file_name(found.id))
-    return removed
-
-
 class Lock:
     """A lock that this process holds; a thread keeps it fresh until `release`."""
 
-    def __init__(self, store: Store, key: SealingKey, clock: Clock, *, exclusive: bool) -> None:
+    def __init__(
+        self, store: Store, key: SealingKey, clock: Clock, *, exclusive: bool, role: Role = Role.WORK, run: str = ""
+    ) -> None:
+        """`run` is that of another lock of the same holder, beside which this one may be held."""
         self._store = store
         self._key = key
         self._clock = clock
         self.exclusive = exclusive
+        self.run = run or secrets.token_hex(8)
+        self._role = role
+        self._holder: Holder | None = None
         self._ids: list[LockId] = []  # the last one is valid; those before it are still to be deleted
+        self.began_at = 0.0  # `time.monotonic` just before the first file was stored
         self._written_at = 0.0  # real time, for the wait in `confirm`
         self._refreshed: _Moment | None = None
         self._is_lost = False
@@ -143,6 +80,7 @@ class Lock:
         Raises RepositoryLocked.
         """
         self._refuse_conflicts()
+        self.began_at = time.monotonic()
         self._write()
         self._thread.start()
 
@@ -180,11 +118,9 @@ class Lock:
             self._ids.pop()
 
     def _refuse_conflicts(self) -> None:
-        now, hostname = self._clock.now(), own_hostname()
-        for found in list_locks(self._store, self._key):
-            if found.id in self._ids or found.is_stale(now, hostname):
-                continue
-            if self.exclusive or found.file is None or found.file.exclusive:
+        mine = self._file(self._moment())
+        for found in list_live_locks(self._store, self._key, self._clock):
+            if found.id not in self._ids and conflict(mine, found.file):
                 raise RepositoryLocked("the repository is locked", why=found.describe(), next=_NEXT)
 
     def _write(self) -> None:
@@ -195,21 +131,27 @@ class Lock:
             # Refreshing now would hide that from `check`.
             self._is_lost = True
             return
-        file = LockFile(
-            time=moment.wall.isoformat(),
+        self._ids.append(sealed.save(self._store, self._key, self._file(moment), LockId))
+        self._refreshed = moment
+        self._written_at = time.monotonic()
+        while len(self._ids) > 1:
+            self._store.delete(file_name(self._ids[0]))
+            del self._ids[0]
+
+    def _file(self, moment: _Moment) -> LockFile:
+        now = moment.wall.isoformat()
+        if self._holder is None:
+            self._holder = Holder(run=self.run, started=now, role=self._role)
+        return LockFile(
+            time=now,
             exclusive=self.exclusive,
             hostname=own_hostname(),
             username=own_username(),
             pid=os.getpid(),
             uid=os.getuid(),
             gid=os.getgid(),
+            holdfast=self._holder,
         )
-        self._ids.append(sealed.save(self._store, self._key, file, LockId))
-        self._refreshed = moment
-        self._written_at = time.monotonic()
-        while len(self._ids) > 1:
-            self._store.delete(file_name(self._ids[0]))
-            del self._ids[0]
 
     def _keep_fresh(self) -> None:
         while not self._released.wait(REFRESH_EVERY):
@@ -228,22 +170,21 @@ class Lock:
 
 
 @contextlib.contextmanager
-def held(store: Store, key: SealingKey, clock: Clock, cancel: Cancel, *, exclusive: bool) -> Iterator[Lock]:
+def held(
+    store: Store,
+    key: SealingKey,
+    clock: Clock,
+    cancel: Cancel,
+    *,
+    exclusive: bool,
+    role: Role = Role.WORK,
+    run: str = "",
+) -> Iterator[Lock]:
     """A confirmed lock for the length of the block."""
-    lock = Lock(store, key, clock, exclusive=exclusive)
+    lock = Lock(store, key, clock, exclusive=exclusive, role=role, run=run)
     try:
         lock.begin()
         lock.confirm(cancel)
         yield lock
     finally:
         lock.release()
-
-
-def _process_exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -10,7 +10,7 @@ from holdfast.ids import SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 from holdfast.model.run import timestamp
-from holdfast.repository.lock import own_hostname, own_username
+from holdfast.repository.lock_file import own_hostname, own_username
 from holdfast.repository.pack import BlobType
 from holdfast.repository.snapshot import Snapshot
 from holdfast.repository.tree_builder import TreeBuilder, TreeFile

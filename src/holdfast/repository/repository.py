@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -32,11 +33,14 @@ from holdfast.repository.config import Config, open_config, seal_config
 from holdfast.repository.contents import SnapshotContents
 from holdfast.repository.index import Index
 from holdfast.repository.index_cache import IndexCache
+from holdfast.repository.index_file import list_index_files
 from holdfast.repository.index_loader import load_index
 from holdfast.repository.keys import OpenedKey
 from holdfast.repository.layout import CONFIG, Directory, file_name, is_prefix, parse_name
-from holdfast.repository.lock import Lock, held, own_hostname, own_username
+from holdfast.repository.lock import Lock, held
+from holdfast.repository.lock_file import Role, own_hostname, own_username
 from holdfast.repository.new_snapshot import NewSnapshot
+from holdfast.repository.publishing import Publisher
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.snapshot import Snapshot
 from holdfast.repository.writer import BlobWriter
@@ -71,7 +75,9 @@ class Repository:
         self._cache = cache.of_repository(config.id, key) if cache is not None else None
         self._loading = threading.Lock()
         self._loaded_index: Index | None = None
+        self._loaded_at = 0.0  # `time.monotonic` before the store was listed for it
         self.reader = BlobReader(store, key, lambda: self.index)
+        self._publisher = Publisher(store, key, self.reader, index=lambda: self.index, reread=self.reload_index)
 
     def close(self) -> None:
         """Gives back the store's connections. The repository is not used afterwards."""
@@ -87,22 +93,44 @@ class Repository:
     def index(self) -> Index:
         with self._loading:  # one index for all threads: what a writer adds to it, readers must find
             if self._loaded_index is None:
-                self._loaded_index = load_index(self.store, self.key, self._cache)
+                self._loaded_index = self._load_index()
+            return self._loaded_index
+
+    def reload_index(self) -> Index:
+        """The index as the store has it now."""
+        with self._loading:
+            self._loaded_index = self._load_index()
             return self._loaded_index
 
     def reread_index(self) -> Index:
-        """The index as the store has it now, every file of it read; for those who must not believe a cache."""
+        """The same, every file of it read; for those who must not believe a cache."""
         with self._loading:
-            self._loaded_index = load_index(self.store, self.key, self._cache, trust_cache=False)
+            self._loaded_index = self._load_index(trust_cache=False)
             return self._loaded_index
+
+    def _load_index(self, *, trust_cache: bool = True) -> Index:
+        self._loaded_at = time.monotonic()
+        return load_index(self.store, self.key, self._cache, trust_cache=trust_cache)
+
+    def _index_under(self, lock: Lock) -> Index:
+        """The index as it was when the lock began, or later: what was removed before that, a writer must not rely on."""
+        if self._loaded_index is not None and self._loaded_at < lock.began_at:
+            listed = set(list_index_files(self.store))
+            if self._loaded_index.files != listed:
+                return self.reload_index()
+            self._loaded_at = lock.began_at
+        return self.index
 
     @functools.cached_property
     def chunker(self) -> Chunker:
         return Chunker(self.key)
 
-    def lock(self, cancel: Cancel, *, exclusive: bool = False) -> AbstractContextManager[Lock]:
-        """A confirmed lock for the length of a `with` block. Raises RepositoryLocked."""
-        return held(self.store, self.key, self.clock, cancel, exclusive=exclusive)
+    def lock(
+        self, cancel: Cancel, *, exclusive: bool = False, role: Role = Role.WORK, beside: Lock | None = None
+    ) -> AbstractContextManager[Lock]:
+        """A confirmed lock for the length of a `with` block, which may be held `beside` another one. Raises RepositoryLocked."""
+        run = beside.run if beside is not None else ""
+        return held(self.store, self.key, self.clock, cancel, exclusive=exclusive, role=role, run=run)
 
     def unconfirmed_lock(self) -> Lock:
         """A shared lock whose waiting time its user spends with work that writes nothing: `begin`, …, `confirm`."""
@@ -127,7 +155,7 @@ class Repository:
         return BlobWriter(
             self.store,
             self.key,
-            self.index,
+            self._index_under(lock),
             before_first_write=lambda: lock.confirm(cancel),
             before_index=lock.check,
         )
@@ -151,9 +179,8 @@ class Repository:
         return SnapshotContents(self.reader, BlobId.parse(snapshot.tree))
 
     def save_snapshot(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
-        """Publishes a tree whose blobs were flushed. Raises LockLost instead if they may have been pruned meanwhile."""
-        lock.check()
-        return sealed.save(self.store, self.key, snapshot, SnapshotId)
+        """Publishes a tree whose blobs were flushed. Raises LockLost instead if they were pruned meanwhile, or may be."""
+        return self._publisher.publish(snapshot, lock)
 
     def delete_snapshot(self, snapshot_id: SnapshotId) -> None:
         """Un-references the snapshot's data; prune frees it later."""
