@@ -62,6 +62,7 @@ class Index:
         """
         self.faults: list[DamagedData] = []  # index files that could not be read; their blobs are missing here
         self.files: set[IndexId] = set()  # all whose content is known, or cannot be
+        self.mark_files: set[IndexId] = set()  # those of them that hold nothing but marks
         self._marks: dict[PackId, dt.datetime] = {}
         self._memory = IndexMemory()
         self._own = IndexMemory()
@@ -109,9 +110,12 @@ class Index:
             merged[pack_id] = max(time, merged.get(pack_id, time))
         self._marks = merged  # never changed in place: other threads look into it
 
-    def replace_marks(self, marks: Mapping[PackId, dt.datetime]) -> None:
-        """Instead of all that were known."""
+    def use_marks(self, marks: Mapping[PackId, dt.datetime], index_id: IndexId | None) -> None:
+        """Takes these, which an index file says, instead of all that were known."""
         self._marks = dict(marks)
+        self.files -= self.mark_files
+        self.mark_files = set() if index_id is None else {index_id}
+        self.files |= self.mark_files
 
     def forget_packs(self, lost: Collection[PackId]) -> None:
         """Takes away what lies in packs that are lost, so that it counts as missing and is stored again."""
@@ -200,6 +204,10 @@ class Index:
                 yield from self._ask(partial(self._locations_in_segments, blob_type, prefix))
             for part, record in self._records_in_memory(blob_type):
                 yield _location(part, blob_type, record)
+
+    def examine(self, question: Callable[[Sequence[Part]], Answer]) -> Answer:
+        """What a question about all parts is answered with; it is asked anew if one of them turns out to be damaged."""
+        return self._ask(lambda: question(self._parts))
 
     def totals(self) -> Totals:
         """Goes through everything: a second for two million blobs."""

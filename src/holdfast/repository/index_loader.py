@@ -218,5 +218,7 @@ def _add_to_memory(index: Index, index_id: IndexId, loaded: IndexFile | DamagedD
         for pack_id, blobs in list(decode_packs(loaded)):
             index.add_pack(pack_id, blobs)
         index.add_marks(list(decode_marks(loaded)))
+        if loaded.marks and not loaded.packs:
+            index.mark_files.add(index_id)
     except DamagedData as error:
         index.faults.append(of_file(index_id, error))

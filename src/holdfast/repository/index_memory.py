@@ -93,6 +93,16 @@ class IndexMemory:
             else:
                 yield self._record(blob_id, row)
 
+    def all_records(self, blob_type: BlobType) -> Iterator[BlobRecord]:
+        """Every place of every blob that is in no lost pack."""
+        for blob_id in self._rows[blob_type]:
+            yield from self.places(blob_type, blob_id)
+
+    def numbered_packs(self) -> Iterator[tuple[int, PackId, int]]:
+        """Number, id and size of all packs, also lost ones."""
+        for number, (pack_id, size) in enumerate(self.packs()):
+            yield number, pack_id, size
+
     def packs(self) -> Iterator[tuple[PackId, int]]:
         """Id and size of all packs, also lost ones, in the order in which they came."""
         yield from zip(self._packs, self._pack_sizes, strict=True)

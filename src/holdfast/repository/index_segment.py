@@ -166,6 +166,17 @@ class Segment:
         records = list(RECORD.iter_unpack(self.partition(TABLE_OF[blob_type], prefix)))
         return [record for record in records if record[1] not in self._lost] if self._lost else records
 
+    def all_records(self, blob_type: BlobType) -> Iterator[BlobRecord]:
+        """Every place of every blob that is in no lost pack."""
+        for prefix in range(PREFIXES):
+            yield from self.records(blob_type, prefix)
+
+    def numbered_packs(self) -> Iterator[tuple[int, PackId, int]]:
+        """Number, id and size of all packs, also lost ones; those that are listed twice come twice."""
+        for prefix in range(PREFIXES):
+            for pack_id, number, _, size in PACK_RECORD.iter_unpack(self.partition(Table.PACKS, prefix)):
+                yield number, PackId(pack_id), size
+
     def packs(self, prefix: int) -> Iterator[tuple[PackId, int]]:
         """Id and size of all packs whose ids begin with the byte `prefix`, also lost ones."""
         for pack_id, _, _, size in PACK_RECORD.iter_unpack(self.partition(Table.PACKS, prefix)):

@@ -60,7 +60,8 @@ class Publisher:
 
     def _look_again(self, snapshot: Snapshot) -> None:
         """Nothing is taken out of the index but by removing index files: while all are there that were read, all is there."""
-        if not self._index().files <= set(list_index_files(self._store)):
+        index = self._index()
+        if not index.files - index.mark_files <= set(list_index_files(self._store)):
             self._prove(snapshot)
 
     def _prove(self, snapshot: Snapshot) -> None:

@@ -21,10 +21,19 @@ class Reachable:
         self._seen: dict[BlobType, set[BlobId]] = {blob_type: set() for blob_type in BlobType}
         self._missing: set[BlobId] = set()
 
+    def look_in(self, index: Index) -> None:
+        """From now on: an index that is newer."""
+        self._index = index
+
     @property
     def trees(self) -> int:
         """How many were read."""
         return len(self._seen[BlobType.TREE])
+
+    @property
+    def count(self) -> int:
+        """How many blobs there are."""
+        return sum(map(len, self._seen.values()))
 
     def has(self, blob_type: BlobType, blob_id: BlobId) -> bool:
         return blob_id in self._seen[blob_type]

@@ -142,9 +142,10 @@ class Repository:
         Returns how many packs are missing or cut short. The index is loaded before the packs are listed: whatever it
         names was stored by then. Costs one listing.
         """
-        return self.index.forget_all_but(self._stored_packs)
+        return self.index.forget_all_but(self.stored_packs)
 
-    def _stored_packs(self) -> Iterator[tuple[PackId, int]]:
+    def stored_packs(self) -> Iterator[tuple[PackId, int]]:
+        """Each pack file with its size in bytes, as the store lists them, indexed or not."""
         for entry in self.store.list(Directory.PACKS.value):
             pack_id = parse_name(entry.name, PackId)
             if pack_id is not None:
