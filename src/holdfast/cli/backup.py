@@ -12,12 +12,13 @@ from holdfast.cli.browse import browse, cat
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.diff import diff
 from holdfast.cli.errors import show_problem
-from holdfast.cli.files import backup_files, parse_labels
+from holdfast.cli.files import backup_files, parse_keep_for, parse_labels
+from holdfast.cli.forget import forget_backups
 from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import NotFound, UsageError
-from holdfast.model.run import Outcome
+from holdfast.model.run import Outcome, timestamp
 
 if TYPE_CHECKING:  # see main
     from holdfast.model.run import Run
@@ -50,6 +51,9 @@ def command() -> None:
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find the backup by; repeatable."
 )
+@click.option(
+    "--keep-for", default="", metavar="DURATION", help="Stays so long, whatever rules say, and then goes: 30d, 1y6m."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be taken and why each object is in; write nothing.")
 @click.pass_obj
 def create(
@@ -63,6 +67,7 @@ def create(
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
     """
     selection, parsed_labels = make_selection(flags), parse_labels(labels)
+    keep_for = parse_keep_for(flags["keep_for"])
     if flags["dry_run"]:
         cluster, repository = session.connect(), None
     else:
@@ -76,6 +81,7 @@ def create(
         type=BackupType(backup_type),
         volumes=VolumesMode(volumes),
         labels=parsed_labels,
+        keep_for=keep_for,
         cluster_name=session.settings.cluster_name,
     )
     if repository is None:
@@ -144,7 +150,7 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     _warn_of_damage(session, catalog)
     if show_document(session, [_entry_document(entry) for entry in entries]):
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             entry.id.short,
             entry.name or "-",
@@ -162,7 +168,11 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     if not rows:
         say(session, "There are no backups. Make one with `holdfast backup create`.")
         return
-    columns = ("ID", "NAME", "KIND", "TYPE", "OUTCOME", "TIME", "OBJECTS", "ADDED", "CLUSTER", "SELECTION")
+    columns = ["ID", "NAME", "KIND", "TYPE", "OUTCOME", "TIME", "OBJECTS", "ADDED", "CLUSTER", "SELECTION"]
+    kept = [entry.tags.keep_until for entry in entries]
+    if any(kept):  # most repositories have no such backup, and the table is wide
+        columns.append("KEEP UNTIL")
+        rows = [(*row, local_time(moment) if moment else "-") for row, moment in zip(rows, kept, strict=True)]
     show_table(session, columns, rows, right=("OBJECTS", "ADDED"))
 
 
@@ -186,6 +196,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "cluster": entry.snapshot.hostname,
         "selection": entry.snapshot.paths if entry.is_backup else [],
         "labels": entry.tags.labels,
+        "keepUntil": timestamp(keep_until) if (keep_until := entry.tags.keep_until) else "",
         "objects": summary.total_files_processed if summary else 0,
         "addedBytes": summary.data_added_packed if summary else 0,
     }
@@ -228,6 +239,8 @@ def show(session: Session, reference: str, log: bool) -> None:
         ("Objects", f"{sum(resource.count for resource in record.resources):,}"),
         ("Labels", ", ".join(f"{key}={value}" for key, value in record.labels.items()) or "-"),
     ]
+    if record.keep_until:
+        facts.append(("Keep until", local_time(dt.datetime.fromisoformat(record.keep_until))))
     if record.changes:
         changes = record.changes
         text = f"{changes.added:,} added, {changes.changed:,} changed, {changes.removed:,} removed"
@@ -254,6 +267,7 @@ def _show_run_facts(session: Session, run: Run) -> None:
         ("Outcome", run.outcome.value),
         *([("Type", run.type)] if made_one else []),
         ("Time", f"{run.started_at} to {run.finished_at}"),
+        *([("Keep until", local_time(dt.datetime.fromisoformat(run.keep_until)))] if run.keep_until else []),
         *((name.capitalize(), f"{count:,}") for name, count in run.counts.items()),
         *((f"Bytes {name}", format_size(size)) for name, size in run.bytes.items()),
     ]
@@ -263,6 +277,7 @@ def _show_run_facts(session: Session, run: Run) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style=style, word=word)
 
 
+command.add_command(forget_backups)
 command.add_command(browse)
 command.add_command(cat)
 command.add_command(diff)

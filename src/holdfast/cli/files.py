@@ -15,6 +15,7 @@ from holdfast.cli.output import counted, say, show_document
 from holdfast.cli.progress_text import format_size
 from holdfast.errors import UsageError
 from holdfast.model.run import Run
+from holdfast.model.span import Span
 
 _MOST_PROBLEMS = 20
 
@@ -53,6 +54,9 @@ _MOST_PROBLEMS = 20
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find the backup by; repeatable."
 )
+@click.option(
+    "--keep-for", default="", metavar="DURATION", help="Stays so long, whatever rules say, and then goes: 30d, 1y6m."
+)
 @click.option("--host", default="", metavar="NAME", help="Default: this host's name.")
 @click.pass_obj
 def backup_files(
@@ -73,7 +77,7 @@ def backup_files(
         exclude_caches=flags["exclude_caches"],
         one_file_system=flags["one_file_system"],
     )
-    parsed_labels = parse_labels(labels)
+    parsed_labels, keep_for = parse_labels(labels), parse_keep_for(flags["keep_for"])
     repository = session.open_repository("holdfast.operations.back_up_files")
     from holdfast.model.backup import BackupType  # noqa: PLC0415
     from holdfast.operations.back_up_files import BackUpFilesOptions, back_up_files  # noqa: PLC0415
@@ -84,6 +88,7 @@ def backup_files(
         name=name,
         type=BackupType(backup_type),
         labels=parsed_labels,
+        keep_for=keep_for,
         hostname=flags["host"],
     )
     run = back_up_files(repository, options, session.cancel, session.progress)
@@ -179,6 +184,11 @@ def parse_labels(labels: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--label {label!r} is not KEY=VALUE", why="it needs a key and an equals sign")
         parsed[key] = value
     return parsed
+
+
+def parse_keep_for(text: str) -> Span | None:
+    """Raises UsageError."""
+    return Span.parse(text, "--keep-for") if text else None
 
 
 def _word(run: Run) -> str:

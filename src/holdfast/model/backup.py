@@ -82,6 +82,7 @@ class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     volumes: list[VolumeRecord]
     changes: Changes | None
     errors: list[Problem]
+    keep_until: str = ""  # as of its Run
 
 
 RECORD_PATH = "/backup.json"

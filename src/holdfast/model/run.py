@@ -69,6 +69,7 @@ class Run(msgspec.Struct, kw_only=True, rename="camel"):
     bytes: dict[str, int]
     errors: list[Problem]
     notes: list[str] = []
+    keep_until: str = ""  # RFC 3339; "" for a backup that stays as long as the rules of `backup forget` keep it
 
 
 def new_run_id(now: dt.datetime) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from holdfast.errors import UsageError
+from holdfast.model.span import END_OF_TIME
 
 KIND = "kind"
 NAME = "name"
@@ -13,12 +15,15 @@ TYPE = "type"
 RUN = "run"
 OUTCOME = "outcome"
 VERB = "verb"
+PLAN = "plan"
+KEEP_UNTIL = "keep-until"
 LABEL_PREFIX = "label:"
 
 APPLICATION = "app"
 REPORT = "report"
 PART = "part"
 FILES = "files"
+SAFETY = "safety"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,18 @@ class Tags:
         return {
             key.removeprefix(LABEL_PREFIX): value for key, value in self.values.items() if key.startswith(LABEL_PREFIX)
         }
+
+    @property
+    def keep_until(self) -> dt.datetime | None:
+        """What --keep-for came to; the end of time if nobody can read it, None without the tag."""
+        text = self.get(KEEP_UNTIL)
+        if not text:
+            return None
+        try:
+            moment = dt.datetime.fromisoformat(text)
+        except ValueError:
+            return END_OF_TIME
+        return min(moment, END_OF_TIME) if moment.tzinfo else END_OF_TIME
 
 
 def check_tag_value(flag: str, value: str) -> str:

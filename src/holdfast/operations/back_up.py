@@ -34,6 +34,7 @@ from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
+from holdfast.model.span import Span
 from holdfast.objects.paths import object_path
 from holdfast.operations.capture import Capture, Captured, Taken
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
@@ -61,6 +62,7 @@ class BackUpOptions:
     type: BackupType = BackupType.INCREMENTAL
     volumes: VolumesMode = VolumesMode.AUTO
     labels: dict[str, str] = field(default_factory=dict)
+    keep_for: Span | None = None  # instead of the rules of `backup forget`
     cluster_name: str = ""
 
 
@@ -159,6 +161,7 @@ class _BackUp:
         self._clock = repository.clock
         self._started = self._clock.now()
         self._id = new_run_id(self._started)
+        self._keep_until = timestamp(options.keep_for.after(self._started, dt.UTC)) if options.keep_for else ""
         self._log = RunLog(progress, self._clock)
         self._name = options.name
         self._hostname = options.cluster_name
@@ -272,6 +275,7 @@ class _BackUp:
             cluster=source,
             selection=captured.selection.to_dict(),
             labels=dict(self._options.labels),
+            keep_until=self._keep_until,
             resources=[
                 ResourceRecord(
                     group=resource.group,
@@ -301,6 +305,7 @@ class _BackUp:
             tags.NAME: self._name,
             tags.TYPE: record.type.value,
             tags.RUN: self._id,
+            tags.KEEP_UNTIL: self._keep_until,
             tags.OUTCOME: record.outcome.value,
         }
         return tags.Tags(values | {f"{tags.LABEL_PREFIX}{key}": value for key, value in self._options.labels.items()})
@@ -347,6 +352,7 @@ class _BackUp:
             bytes={"objects": size, "added": writer.stats.content_bytes, "stored": writer.stats.stored_bytes},
             errors=record.errors,
             notes=_volume_notes(record.volumes),
+            keep_until=record.keep_until,
         )
 
     def _failed(self, error: HoldfastError) -> Run:

@@ -20,6 +20,7 @@ from holdfast.model.backup import BackupType
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
+from holdfast.model.span import Span
 from holdfast.operations.archive import Archiver
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.expectation import Expectation
@@ -49,6 +50,7 @@ class BackUpFilesOptions:
     name: str = ""
     type: BackupType = BackupType.INCREMENTAL
     labels: dict[str, str] = field(default_factory=dict)
+    keep_for: Span | None = None  # instead of the rules of `backup forget`
     hostname: str = ""
 
 
@@ -88,6 +90,7 @@ class _BackUpFiles:
         self._clock = repository.clock
         self._started = self._clock.now()
         self._id = new_run_id(self._started)
+        self._keep_until = timestamp(options.keep_for.after(self._started, dt.UTC)) if options.keep_for else ""
         self._log = RunLog(progress, self._clock)
         self._notes: list[str] = []
         self._before: Summary | None = None  # of the newest backup of the same paths
@@ -238,6 +241,7 @@ class _BackUpFiles:
             bytes={"files": counts.bytes, "added": writer.stats.content_bytes, "stored": writer.stats.stored_bytes},
             errors=archiver.problems,
             notes=self._notes,
+            keep_until=self._keep_until,
         )
 
     def _summary(self, archiver: Archiver, writer: BlobWriter) -> Summary:
@@ -265,6 +269,7 @@ class _BackUpFiles:
             tags.NAME: self._name,
             tags.TYPE: run.type,
             tags.RUN: self._id,
+            tags.KEEP_UNTIL: self._keep_until,
             tags.OUTCOME: run.outcome.value,
         }
         return tags.Tags(values | {f"{tags.LABEL_PREFIX}{key}": value for key, value in self._options.labels.items()})

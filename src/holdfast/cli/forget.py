@@ -1,0 +1,225 @@
+"""`holdfast backup forget`: removing the backups that no rule keeps, after showing why each stays or goes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
+from holdfast.cli.errors import show_problem
+from holdfast.cli.output import counted, say, show_document, show_table
+from holdfast.errors import UsageError
+
+if TYPE_CHECKING:  # see main
+    from holdfast.operations.forget import ForgetPlan, Group, Judged
+
+_COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
+
+
+class _Count(click.ParamType[int]):
+    """A number of backups, or `unlimited`, for which restic has -1 too."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value in ("unlimited", "-1"):
+            return -1
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number < 0:
+            self.fail(f"{value!r} is neither a number nor `unlimited`", param, ctx)
+        return number
+
+
+def _keep(flag: str, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(flag, type=_Count(), metavar="N", help=what)
+
+
+@click.command("forget", cls=VerbCommand)
+@_keep("--keep-last", "Keep the N newest good backups; N may be `unlimited`, here and below.")
+@_keep("--keep-hourly", "The newest good backup of each of N hours that have one.")
+@_keep("--keep-daily", "Of each of N days.")
+@_keep("--keep-weekly", "Of each of N weeks, which begin on Monday.")
+@_keep("--keep-monthly", "Of each of N months.")
+@_keep("--keep-yearly", "Of each of N years.")
+@click.option(
+    "--keep-within",
+    default="",
+    metavar="DURATION",
+    help="All made in the time before the newest good backup: 30d, 12h, 1y6m.",
+)
+@click.option(
+    "--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="All with this tag or label KEY=VALUE. Repeatable."
+)
+@click.option("--host", default="", metavar="NAME", help="Look only at backups of this host or cluster.")
+@click.option("--path", "paths", multiple=True, metavar="PATH", help="Only at backups that have this path. Repeatable.")
+@click.option("--plan", default="", metavar="NAME", help="Only at backups of this plan.")
+@click.option("--kind", type=click.Choice(["app", "files"]), help="Only at backups of applications, or of files.")
+@click.option("--even-the-last", is_flag=True, help="Remove the last good backup of a group too, if no rule keeps it.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed and why the rest stays; remove nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def forget_backups(session: Session, /, dry_run: bool, yes: bool, keep_within: str, **flags: Any) -> int:
+    """Remove the backups that no rule keeps. Their data goes when the repository is pruned.
+
+    \b
+    holdfast backup forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run
+    holdfast backup forget --keep-within 30d --keep-tag release=yes --host web1 --yes
+    """
+    from holdfast.model.retention import RetentionPolicy  # noqa: PLC0415
+    from holdfast.model.span import Span  # noqa: PLC0415
+
+    policy = RetentionPolicy(
+        **{name: flags[name] for name in _COUNTS},
+        keep_within=Span.parse(keep_within, "--keep-within") if keep_within else None,
+        keep_tags=frozenset(flags["keep_tags"]),
+    )
+    if not dry_run and not yes and not is_interactive():
+        raise UsageError("forgetting needs your word", why="there is no terminal to ask at", next="Add --yes.")
+    repository = session.open_repository("holdfast.operations.forget")
+    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.forget import ForgetOptions, forget, plan_forget  # noqa: PLC0415
+
+    options = ForgetOptions(
+        policy=policy,
+        host=flags["host"],
+        paths=flags["paths"],
+        plan=flags["plan"],
+        kind=flags["kind"] or "",
+        even_the_last=flags["even_the_last"],
+    )
+    plan = plan_forget(read_catalog(repository), options, repository.clock.now())
+    if session.output == "table":
+        _show_plan(session, plan)
+    removals = len(list(plan.removals()))
+    if removals and not dry_run:
+        if not yes:
+            confirm(f"Remove {counted(sum(not one.keep for one in plan.backups), 'backup')}?")
+        plan = forget(repository, plan, options, session.cancel, session.progress)
+    _show_damage(session, plan)
+    if not show_document(session, _document(plan, dry_run=dry_run)):
+        changed = removals - len(list(plan.removals()))
+        if changed:
+            say(session, f"Note: {counted(changed, 'snapshot')} stayed, because the repository changed meanwhile.")
+        click.echo(_totals(plan, dry_run=dry_run))
+    return 3 if plan.damaged else 0
+
+
+def _show_plan(session: Session, plan: ForgetPlan) -> None:
+    """What a person checks by eye: a table for each group, then what else goes."""
+    for group in plan.groups:
+        session.progress.pause()
+        click.echo(click.style(_title(group), bold=True))
+        show_table(
+            session,
+            ("TIME", "NAME", "ID", "OUTCOME", "", "WHY"),
+            [
+                (
+                    _weekday_and_time(one.entry.time),
+                    one.entry.name or "-",
+                    one.entry.id.short,
+                    one.entry.outcome.value,
+                    _action(one),
+                    "; ".join(one.why),
+                )
+                for one in group.backups
+            ],
+        )
+        click.echo()
+    from holdfast.operations.forget import WITH_ITS_BACKUP  # noqa: PLC0415
+
+    others = [one for one in plan.byproducts if not one.keep and one.why != (WITH_ITS_BACKUP,)]
+    if others:
+        click.echo(click.style("Reports, parts and safety points that go", bold=True))
+        rows = [
+            (
+                _weekday_and_time(one.entry.time),
+                one.entry.name or "-",
+                one.entry.id.short,
+                one.entry.tags.get("verb") or one.entry.kind,
+                "; ".join(one.why),
+            )
+            for one in others
+        ]
+        show_table(session, ("TIME", "NAME", "ID", "OF", "WHY"), rows)
+        click.echo()
+
+
+def _title(group: Group) -> str:
+    if group.key.plan:
+        return f"Plan {group.key.plan}"
+    return f"{group.key.host or 'no host'}: {', '.join(group.key.paths) or 'no paths'}"
+
+
+def _action(one: Judged) -> str:
+    return "keep" if one.keep else "remove"
+
+
+def _weekday_and_time(moment: dt.datetime) -> str:
+    from holdfast.model.span import in_zone  # noqa: PLC0415
+
+    return f"{in_zone(moment, None):%a %Y-%m-%d %H:%M:%S}"
+
+
+def _show_damage(session: Session, plan: ForgetPlan) -> None:
+    for _, error in plan.damaged:
+        show_problem(session, error.what, f"{error.why}; it stays", error.next, style="red", word="Damage")
+
+
+def _counts(plan: ForgetPlan) -> Counter[str]:
+    backups, byproducts = plan.backups, plan.byproducts
+    return Counter(
+        kept=sum(one.keep for one in backups),
+        removed=sum(not one.keep for one in backups),
+        byproductsKept=sum(one.keep for one in byproducts),
+        byproductsRemoved=sum(not one.keep for one in byproducts),
+        damaged=len(plan.damaged),
+    )
+
+
+def _totals(plan: ForgetPlan, *, dry_run: bool) -> str:
+    counts = _counts(plan)
+    would = "Would remove" if dry_run else "Removed"
+    return (
+        f"{would} {counted(counts['removed'], 'backup')} of {counted(len(plan.groups), 'group')}, "
+        f"{counts['kept']:,} stay. Of reports, parts and safety points {counts['byproductsRemoved']:,} "
+        f"{'would go' if dry_run else 'went'}, {counts['byproductsKept']:,} stay."
+    )
+
+
+def _document(plan: ForgetPlan, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dryRun": dry_run,
+        "outcome": "partial" if plan.damaged else "done",
+        "groups": [
+            {
+                "plan": group.key.plan,
+                "host": group.key.host,
+                "paths": group.key.paths,
+                "backups": [_judged_document(one) for one in group.backups],
+            }
+            for group in plan.groups
+        ],
+        "byproducts": [_judged_document(one) for one in plan.byproducts],
+        "counts": _counts(plan),
+        "errors": [{"what": error.what, "why": error.why, "next": error.next} for _, error in plan.damaged],
+    }
+
+
+def _judged_document(one: Judged) -> dict[str, Any]:
+    entry = one.entry
+    return {
+        "id": entry.id.hex(),
+        "name": entry.name,
+        "kind": entry.kind,
+        "outcome": entry.outcome.value,
+        "time": entry.snapshot.time,
+        "action": _action(one),
+        "why": one.why,
+    }

@@ -1,0 +1,227 @@
+"""Forgetting: the snapshots that no rule keeps are removed; the data that only they used goes with the next prune.
+
+Options → plan, a pure decision on a catalog → execution under a shared lock, like a deletion. The catalog is read again under
+the lock and planned anew; what goes is what both plans remove, so that nothing is decided on a list that was outdated.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+
+from holdfast.errors import DamagedData
+from holdfast.ids import SnapshotId
+from holdfast.model import tags
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
+from holdfast.model.retention import KEPT_FOR, Byproduct, Candidate, RetentionPolicy, decide
+from holdfast.model.run import BACKUP_VERBS, RESTORE_VERBS, Outcome
+from holdfast.operations.catalog import Catalog, Entry, read_catalog
+from holdfast.repository.repository import Repository
+
+_NOT_BACKUPS = (tags.REPORT, tags.PART, tags.SAFETY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetOptions:
+    """The rules, and which backups they look at: all those that fit every filter that is given."""
+
+    policy: RetentionPolicy = field(default_factory=RetentionPolicy)
+    host: str = ""
+    paths: tuple[str, ...] = ()  # a backup has all of them
+    plan: str = ""
+    kind: str = ""
+    even_the_last: bool = False
+    zone: dt.tzinfo | None = None  # whose days and weeks; None: this machine's
+
+    @property
+    def filters(self) -> bool:
+        """Whether only a part of the backups is looked at."""
+        return bool(self.host or self.paths or self.plan or self.kind)
+
+    def fits(self, entry: Entry) -> bool:
+        return (
+            self.host in ("", entry.snapshot.hostname)
+            and set(self.paths) <= set(entry.snapshot.paths)
+            and self.plan in ("", entry.tags.get(tags.PLAN))
+            and self.kind in ("", entry.kind)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One snapshot, whether it stays, and why."""
+
+    entry: Entry
+    keep: bool
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GroupKey:
+    """What backups of one group share: their plan, or else host and paths, as in restic."""
+
+    plan: str
+    host: str = ""
+    paths: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entry: Entry) -> GroupKey:
+        plan = entry.tags.get(tags.PLAN)
+        return cls(plan) if plan else cls("", entry.snapshot.hostname, tuple(sorted(entry.snapshot.paths)))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    key: GroupKey
+    backups: tuple[Judged, ...]  # newest first
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPlan:
+    """What stays and what goes. Damaged snapshots stay, because nobody knows what they are."""
+
+    groups: tuple[Group, ...]
+    byproducts: tuple[Judged, ...]  # reports, parts and safety points, newest first
+    damaged: tuple[tuple[SnapshotId, DamagedData], ...]
+
+    @property
+    def backups(self) -> list[Judged]:
+        return [judged for group in self.groups for judged in group.backups]
+
+    def removals(self) -> Iterator[Entry]:
+        """What goes, in the order in which it goes: oldest first, and a report just after its backup."""
+        reports: dict[str, list[Entry]] = defaultdict(list)
+        others = []
+        backups = sorted(_removed(self.backups), key=lambda entry: entry.time)
+        runs = {entry.tags.get(tags.RUN) for entry in backups} - {""}
+        for entry in reversed(_removed(self.byproducts)):
+            if entry.kind == tags.REPORT and entry.tags.get(tags.RUN) in runs:
+                reports[entry.tags.get(tags.RUN)].append(entry)
+            else:
+                others.append(entry)
+        for entry in backups:
+            yield entry
+            yield from reports.pop(entry.tags.get(tags.RUN), ())
+        yield from others
+
+    def limited_to(self, ids: Collection[SnapshotId]) -> ForgetPlan:
+        """The same without the removal of anything else than `ids`."""
+
+        def limit(judged: Judged) -> Judged:
+            if judged.keep or judged.entry.id in ids:
+                return judged
+            return Judged(judged.entry, keep=True, why=(_CHANGED,))
+
+        groups = (Group(group.key, tuple(map(limit, group.backups))) for group in self.groups)
+        return replace(self, groups=tuple(groups), byproducts=tuple(map(limit, self.byproducts)))
+
+
+WITH_ITS_BACKUP = "goes with its backup"
+_CHANGED = "the repository changed meanwhile"
+
+
+def _removed(judged: Collection[Judged]) -> list[Entry]:
+    return [one.entry for one in judged if not one.keep]
+
+
+def plan_forget(catalog: Catalog, options: ForgetOptions, now: dt.datetime) -> ForgetPlan:
+    """What stays and what goes by these rules; reads and changes nothing."""
+    members: dict[GroupKey, list[Entry]] = defaultdict(list)
+    for entry in catalog.entries:
+        if entry.kind not in _NOT_BACKUPS and options.fits(entry):
+            members[GroupKey.of(entry)].append(entry)
+    groups = tuple(Group(key, _judge_group(members[key], options, now)) for key in sorted(members))
+    removed = {judged.entry.id for group in groups for judged in group.backups if not judged.keep}
+    byproducts = _judge_byproducts(catalog, removed, now, judge_all=not options.filters)
+    return ForgetPlan(groups, byproducts, catalog.damaged)
+
+
+def forget(
+    repository: Repository, plan: ForgetPlan, options: ForgetOptions, cancel: Cancel, progress: Progress
+) -> ForgetPlan:
+    """Removes what `plan` removes and a plan made now does, too. Returns what was done.
+
+    Raises RepositoryLocked, LockLost, Cancelled, StoreError; what is left then is for the next run.
+    """
+    decided = {entry.id for entry in plan.removals()}
+    with repository.lock(cancel) as lock:
+        progress.phase("look again")
+        current = plan_forget(read_catalog(repository), options, repository.clock.now()).limited_to(decided)
+        removals = list(current.removals())
+        progress.phase("remove snapshots", total=len(removals))
+        for entry in removals:
+            cancel.check()
+            lock.check()  # a process that slept long must not carry out what it decided before
+            repository.delete_snapshot(entry.id)
+            progress.advance()
+    return current
+
+
+def _judge_group(entries: list[Entry], options: ForgetOptions, now: dt.datetime) -> tuple[Judged, ...]:
+    by_id = {entry.id: entry for entry in entries}
+    decisions = decide(
+        map(_candidate, entries), options.policy, now=now, zone=options.zone, even_the_last=options.even_the_last
+    )
+    return tuple(Judged(by_id[one.candidate.id], one.keep, one.why) for one in decisions)
+
+
+def _candidate(entry: Entry) -> Candidate:
+    given = {tag.removeprefix(tags.LABEL_PREFIX) for tag in entry.snapshot.tags}
+    return Candidate(
+        id=entry.id,
+        time=entry.time,
+        good=entry.outcome is Outcome.DONE,
+        tags=frozenset({*given, *entry.snapshot.tags}),
+        keep_until=entry.tags.keep_until,
+    )
+
+
+def _judge_byproducts(
+    catalog: Catalog, removed: set[SnapshotId], now: dt.datetime, *, judge_all: bool
+) -> tuple[Judged, ...]:
+    """Newest first. With filters a report goes with its backup, and nothing else goes: only backups say where they belong."""
+    byproducts = [entry for entry in reversed(catalog.entries) if entry.kind in _NOT_BACKUPS]
+    if judge_all:
+        removed = removed | {entry.id for entry in byproducts if entry.kind == tags.SAFETY and _is_old(entry, now)}
+    stays = {entry.tags.get(tags.RUN): entry.id not in removed for entry in catalog.backups}
+
+    def judge(entry: Entry) -> Judged:
+        is_of_backup = entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in BACKUP_VERBS
+        run, sort = entry.tags.get(tags.RUN), _sort_of(entry)
+        if is_of_backup and run in stays:
+            return Judged(entry, stays[run], ("its backup is kept" if stays[run] else WITH_ITS_BACKUP,))
+        if not judge_all:
+            return Judged(entry, keep=True, why=("not looked at with a filter",))
+        if sort is not None:
+            age = "older" if _is_old(entry, now) else "not older"
+            return Judged(entry, not _is_old(entry, now), (f"{sort}, {age} than {KEPT_FOR[sort].days} days",))
+        if not is_of_backup:
+            return Judged(entry, keep=True, why=("not known to this version",))
+        if catalog.damaged:
+            return Judged(entry, keep=True, why=("its backup may be a damaged one",))
+        return Judged(entry, keep=False, why=("its backup is gone",))
+
+    return tuple(map(judge, byproducts))
+
+
+def _is_old(entry: Entry, now: dt.datetime) -> bool:
+    sort = _sort_of(entry)
+    return sort is not None and now - entry.time > KEPT_FOR[sort]
+
+
+def _sort_of(entry: Entry) -> Byproduct | None:
+    """None for reports of backups that were made, and for what this version does not know."""
+    verb = entry.tags.get(tags.VERB)
+    match entry.kind:
+        case tags.PART:
+            return Byproduct.PART
+        case tags.SAFETY:
+            return Byproduct.SAFETY_POINT
+        case tags.REPORT if verb in RESTORE_VERBS:
+            return Byproduct.RESTORE
+        case tags.REPORT if verb in BACKUP_VERBS and entry.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+            return Byproduct.FAILURE
+    return None
