@@ -10,6 +10,7 @@ from holdfast.cli.context import Session, VerbCommand, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
 from holdfast.cli.progress_text import format_size
+from holdfast.cli.prune import prune
 from holdfast.errors import DamagedData, UsageError
 
 
@@ -139,6 +140,9 @@ def unlock(session: Session, all_locks: bool) -> None:
         for lock in removed:
             click.echo(f"removed {lock.id.short}: held {lock.describe()}")
         click.echo(f"{len(removed)} locks removed")
+
+
+command.add_command(prune)
 
 
 @command.group("key")

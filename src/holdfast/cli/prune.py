@@ -1,0 +1,179 @@
+"""`holdfast repository prune`: giving back the room of what no backup needs any more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdfast.cli.context import Session, VerbCommand
+from holdfast.cli.output import counted, local_time, say, show_document, show_table
+from holdfast.cli.progress_text import format_seconds, format_size
+from holdfast.errors import UsageError
+
+if TYPE_CHECKING:  # see main
+    from holdfast.repository.prune import PruneReport
+    from holdfast.repository.prune_plan import PruneOptions, PrunePlan
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@click.command("prune", cls=VerbCommand)
+@click.option(
+    "--max-unused",
+    default="5%",
+    show_default=True,
+    metavar="N%|unlimited",
+    help="How much of what is stored may be of no use; packs that exceed it are stored anew without.",
+)
+@click.option(
+    "--max-repack", default="", metavar="SIZE", help="Store anew no more than so much (500M, 20G) in this run."
+)
+@click.option(
+    "--grace",
+    default="24h",
+    show_default=True,
+    metavar="DURATION",
+    help="Time between marking a pack and removing it. Longer than any backup takes; 0 if rustic never writes here.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done and how long it takes; change nothing.")
+@click.pass_obj
+def prune(session: Session, max_unused: str, max_repack: str, grace: str, dry_run: bool) -> None:
+    """Give back the room of what no backup needs any more. Backups may run meanwhile.
+
+    Packs are marked first, and removed by a later run, when their mark is older than --grace and nobody began to use them
+    before. So run it regularly.
+
+    \b
+    holdfast repository prune --dry-run
+    holdfast repository prune --max-repack 20G
+    """
+    options = prune_options(max_unused=max_unused, max_repack=max_repack, grace=grace)
+    repository = session.open_repository("holdfast.repository.prune")
+    from holdfast.repository.prune import plan  # noqa: PLC0415
+    from holdfast.repository.prune import prune as prune_repository  # noqa: PLC0415
+    from holdfast.repository.prune_estimate import estimate_seconds  # noqa: PLC0415
+
+    if dry_run:
+        made = plan(repository, options, session.cancel, session.progress)
+        seconds = estimate_seconds(repository, made)
+        if not show_document(session, {**_plan_document(made), "dryRun": True, "seconds": round(seconds, 1)}):
+            _show_plan(session, made)
+            click.echo(f"Nothing was changed. It would take about {format_seconds(seconds)}.")
+        return
+    report = prune_repository(repository, options, session.cancel, session.progress)
+    show_prune(session, report)
+
+
+def prune_options(*, max_unused: str, max_repack: str, grace: str) -> PruneOptions:
+    """Raises UsageError."""
+    from holdfast.repository.prune_plan import PruneOptions  # noqa: PLC0415
+
+    return PruneOptions(
+        max_unused=_parse_unused(max_unused),
+        max_repack=_parse_size("--max-repack", max_repack) if max_repack else None,
+        grace=_parse_grace(grace),
+    )
+
+
+def show_prune(session: Session, report: PruneReport) -> None:
+    """The plan with what became of it."""
+    done = {
+        "marked": report.marked_packs,
+        "recovered": report.recovered_packs,
+        "repacked": report.repacked_packs,
+        "removed": report.removed_packs,
+    }
+    document = {
+        **_plan_document(report.plan),
+        "dryRun": False,
+        "counts": done,
+        "bytes": {"read": report.repacked_bytes, "stored": report.stored_bytes, "removed": report.removed_bytes},
+        "heldBack": report.held_back,
+    }
+    if show_document(session, document):
+        return
+    _show_plan(session, report.plan)
+    if report.repacked_packs:
+        click.echo(f"Stored {format_size(report.stored_bytes)} of {counted(report.repacked_packs, 'pack')} anew.")
+    if report.marked_packs:
+        click.echo(f"Marked {counted(report.marked_packs, 'pack')}; they go after {_hours(report.plan.options.grace)}.")
+    if report.recovered_packs:
+        click.echo(f"Recovered {counted(report.recovered_packs, 'pack')} that are needed again.")
+    if report.held_back:
+        say(session, f"Note: some packs stay for now: {report.held_back}.")
+    click.echo(
+        click.style(f"Removed {counted(report.removed_packs, 'pack')}, {format_size(report.removed_bytes)}", bold=True)
+    )
+
+
+def _show_plan(session: Session, plan: PrunePlan) -> None:
+    from holdfast.repository.prune_plan import Action  # noqa: PLC0415
+
+    why = {
+        Action.KEEP: f"needed; {format_size(plan.unused_bytes_left)} in them are not",
+        Action.REPACK: f"little is needed: {format_size(plan.rewritten_bytes)} are stored anew, then they are marked",
+        Action.MARK: "not needed by any snapshot",
+        Action.WAIT: "marked, not yet for long enough",
+        Action.RECOVER: "marked, but needed again",
+        Action.DELETE: f"marked more than {_hours(plan.options.grace)} ago",
+    }
+    if plan.next_removal is not None:
+        why[Action.WAIT] = f"marked; the first may go {local_time(plan.next_removal)}"
+    rows = []
+    for action in Action:
+        count, size = plan.totals(action)
+        if count or action is Action.KEEP:
+            rows.append((action.value, f"{count:,}", format_size(size), why[action]))
+    show_table(session, ("PACKS", "NUMBER", "SIZE", "WHY"), rows, right=("NUMBER", "SIZE"))
+
+
+def _plan_document(plan: PrunePlan) -> dict[str, Any]:
+    from holdfast.repository.prune_plan import Action  # noqa: PLC0415
+
+    return {
+        "plan": {action.value: dict(zip(("packs", "bytes"), plan.totals(action), strict=True)) for action in Action},
+        "rewrittenBytes": plan.rewritten_bytes,
+        "unusedBytesLeft": plan.unused_bytes_left,
+        "nextRemoval": plan.next_removal.isoformat() if plan.next_removal else None,
+    }
+
+
+def _hours(grace: dt.timedelta) -> str:
+    return f"{grace.total_seconds() / 3600:g} hours"
+
+
+def _parse_unused(text: str) -> float:
+    if text == "unlimited":
+        return 1.0
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not text.endswith("%") or not 0 <= value <= 100:
+        raise UsageError(
+            f"--max-unused {text!r:.80} is not a part",
+            why="it is a percentage from 0% to 100%, or the word unlimited",
+            next="Write --max-unused 5%.",
+        )
+    return value / 100
+
+
+def _parse_size(flag: str, text: str) -> int:
+    found = re.fullmatch(r"(\d{1,15})([KMGT]?)(?:iB|B)?", text, re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise UsageError(
+            f"{flag} {text!r:.80} is not a size", why="it is a number with K, M, G or T", next=f"Write {flag} 20G."
+        )
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def _parse_grace(text: str) -> dt.timedelta:
+    from holdfast.model.span import Span  # noqa: PLC0415
+
+    if text in ("0", "0h"):
+        return dt.timedelta(0)
+    now = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    return Span.parse(text, "--grace").after(now, dt.UTC) - now
