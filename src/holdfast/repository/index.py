@@ -178,6 +178,10 @@ class Index:
             for part, record in self._records_in_memory(blob_type):
                 yield _location(part, blob_type, record)
 
+    def ids(self, blob_type: BlobType) -> Iterator[bytes]:
+        """Each blob's id once, in no order."""
+        return (record[0] for record in self._records(blob_type))
+
     def totals(self) -> Totals:
         """Goes through everything: a second for two million blobs."""
         blobs = content = packs = stored = 0
