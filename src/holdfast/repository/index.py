@@ -209,6 +209,10 @@ class Index:
         """What a question about all parts is answered with; it is asked anew if one of them turns out to be damaged."""
         return self._ask(lambda: question(self._parts))
 
+    def ids(self, blob_type: BlobType) -> Iterator[bytes]:
+        """Each blob's id once, in no order."""
+        return (record[0] for record in self._records(blob_type))
+
     def totals(self) -> Totals:
         """Goes through everything: a second for two million blobs."""
         blobs = content = packs = stored = 0

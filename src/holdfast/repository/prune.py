@@ -17,12 +17,9 @@ protected by the grace period alone.
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
 
 from holdfast.errors import DamagedData, RepositoryLocked
 from holdfast.ids import PackId
@@ -36,6 +33,7 @@ from holdfast.repository.marks import replace_marks
 from holdfast.repository.pack import LENGTH_SIZE, BlobType, PackedBlob, decode_header, header_length
 from holdfast.repository.prune_plan import Action, PackUse, PruneOptions, PrunePlan, plan_prune
 from holdfast.repository.prune_survey import Survey, survey_repository
+from holdfast.repository.reader import ahead
 from holdfast.repository.repository import Repository
 from holdfast.repository.sweep import is_cluttered, sweep
 
@@ -43,9 +41,6 @@ _BATCH = 512 << 20
 """Bytes of packs that are repacked before the new ones are listed, and so not repacked again if the run dies."""
 
 _PARALLEL_READS = 2
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -111,9 +106,12 @@ class _Prune:
         """Stores anew what is needed of packs that are marked now, so that the writer does not find it there."""
         packs = self._plan.packs(Action.REPACK)
         self._progress.phase("repack", len(packs), sum(pack.size for pack in packs))
-        with closing(self._repository.writer(self._lock, self._cancel)) as writer:
+        with (
+            ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool,
+            closing(self._repository.writer(self._lock, self._cancel)) as writer,
+        ):
             unlisted = 0
-            for pack, blobs in _read_ahead(packs, self._needed_blobs, _PARALLEL_READS):
+            for pack, blobs in zip(packs, ahead(pool, self._needed_blobs, packs, _PARALLEL_READS), strict=True):
                 for blob_type, sealed in blobs:
                     if writer.claim(blob_type, [sealed.id])[0]:
                         writer.add(blob_type, [sealed])
@@ -175,21 +173,3 @@ class _Prune:
     def _due(self) -> dict[PackId, dt.datetime]:
         latest = self._repository.clock.now() - self._plan.options.grace
         return {pack_id: marked for pack_id, marked in self._repository.index.marks.items() if marked <= latest}
-
-
-def _read_ahead(items: Iterable[Item], read: Callable[[Item], Result], ahead: int) -> Iterator[tuple[Item, Result]]:
-    """Each item with what was read for it, in their order; so many are read side by side, and no more are in memory."""
-    with ThreadPoolExecutor(ahead, thread_name_prefix="holdfast-read") as pool:
-        waiting: deque[tuple[Item, Future[Result]]] = deque()
-        try:
-            for item in items:
-                waiting.append((item, pool.submit(read, item)))
-                if len(waiting) > ahead:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()

@@ -43,7 +43,7 @@ def survey_repository(repository: Repository, cancel: Cancel, progress: Progress
     index = repository.reload_index()
     for fault in index.faults:
         raise _refusal(fault)
-    reachable = Reachable(repository.reader, index)
+    reachable = Reachable(repository.reader, index, cancel=cancel, progress=progress)
     add_snapshots(repository, reachable, snapshot_ids, cancel, progress)
     progress.phase("look at each pack")
     packs = _uses(index, reachable)
@@ -65,14 +65,17 @@ def add_snapshots(
     progress: Progress,
 ) -> None:
     """Adds what these snapshots need. Raises DamagedData."""
-    progress.phase("read what snapshots need", len(snapshot_ids))
+    progress.phase("read what snapshots need")
+    roots: dict[SnapshotId, BlobId] = {}
     for snapshot_id, snapshot in repository.snapshots(sorted(snapshot_ids)):
         cancel.check()
         if isinstance(snapshot, DamagedData):
             raise _refusal(snapshot)
-        for fault in reachable.add(BlobId.parse(snapshot.tree)):
+        roots[snapshot_id] = BlobId.parse(snapshot.tree)
+    reachable.add_many(roots.values())
+    for snapshot_id, root in roots.items():
+        for fault in reachable.damage_below(root):
             raise _refusal(DamagedData(f"snapshot {snapshot_id.short}: {fault.what}", why=fault.why))
-        progress.advance()
 
 
 def _refusal(fault: DamagedData) -> DamagedData:

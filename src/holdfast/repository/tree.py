@@ -65,7 +65,7 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def raw_name(self) -> bytes:
         """Raises DamagedData for names that no directory can hold."""
-        return _raw_name(self.name)
+        return raw_name(self.name)
 
 
 class KnownNode(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +101,8 @@ class _Tree(msgspec.Struct):
     nodes: list[msgspec.Raw]
 
 
-def _raw_name(quoted: str) -> bytes:
+def raw_name(quoted: str) -> bytes:
+    """The file name of a node. Raises DamagedData for names that no directory can hold."""
     try:
         name = go_json.unquote_name(quoted)
     except ValueError as error:
@@ -174,7 +175,7 @@ def decode_known(content: bytes) -> dict[bytes, Known]:
     known = {}
     for text in go_json.decode(content, _Tree, "a tree").nodes:
         node = go_json.decode(text, KnownNode, "a tree")
-        known[_raw_name(node.name)] = Known(node, text)
+        known[raw_name(node.name)] = Known(node, text)
     return known
 
 
