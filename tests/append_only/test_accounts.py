@@ -39,7 +39,7 @@ def test_backups_restores_and_checks_need_the_writer_only(bucket, writer_and_kee
     writer("backup", "files", source, "--name", "one")
     (source / "text").write_text("second")
     writer("backup", "files", source, "--name", "two")
-    assert [entry["name"] for entry in writer("backup", "list", "-o", "json").document] == ["two", "one"]
+    assert [entry["name"] for entry in writer("backup", "list", "-o", "json").document] == ["one", "two"]
     assert restored(writer, source, tmp_path / "target") == content_of(source)
     assert "no errors were found" in writer("repository", "check", "--read-data").out
     restic_as(writer, bucket, "backup", source)
@@ -96,7 +96,7 @@ def test_the_writer_cannot_touch_what_makes_the_repository(bucket, writer_and_ke
     assert what.startswith("cannot")
     assert advice
     assert bucket.files() == before
-    assert key in writer("repository", "key", "list").out
+    assert key[:8] in writer("repository", "key", "list").out
 
 
 def test_an_account_that_may_put_everywhere_makes_the_repository_too(plain, program):
