@@ -50,7 +50,7 @@ def test_backups_restores_and_checks_need_the_writer_only(bucket, writer_and_kee
         assert second_versions(bucket) == set()
 
 
-def test_the_writer_cannot_delete_a_backup_and_is_told_who_can(bucket, writer_and_keeper, source, tmp_path, restic_as):
+def test_the_writer_cannot_delete_a_backup_and_is_told_who_can(bucket, writer_and_keeper, source, restic_as):
     writer, keeper = writer_and_keeper(bucket)
     writer("backup", "files", source, "--name", "one")
     before = bucket.files()

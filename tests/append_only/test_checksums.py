@@ -16,7 +16,9 @@ from holdfast.store.url import open_store
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "hunter2"}
 WITHOUT = {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}
-AMAZONS_WORDS = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+AMAZONS_WORDS = (
+    "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+)
 
 
 class LockedBucket(BaseHTTPRequestHandler):
@@ -70,4 +72,3 @@ def test_a_large_file_goes_into_a_locked_bucket_in_parts(minio_server, environ):
     store = open_store(bucket.url, environ=minio_server.environment | environ)
     store.put("data/00/large", [bytes(1024 * 1024)] * 65)
     assert store.size("data/00/large") == 65 * 1024 * 1024
-

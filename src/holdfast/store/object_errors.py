@@ -35,7 +35,6 @@ _NO_SUCH_FILE = frozenset({"", "NoSuchKey", "BlobNotFound", "ResourceNotFound"})
 _NO_SUCH_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _OTHER_REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"})
 _CREDENTIAL_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed"})
-_NO_RIGHT_CODES = frozenset({"AccessDenied", "AuthorizationPermissionMismatch", "InsufficientAccountPermissions"})
 _PASSING_CODES = frozenset({"ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "SlowDown"})
 
 
@@ -82,7 +81,7 @@ def _answered(error: Exception, answer: _Answer, what: str, action: str, words: 
         return StoreRefused(what, why=answer.quote, next=_NEXT_REGION)
     if answer.code == "RequestTimeTooSkewed":
         return StoreRefused(what, why=answer.quote, next="Set this machine's clock.")
-    if answer.code in _NO_RIGHT_CODES:
+    if answer.code == "AccessDenied":  # the key is a good one, as far as it goes
         return StoreRefused(
             what,
             why=f"the credentials in use may not {action} this ({answer.quote})",
