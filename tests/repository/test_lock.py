@@ -11,7 +11,7 @@ import pytest
 from tests.sample_repository import init, reopen, write_files
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import Cancelled, LockLost, RepositoryLocked, StoreUnavailable
+from holdfast.errors import Cancelled, LockLost, RepositoryLocked, StoreRefused, StoreUnavailable
 from holdfast.ids import LockId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import SystemClock
@@ -284,6 +284,23 @@ def test_files_that_could_not_be_deleted_are_deleted_at_the_release(clock):
             lock._write()
         assert len(names(store)) == 2
     assert names(store) == []
+
+
+def test_a_lock_says_why_a_file_of_it_stays(clock):
+    store = MemoryStore()
+    refused = Fault("before", "delete", "locks/*", times=None, error=StoreRefused)
+    with take(FaultyStore(store, Script(refused)), clock) as lock:
+        with pytest.raises(StoreRefused):
+            lock._write()
+        lock.check()  # the refresh is good all the same
+    assert isinstance(lock.not_removed, StoreRefused)
+    assert len(names(store)) == 2
+
+
+def test_a_lock_whose_files_are_gone_says_nothing(store, clock):
+    with take(store, clock) as lock:
+        lock._write()
+    assert lock.not_removed is None
 
 
 def test_a_lock_is_good_for_22_and_a_half_minutes_without_refresh(store, clock):

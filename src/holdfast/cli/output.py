@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,24 +58,18 @@ def show_table(
     session: Session, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
 ) -> None:
     """A table without lines, nothing in it cut or folded: as with kubectl, long rows are the terminal's to wrap."""
-    from rich.console import Console  # noqa: PLC0415 - only tables wait for it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.cells import cell_len  # noqa: PLC0415 - only tables wait for it
 
     session.progress.pause()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        if column in right:
-            table.add_column(column, justify="right", no_wrap=True, overflow="crop")  # "ignore" does not justify
-        else:
-            table.add_column(column, no_wrap=True, overflow="ignore")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console(file=sys.stdout, width=10_000, highlight=False, soft_wrap=True)
-    with console.capture() as drawn:
-        console.print(table)
-    for line in drawn.get().splitlines():
-        click.echo(line.rstrip())
+    table = [columns, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        padded = []
+        for name, cell, width in zip(columns, line, widths, strict=True):
+            blanks = " " * (width - cell_len(cell))
+            padded.append(blanks + cell if name in right else cell + blanks)
+        text = "  ".join(padded).rstrip()
+        click.echo(click.style(text, bold=True) if line is columns else text)
 
 
 def counted(number: int, word: str) -> str:

@@ -49,6 +49,11 @@ def reported(
         raise
     finally:
         lock.release()
+        if lock.not_removed is not None:
+            run_log.warn(
+                f"this run's lock stays in the repository: {lock.not_removed}. Until it is 30 minutes old, what needs the "
+                "repository alone must wait; `holdfast repository unlock` removes old locks."
+            )
 
 
 def add_file(tree: TreeBuilder, writer: BlobWriter, path: Sequence[str], content: bytes, time: str) -> None:

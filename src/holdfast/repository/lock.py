@@ -64,6 +64,8 @@ class Lock:
         self.run = run or secrets.token_hex(8)
         self._role = role
         self._holder: Holder | None = None
+        self.not_removed: StoreError | None = None
+        """Why a file of this lock stays in the repository after `release`, until it is stale; None if none does."""
         self._ids: list[LockId] = []  # the last one is valid; those before it are still to be deleted
         self.began_at = 0.0  # `time.monotonic` just before the first file was stored
         self._written_at = 0.0  # real time, for the wait in `confirm`
@@ -113,8 +115,10 @@ class Lock:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
         while self._ids:
-            with contextlib.suppress(StoreError):
+            try:
                 self._store.delete(file_name(self._ids[-1]))
+            except StoreError as error:
+                self.not_removed = error
             self._ids.pop()
 
     def _refuse_conflicts(self) -> None:

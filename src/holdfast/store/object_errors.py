@@ -19,6 +19,10 @@ FOREIGN = (BaseError, OSError, ValueError, NotImplementedError)
 
 _LONGEST_QUOTE = 200
 _NEXT_REGION = "Set AWS_REGION to the bucket's region, or name the region's own server."
+_NEXT_KEEPER = (
+    "Use credentials that may delete. In an append-only repository those of backups may not; the keeper's may: "
+    "see docs/append-only.md."
+)
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9]+)\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -67,16 +71,22 @@ def translated(error: Exception, *, action: str, name: str, url: str, words: Buc
     if isinstance(error, FileNotFoundError) and answer.code in _NO_SUCH_FILE and action in {"read", "delete"}:
         return FileMissing(f"{name} is missing in {url}")
     if answer.status:
-        return _answered(error, answer, what, words)
+        return _answered(error, answer, what, action, words)
     return _not_answered(answer, what, words)
 
 
-def _answered(error: Exception, answer: _Answer, what: str, words: BucketWords) -> StoreError:
+def _answered(error: Exception, answer: _Answer, what: str, action: str, words: BucketWords) -> StoreError:
     """A server spoke, and said no."""
     if answer.code in _OTHER_REGION or answer.status in {301, 307, 308}:
         return StoreRefused(what, why=answer.quote, next=_NEXT_REGION)
     if answer.code == "RequestTimeTooSkewed":
         return StoreRefused(what, why=answer.quote, next="Set this machine's clock.")
+    if answer.code == "AccessDenied":  # the key is a good one, as far as it goes
+        return StoreRefused(
+            what,
+            why=f"the credentials in use may not {action} this ({answer.quote})",
+            next=_NEXT_KEEPER if action == "delete" else words.credentials,
+        )
     refused = isinstance(error, PermissionDeniedError | UnauthenticatedError) or answer.status in {401, 403}
     if refused or answer.code in _CREDENTIAL_CODES:
         return StoreRefused(what, why=f"the credentials were refused ({answer.quote})", next=words.credentials)

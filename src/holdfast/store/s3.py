@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 _DEFAULT_REGION = "us-east-1"
+_NO_CHECKSUMS = "when_required"
 _AMAZON = re.compile(r"(?:.*\.)?amazonaws\.com(?:\.cn)?(?::\d+)?")
 _REGIONAL = re.compile(r"s3[.-](?:dualstack\.|fips\.)?([a-z]{2,}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?(?::\d+)?")
 
@@ -43,6 +44,11 @@ def open_s3(url: S3Url, *, cacert: Path | None, environ: Mapping[str, str]) -> O
         # One DELETE per file: not every S3 server has the bulk call, and the contract has no use for it.
         "disable_bulk_delete": True,
     }
+    # The variable and its value are those of Amazon's own tools, for servers that stumble over the header.
+    if environ.get("AWS_REQUEST_CHECKSUM_CALCULATION", "").lower() != _NO_CHECKSUMS:
+        # Amazon takes nothing without a checksum into a bucket with object lock. SHA-256 costs no second pass over the
+        # content: the request's signature needs it as well.
+        config["checksum_algorithm"] = "sha256"
     words = BucketWords(
         f"the bucket {url.bucket}",
         "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE, and what the key may do in the bucket.",
