@@ -75,6 +75,8 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """What the rules look at together."""
+
     key: GroupKey
     backups: tuple[Judged, ...]  # newest first
 
