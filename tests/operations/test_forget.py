@@ -238,6 +238,14 @@ def test_reports_that_are_left_alone(shelf):
     assert shelf.left == left
 
 
+def test_a_report_stays_as_long_as_a_copy_of_its_backup(shelf):
+    backup, report = shelf.both("r1", days=2)
+    copy = shelf.backup("r1", days=3)
+    shelf.forget(keep_last=1)
+    assert shelf.left == {backup, report}
+    assert copy not in shelf.left
+
+
 def test_a_report_whose_backup_is_gone_goes_unless_the_backup_may_be_damaged(shelf):
     backup, report = shelf.both("r1", days=2)
     shelf.repository.store.put(file_name(backup), [b"nonsense"])

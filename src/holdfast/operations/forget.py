@@ -188,7 +188,10 @@ def _judge_byproducts(
     byproducts = [entry for entry in reversed(catalog.entries) if entry.kind in _NOT_BACKUPS]
     if judge_all:
         removed = removed | {entry.id for entry in byproducts if entry.kind == tags.SAFETY and _is_old(entry, now)}
-    stays = {entry.tags.get(tags.RUN): entry.id not in removed for entry in catalog.backups}
+    of_run = defaultdict(list)
+    for entry in catalog.backups:
+        of_run[entry.tags.get(tags.RUN)].append(entry.id not in removed)
+    stays = {run: any(kept) for run, kept in of_run.items() if run}  # restic can copy a backup with its tags
 
     def judge(entry: Entry) -> Judged:
         is_of_backup = entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in BACKUP_VERBS
