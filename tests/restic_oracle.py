@@ -20,10 +20,10 @@ PASSWORD = "test"
 class Restic:
     """One binary of restic, used without cache and with nothing from the user's environment."""
 
-    def __init__(self, binary, home):
+    def __init__(self, binary, home, **environment):
         self.binary = binary
         self._home = home  # where it works too: `repair packs` leaves copies in the current directory
-        self._environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)}
+        self._environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), **environment}
 
     def run(self, repository, *arguments, password=PASSWORD, code=0):
         """Runs one command and returns its standard output; fails unless it ends with `code` (None: any)."""

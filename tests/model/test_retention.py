@@ -1,6 +1,7 @@
 """The rules by which backups are kept, each alone and together. Time: a Monday, 2026-11-23 12:00 UTC."""
 
 import datetime as dt
+import time
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,11 @@ NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 
 def at(text, *, good=True, tags=(), until=None):
     """A backup of `2026-11-23 10:00`, named by its time."""
-    time = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+    moment = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
     keep_until = dt.datetime.fromisoformat(until).replace(tzinfo=dt.UTC) if until else None
-    return Candidate(id=SnapshotId.of(text.encode()), time=time, good=good, tags=frozenset(tags), keep_until=keep_until)
+    return Candidate(
+        id=SnapshotId.of(text.encode()), time=moment, good=good, tags=frozenset(tags), keep_until=keep_until
+    )
 
 
 def partial(text, **more):
@@ -137,7 +140,20 @@ def test_an_empty_group():
 def test_days_are_those_of_the_zone(zone, count):
     backups = [at("2026-11-22 23:30"), at("2026-11-22 22:30"), at("2020-01-01 10:00"), at("2019-01-01 10:00")]
     found = kept(backups, zone=ZoneInfo(zone), keep_daily=2)
-    assert len([time for time in found if time.startswith("2026")]) == count
+    assert len([one for one in found if one.startswith("2026")]) == count
+
+
+@pytest.mark.parametrize(("zone", "days"), [("UTC", 1), ("Europe/Berlin", 2)])
+def test_without_a_zone_days_are_those_of_this_machine(monkeypatch, zone, days):
+    backups = [at("2026-11-22 23:30"), at("2026-11-22 22:30"), at("2020-01-01 10:00"), at("2019-01-01 10:00")]
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        found = kept(backups, zone=None, keep_daily=2)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert len([one for one in found if one.startswith("2026")]) == days
 
 
 def test_an_hour_that_comes_twice_is_one():

@@ -118,7 +118,7 @@ def _show_plan(session: Session, plan: ForgetPlan) -> None:
         click.echo(click.style(_title(group), bold=True))
         show_table(
             session,
-            ("TIME", "NAME", "ID", "OUTCOME", "", "WHY"),
+            ("TIME", "NAME", "ID", "OUTCOME", "ACTION", "WHY"),
             [
                 (
                     _weekday_and_time(one.entry.time),

@@ -127,11 +127,13 @@ class Catalog:
         return found[0]
 
 
-def read_catalog(repository: Repository) -> Catalog:
-    """Reads every snapshot's file, no trees."""
-    entries: list[Entry] = []
+def read_catalog(repository: Repository, known: Catalog | None = None) -> Catalog:
+    """Reads every snapshot's file that is not in a `known` catalog, no trees. Snapshots never change; they come and go."""
+    listed = repository.snapshot_ids()
+    read = {entry.id: entry for entry in known.entries} if known is not None else {}
+    entries = [read[snapshot_id] for snapshot_id in listed if snapshot_id in read]
     damaged: list[tuple[SnapshotId, DamagedData]] = []
-    for snapshot_id, snapshot in repository.snapshots():
+    for snapshot_id, snapshot in repository.snapshots(one for one in listed if one not in read):
         if isinstance(snapshot, DamagedData):
             damaged.append((snapshot_id, snapshot))
         else:

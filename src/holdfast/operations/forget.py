@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from holdfast.errors import DamagedData
@@ -19,8 +20,10 @@ from holdfast.model.progress import Progress
 from holdfast.model.retention import KEPT_FOR, Byproduct, Candidate, RetentionPolicy, decide
 from holdfast.model.run import BACKUP_VERBS, RESTORE_VERBS, Outcome
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
+from holdfast.repository.reader import ahead
 from holdfast.repository.repository import Repository
 
+_PARALLEL_REMOVALS = 4
 _NOT_BACKUPS = (tags.REPORT, tags.PART, tags.SAFETY)
 
 
@@ -75,6 +78,8 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """What the rules look at together."""
+
     key: GroupKey
     backups: tuple[Judged, ...]  # newest first
 
@@ -85,27 +90,27 @@ class ForgetPlan:
 
     groups: tuple[Group, ...]
     byproducts: tuple[Judged, ...]  # reports, parts and safety points, newest first
-    damaged: tuple[tuple[SnapshotId, DamagedData], ...]
+    catalog: Catalog  # of which it was made
+
+    @property
+    def damaged(self) -> tuple[tuple[SnapshotId, DamagedData], ...]:
+        return self.catalog.damaged
 
     @property
     def backups(self) -> list[Judged]:
         return [judged for group in self.groups for judged in group.backups]
 
     def removals(self) -> Iterator[Entry]:
-        """What goes, in the order in which it goes: oldest first, and a report just after its backup."""
-        reports: dict[str, list[Entry]] = defaultdict(list)
-        others = []
-        backups = sorted(_removed(self.backups), key=lambda entry: entry.time)
-        runs = {entry.tags.get(tags.RUN) for entry in backups} - {""}
-        for entry in reversed(_removed(self.byproducts)):
-            if entry.kind == tags.REPORT and entry.tags.get(tags.RUN) in runs:
-                reports[entry.tags.get(tags.RUN)].append(entry)
-            else:
-                others.append(entry)
-        for entry in backups:
-            yield entry
-            yield from reports.pop(entry.tags.get(tags.RUN), ())
-        yield from others
+        """What goes, in the order in which it goes: backups before the reports of their runs, oldest first."""
+        for step in self.removal_steps():
+            yield from step
+
+    def removal_steps(self) -> tuple[list[Entry], list[Entry]]:
+        """Backups, then what only makes sense with them. Inside a step any order will do."""
+        return (
+            sorted(_removed(self.backups), key=lambda entry: entry.time),
+            sorted(_removed(self.byproducts), key=lambda entry: entry.time),
+        )
 
     def limited_to(self, ids: Collection[SnapshotId]) -> ForgetPlan:
         """The same without the removal of anything else than `ids`."""
@@ -136,11 +141,15 @@ def plan_forget(catalog: Catalog, options: ForgetOptions, now: dt.datetime) -> F
     groups = tuple(Group(key, _judge_group(members[key], options, now)) for key in sorted(members))
     removed = {judged.entry.id for group in groups for judged in group.backups if not judged.keep}
     byproducts = _judge_byproducts(catalog, removed, now, judge_all=not options.filters)
-    return ForgetPlan(groups, byproducts, catalog.damaged)
+    return ForgetPlan(groups, byproducts, catalog)
 
 
 def forget(
-    repository: Repository, plan: ForgetPlan, options: ForgetOptions, cancel: Cancel, progress: Progress
+    repository: Repository,
+    plan: ForgetPlan,
+    options: ForgetOptions,
+    cancel: Cancel,
+    progress: Progress,
 ) -> ForgetPlan:
     """Removes what `plan` removes and a plan made now does, too. Returns what was done.
 
@@ -149,14 +158,20 @@ def forget(
     decided = {entry.id for entry in plan.removals()}
     with repository.lock(cancel) as lock:
         progress.phase("look again")
-        current = plan_forget(read_catalog(repository), options, repository.clock.now()).limited_to(decided)
+        catalog = read_catalog(repository, known=plan.catalog)
+        current = plan_forget(catalog, options, repository.clock.now()).limited_to(decided)
         removals = list(current.removals())
         progress.phase("remove snapshots", total=len(removals))
-        for entry in removals:
+
+        def remove(entry: Entry) -> None:
             cancel.check()
             lock.check()  # a process that slept long must not carry out what it decided before
             repository.delete_snapshot(entry.id)
-            progress.advance()
+
+        with ThreadPoolExecutor(_PARALLEL_REMOVALS, thread_name_prefix="holdfast-remove") as pool:
+            for some in current.removal_steps():
+                for _ in ahead(pool, remove, some, _PARALLEL_REMOVALS):
+                    progress.advance()
     return current
 
 
@@ -186,7 +201,10 @@ def _judge_byproducts(
     byproducts = [entry for entry in reversed(catalog.entries) if entry.kind in _NOT_BACKUPS]
     if judge_all:
         removed = removed | {entry.id for entry in byproducts if entry.kind == tags.SAFETY and _is_old(entry, now)}
-    stays = {entry.tags.get(tags.RUN): entry.id not in removed for entry in catalog.backups}
+    of_run = defaultdict(list)
+    for entry in catalog.backups:
+        of_run[entry.tags.get(tags.RUN)].append(entry.id not in removed)
+    stays = {run: any(kept) for run, kept in of_run.items() if run}  # restic can copy a backup with its tags
 
     def judge(entry: Entry) -> Judged:
         is_of_backup = entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in BACKUP_VERBS
