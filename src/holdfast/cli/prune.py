@@ -98,7 +98,7 @@ def show_prune(session: Session, report: PruneReport) -> None:
     _show_plan(session, report.plan)
     if report.repacked_packs:
         click.echo(f"Stored {format_size(report.stored_bytes)} of {counted(report.repacked_packs, 'pack')} anew.")
-    if report.marked_packs:
+    if report.marked_packs and report.plan.options.grace:
         click.echo(f"Marked {counted(report.marked_packs, 'pack')}; they go after {_hours(report.plan.options.grace)}.")
     if report.recovered_packs:
         click.echo(f"Recovered {counted(report.recovered_packs, 'pack')} that are needed again.")
