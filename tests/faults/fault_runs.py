@@ -4,9 +4,10 @@
         counts = run(seed)                              # any kinds of faults that fit together
         counts += run(seed, ["flip", "cut"])
 
-A run makes a repository, then does some of OPERATIONS, each as a command would: opening the repository anew. An operation ends well,
-says what it lacks, or raises one of our errors; anything else comes out of `run`, and the seed repeats it. Afterwards all that was
-published is looked at through the sound store below. To add an operation, write a function of a World and enter it in OPERATIONS.
+A run makes a repository, then does some of OPERATIONS, each as a command would: opening the repository anew. An operation ends
+well, says what it lacks, or raises one of our errors; anything else comes out of `run`, and the seed repeats it. Afterwards all
+that was published is looked at through the sound store below. To add an operation, write a function of a World and enter it in
+OPERATIONS.
 """
 
 import os
@@ -71,8 +72,8 @@ class Counts:
         faults = ", ".join(f"{count} {kind}" for kind, count in sorted(self.faults.items()))
         lied = f"; a lie cost {self.lost} blobs, all found" if self.lost else ""
         return (
-            f"{self.runs} runs, {self.operations} operations ({self.loud} failed loudly), {self.faults.total()} faults ({faults}), "
-            f"{self.restored} backups restored{lied}; lost without a lie: {self.lost_without_a_lie}"
+            f"{self.runs} runs, {self.operations} operations ({self.loud} failed loudly), "
+            f"{self.faults.total()} faults ({faults}), {self.restored} backups restored{lied}; lost without a lie: {self.lost_without_a_lie}"
         )
 
 
@@ -100,7 +101,9 @@ class World:
         self.retried = "truncate" in kinds or self.random.random() < 0.5
         rates = dict.fromkeys(kinds, self.random.choice(RATES) / len(kinds))
         error = StoreUnavailable if self.retried else StoreRefused
-        self.faulty = FaultyStore(self.truth, SeededFaults(seed, rates, error=error, seconds=0.01), sleep=lambda _: None)
+        self.faulty = FaultyStore(
+            self.truth, SeededFaults(seed, rates, error=error, seconds=0.01), sleep=lambda _: None
+        )
         self.made = {}  # name of a backup, also of one that failed: {path: content} that it has if it was published
         self.promised = set()  # names of backups that were reported as done
 
@@ -161,7 +164,7 @@ def unlock(world):
 
 
 OPERATIONS = {make_backup: 4, list_backups: 1, check_repository: 1, restore_backup: 2, delete_backup: 1, unlock: 1}
-"""How often each is chosen. An operation returns what it lacks, or raises; None or nothing in it: it claims that all went well."""
+"""How often each is chosen. An operation returns what it lacks, or raises; with nothing in that it claims that all went well."""
 
 
 def restored(world, repository, name):
