@@ -72,8 +72,8 @@ class Counts:
         faults = ", ".join(f"{count} {kind}" for kind, count in sorted(self.faults.items()))
         lied = f"; a lie cost {self.lost} blobs, all found" if self.lost else ""
         return (
-            f"{self.runs} runs, {self.operations} operations ({self.loud} failed loudly), "
-            f"{self.faults.total()} faults ({faults}), {self.restored} backups restored{lied}; lost without a lie: {self.lost_without_a_lie}"
+            f"{self.runs} runs, {self.operations} operations ({self.loud} failed loudly), {self.faults.total()} faults "
+            f"({faults}), {self.restored} backups restored{lied}; lost without a lie: {self.lost_without_a_lie}"
         )
 
 
