@@ -43,7 +43,7 @@ from holdfast.testing.faulty_store import KINDS, WRITE_LIES, FaultyStore, Seeded
 from holdfast.testing.manual_clock import ManualClock
 
 PASSING = ("before", "after", "truncate")  # what a store that tries again gets over
-RATES = (0.02, 0.05, 0.2)
+RATES = (0.05, 0.15, 0.4)
 PACK = 20_000  # bytes
 BLOBS_PER_INDEX = 12
 STEPS = 8

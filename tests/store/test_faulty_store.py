@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -298,3 +299,26 @@ def test_threads_get_each_fault_once():
         list(pool.map(lambda number: store.put(f"keys/{number}", [b"x"]), range(400)))
     assert store.happened == {"lose": 50, "duplicate": 350}
     assert len(names(store, "keys")) == 350
+
+
+# the page
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "testing-faults.md").read_text()
+
+
+def test_the_example_of_the_page_runs():
+    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(example, names)
+    names["scripted"].put("data/00/a", [b"x"])
+    with pytest.raises(StoreUnavailable):
+        names["scripted"].put("data/00/b", [b"x"])
+    assert len(list(names["scripted"].list("data"))) == 1
+    assert len(list(names["stormy"].list("data"))) == 2
+
+
+def test_the_page_has_a_row_for_every_kind():
+    table = PAGE.partition("| kind |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == set(KINDS)
