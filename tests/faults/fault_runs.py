@@ -42,8 +42,9 @@ from holdfast.store.retrying import RetryingStore
 from holdfast.testing.faulty_store import KINDS, WRITE_LIES, FaultyStore, SeededFaults
 from holdfast.testing.manual_clock import ManualClock
 
-PASSING = ("before", "after", "truncate")  # what a store that tries again gets over
-RATES = (0.05, 0.15, 0.4)
+PLACES = {"*": 0.08, "data*": 0.25, "index*": 0.25, "snapshots*": 0.25, "locks*": 0.25}
+"""Which files and directories the faults of a run befall, and about how many of the calls."""
+
 PACK = 20_000  # bytes
 BLOBS_PER_INDEX = 12
 STEPS = 8
@@ -98,12 +99,12 @@ class World:
         self.source.mkdir()
         self.truth = MemoryStore() if self.random.randrange(LOCAL) else LocalStore(scratch / "repository")
         init(self.truth)
-        self.retried = "truncate" in kinds or self.random.random() < 0.5
-        rates = dict.fromkeys(kinds, self.random.choice(RATES) / len(kinds))
+        place, rate = list(PLACES.items())[seed % len(PLACES)]
+        self.retried = "truncate" in kinds or seed % 2 == 0
+        rates = dict.fromkeys(kinds, rate * self.random.uniform(0.5, 2) / len(kinds))
         error = StoreUnavailable if self.retried else StoreRefused
-        self.faulty = FaultyStore(
-            self.truth, SeededFaults(seed, rates, error=error, seconds=0.01), sleep=lambda _: None
-        )
+        faults = SeededFaults(seed, rates, error=error, seconds=0.01, name=place)
+        self.faulty = FaultyStore(self.truth, faults, sleep=lambda _: None)
         self.made = {}  # name of a backup, also of one that failed: {path: content} that it has if it was published
         self.promised = set()  # names of backups that were reported as done
 

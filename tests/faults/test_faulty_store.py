@@ -5,7 +5,7 @@ from tests.faults.fault_runs import Counts, run, tiny_repositories
 
 from holdfast.testing.faulty_store import KINDS, LIES, WRITE_LIES
 
-SEEDS = range(20261100, 20261106)
+SEEDS = range(20261100, 20261110)  # each place twice, with a store that tries again and one that does not
 MIXED_SEEDS = range(20262000, 20262040)
 
 
