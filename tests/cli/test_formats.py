@@ -2,13 +2,14 @@
 
 import datetime as dt
 import io
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.cli.backup import parse_before
-from holdfast.cli.output import printable
+from holdfast.cli.output import local_time, printable
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.repository import parse_percent
 from holdfast.errors import UsageError
@@ -70,3 +71,16 @@ def test_any_name_of_a_file_can_be_printed(name):
     shown = printable(path)
     io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict").write(shown)
     assert shown == path or "\\x" in shown
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])
+@pytest.mark.parametrize("moment", [dt.datetime.min, dt.datetime.max])  # noqa: DTZ901 - gets its zone below
+def test_the_first_and_the_last_time_can_be_shown_in_every_zone(zone, moment, monkeypatch):
+    """A snapshot may have them: Go's zero time is the first."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert len(local_time(moment.replace(tzinfo=dt.UTC))) in (len("1-01-01 00:00:00"), len("0001-01-01 00:00:00"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()

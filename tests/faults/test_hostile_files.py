@@ -5,6 +5,7 @@ Whatever they hold: an error of ours, no hang, no allocation that the file's siz
 
 import json
 import random
+import stat
 import tracemalloc
 from collections import Counter
 
@@ -16,7 +17,9 @@ from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, HoldfastError, UnsupportedRepository, WrongPassword
 from holdfast.ids import BlobId, IndexId, KeyId, LockId, PackId, SnapshotId
 from holdfast.model.clock import SystemClock
+from holdfast.operations.nodes import entry_of, link_target
 from holdfast.repository import keys
+from holdfast.repository.blob import Opener, compress_blob, open_blob, open_blobs
 from holdfast.repository.config import Config, open_config, seal_config
 from holdfast.repository.index_loader import load_index
 from holdfast.repository.layout import file_name
@@ -25,7 +28,20 @@ from holdfast.repository.pack import BlobType, PackedBlob, encode_header, read_h
 from holdfast.repository.repository import Repository
 from holdfast.repository.sealed import encode
 from holdfast.repository.snapshot import Snapshot, Summary
-from holdfast.repository.tree import EPOCH, ExtendedAttribute, Node, NodeType, content_ids, decode_tree, encode_tree
+from holdfast.repository.tree import (
+    EPOCH,
+    ExtendedAttribute,
+    Node,
+    NodeType,
+    content_ids,
+    decode_known,
+    decode_node,
+    decode_tree,
+    encode_node,
+    encode_tree,
+    go_mode,
+    subtree_id,
+)
 from holdfast.store.memory import MemoryStore
 
 CASES = 400
@@ -115,19 +131,26 @@ def sealed_variants(value):
         yield corrupted(KEY.seal(plain), random.Random(number))
 
 
-def outcomes(variants, read):
-    """Reads every variant; counts those taken and those refused with DamagedData. Anything else fails the test."""
-    counts = Counter()
-    for variant in variants:
-        try:
-            read(variant)
-        except DamagedData:
-            counts["refused"] += 1
-        else:
-            counts["taken"] += 1
-    print(f"{counts['taken']} taken, {counts['refused']} refused")  # noqa: T201 - shown by pytest -rP
-    assert counts["refused"] > CASES / 4
-    return counts
+@pytest.fixture
+def outcomes(say, request):
+    """`outcomes(variants, read)` reads every variant; counts those taken and those refused with DamagedData, nothing else."""
+
+    def count(variants, read):
+        counts = Counter()
+        for variant in variants:
+            try:
+                read(variant)
+            except DamagedData:
+                counts["refused"] += 1
+            else:
+                counts["taken"] += 1
+        say(
+            f"{request.node.name}: {counts.total()} hostile files, {counts['taken']} taken, {counts['refused']} refused"
+        )
+        assert counts["refused"] > CASES / 4
+        return counts
+
+    return count
 
 
 def alone(file_id_type, content):
@@ -146,7 +169,7 @@ def a_node(name, node_type, **fields):
     return Node(name=name, type=node_type, **{**required, **fields})
 
 
-def test_indexes():
+def test_indexes(outcomes):
     blob = {"id": ID, "type": "data", "offset": 0, "length": 100, "uncompressed_length": 200}
     value = {"packs": [{"id": ID, "blobs": [blob, {**blob, "type": "tree"}]}, {"id": ID[::-1], "blobs": []}]}
 
@@ -160,7 +183,7 @@ def test_indexes():
     outcomes(sealed_variants(value), read)
 
 
-def test_snapshots():
+def test_snapshots(outcomes):
     summary = Summary(backup_start=EPOCH, backup_end=EPOCH, files_new=1)
     value = Snapshot(time=EPOCH, parent=ID, tree=ID, paths=["/a"], tags=["b"], hostname="c", uid=1, summary=summary)
 
@@ -172,7 +195,7 @@ def test_snapshots():
     outcomes(sealed_variants(value), read)
 
 
-def test_locks():
+def test_locks(outcomes):
     value = LockFile(time=EPOCH, exclusive=True, hostname=own_hostname(), username="a", pid=1, uid=2, gid=3)
     now = SystemClock().now()
 
@@ -186,7 +209,7 @@ def test_locks():
     outcomes(sealed_variants(value), read)
 
 
-def test_trees():
+def test_trees(outcomes):
     attributes = [ExtendedAttribute("user.a", b"b")]
     text = encode_tree(
         [
@@ -200,12 +223,55 @@ def test_trees():
         for node in decode_tree(content):
             assert node.raw_name()
             content_ids(node)
+            if node.type is NodeType.DIRECTORY:
+                subtree_id(node)
         assert encode_tree(decode_tree(content))
+
+    outcomes(hostile_texts(text), read)
+    outcomes(hostile_texts(text), decode_known)
+
+
+def test_nodes(outcomes):
+    """What a restore and the next backup make of one."""
+    text = encode_node(a_node("a", NodeType.FILE, content=[ID], size=5, mode=go_mode(stat.S_IFREG | 0o644), links=2))
+
+    def read(content):
+        node = decode_node(content)
+        entry_of(node)
+        link_target(node)
 
     outcomes(hostile_texts(text), read)
 
 
-def test_configs():
+def test_blobs(outcomes):
+    """Read in each of the three ways: alone, among others, in parts."""
+    content = b"content of a blob " * 50
+    blob = compress_blob(BlobId.of(content), content)
+    opener = Opener(KEY, 1 << 16)
+
+    def variants():
+        for number in range(CASES):
+            chance = random.Random(number)
+            yield KEY.seal(corrupted(blob.body, chance)), len(content)
+            yield corrupted(KEY.seal(blob.body), chance), len(content)
+            yield KEY.seal(blob.body), chance.choice([0, 1, len(content) - 1, len(content) + 1, 1 << 31])
+
+    def read(variant):
+        body, length = variant
+        (among_others,) = open_blobs(KEY, [(blob.id, body, length)])
+        try:
+            assert open_blob(KEY, blob.id, body, length) == content == among_others
+            assert b"".join(map(bytes, opener.open(blob.id, body, length))) == content
+        except DamagedData:
+            assert isinstance(among_others, DamagedData) or among_others == content
+            with pytest.raises(DamagedData):
+                list(opener.open(blob.id, body, length))
+            raise
+
+    outcomes(variants(), read)
+
+
+def test_configs(outcomes):
     text = KEY.open(seal_config(KEY, CONFIG))
 
     def read(content):
@@ -218,7 +284,7 @@ def test_configs():
     outcomes((corrupted(KEY.seal(text), random.Random(number)) for number in range(CASES)), read)
 
 
-def test_key_files():
+def test_key_files(outcomes):
     store = MemoryStore()
     keys.add_key(store, KEY, "test", username="a", hostname="b", now=SystemClock().now(), cost=CHEAP)
     store.put("config", [seal_config(KEY, CONFIG)])
@@ -236,7 +302,7 @@ def test_key_files():
     outcomes(hostile_texts(text), read)
 
 
-def test_key_files_under_their_old_name():
+def test_key_files_under_their_old_name(outcomes):
     store = MemoryStore()
     init(store)
     (name,) = [file.name for file in store.list("keys")]
@@ -250,7 +316,7 @@ def test_key_files_under_their_old_name():
     assert outcomes((corrupted(text, random.Random(number)) for number in range(CASES)), read)["taken"] < CASES / 20
 
 
-def test_pack_headers():
+def test_pack_headers(outcomes):
     blobs = [PackedBlob(BlobType.DATA, BlobId.of(b"%d" % number), 0, 100, number % 2 * 70) for number in range(5)]
     tail = encode_header(KEY, blobs)
     plain = KEY.open(tail[:-4])
@@ -270,7 +336,7 @@ def test_pack_headers():
     outcomes(variants(), read)
 
 
-def test_whole_repositories():
+def test_whole_repositories(say):
     """Any file of a repository corrupted under its own name: check and reading report it, whichever it is."""
     store = MemoryStore()
     snapshot_id = write_files(init(store))
@@ -290,7 +356,7 @@ def test_whole_repositories():
         except HoldfastError:
             counts["met at use"] += 1
         store.put(name, [before])
-    print(dict(counts))  # noqa: T201 - shown by pytest -rP
+    say(f"whole repositories with a hostile file: {dict(counts)}")
     assert counts["missed"] == 0
     assert counts["found by check"] > CASES / 4
     assert check_all(reopen(store)).findings == []

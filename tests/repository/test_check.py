@@ -6,7 +6,7 @@ from tests.restic_oracle import PASSWORD
 from tests.sample_repository import FILES, add_password, check_all, init, reopen, write_files
 
 from holdfast.errors import Cancelled, DamagedData, NoRepository
-from holdfast.ids import BlobId, PackId, SnapshotId
+from holdfast.ids import BlobId, LockId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import SystemClock
 from holdfast.model.progress import Silent
@@ -194,6 +194,19 @@ def test_a_flipped_bit_in_a_key_is_found_when_another_opens(store):
     flip(store, f"keys/{key_id}", 50)
     (error,) = texts(check_all(repository))
     assert key_id.short in error
+
+
+@pytest.mark.usefixtures("snapshot_id")
+def test_a_lock_that_cannot_be_read_is_found_and_an_empty_one_noted(store):
+    damaged, empty = LockId.of(b"damaged"), LockId.of(b"empty")
+    store.put(f"locks/{damaged}", [b"damaged"])
+    store.put(f"locks/{empty}", [b""])
+    report = structure_only(store)
+    assert [text.partition(":")[0] for text in texts(report)] == [
+        f"lock {damaged.short} is damaged and lets nobody work"
+    ]
+    (note,) = texts(report, Severity.NOTE)
+    assert f"lock {empty.short} is empty" in note
 
 
 @pytest.mark.parametrize("place", [0, 16, 30, -1])

@@ -303,6 +303,14 @@ def test_a_damaged_key_file_does_not_keep_others_from_opening(store):
         reopen(store, "second")
 
 
+def test_a_password_whose_key_is_damaged_is_not_called_wrong_without_saying_so(store):
+    repository = init(store)
+    key_id = add_password(repository, "second")
+    store.put(f"keys/{key_id}", [b"damaged"])
+    with pytest.raises(WrongPassword, match=f"or its key is damaged: .* key file {key_id.short} is damaged"):
+        reopen(store, "second")
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"created":"' + b"x" * 1000])
 def test_a_file_that_is_no_key_does_not_keep_others_from_opening(store, content):
     repository = init(store)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from holdfast.codec import compression
@@ -56,6 +58,25 @@ def test_any_other_plain_text_is_damaged(plain):
         sealed.decode(KEY, KEY.seal(plain), Snapshot, "the file")
 
 
+def test_a_small_file_that_becomes_huge_is_damaged():
+    bomb = KEY.seal(b"\x02" + compression.compress(b" " * (256 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedData, match="the file is damaged: a compressed block is too large"):
+            sealed.decode(KEY, bomb, Snapshot, "the file")
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("path", ["/srv/data/2026/the same long name again and again", "/"])
+def test_many_paths_that_are_alike_are_no_bomb(path):
+    snapshot = Snapshot(
+        time="2026-01-02T03:04:05Z", tree="0" * 64, paths=[f"{path}{number}" for number in range(200_000)]
+    )
+    assert sealed.decode(KEY, sealed.encode(KEY, snapshot), Snapshot, "the file") == snapshot
+
+
 def test_a_file_under_another_name_is_damaged(store):
     stored = sealed.encode(KEY, SNAPSHOT)
     other = SnapshotId.of(b"other")
@@ -112,7 +133,17 @@ def test_times_are_read_as_go_writes_them(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-02T03:04:05", "0000-01-01T00:00:00Z", "."]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-13-01T00:00:00Z",
+        "2026-01-02T03:04:05",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        ".",
+    ],
 )
 def test_what_is_no_time_is_damaged(text):
     with pytest.raises(DamagedData, match="is not a time"):

@@ -49,7 +49,7 @@ class TestRetryingStoreOnAFaultyOne(StoreSuite):
 
     def make_store(self):
         clock = ManualClock()
-        faulty = FaultyStore(MemoryStore(), SeededFaults(self.seed, rate=0.2))
+        faulty = FaultyStore(MemoryStore(), SeededFaults(self.seed, {"before": 0.1, "after": 0.1}))
         jitter = random.Random(self.seed).random
         return RetryingStore(faulty, cancel=Cancel(), clock=clock, sleep=lambda _: None, jitter=jitter)
 

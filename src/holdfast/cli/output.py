@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -87,7 +88,9 @@ def show_facts(session: Session, facts: Sequence[tuple[str, str]]) -> None:
 
 def local_time(moment: dt.datetime) -> str:
     """As tables show times: the reader's own zone, to the second."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+    with suppress(OverflowError, ValueError):  # in the first or last hours that there are: they stay in their own zone
+        moment = moment.astimezone()
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def say(session: Session, message: str) -> None:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from holdfast.errors import DamagedData, FileMissing
-from holdfast.ids import BlobId, PackId, SnapshotId
+from holdfast.ids import BlobId, LockId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.repository.blob import open_blob
 from holdfast.repository.keys import list_keys
 from holdfast.repository.layout import Directory, file_name, parse_name
+from holdfast.repository.lock_file import list_locks
 from holdfast.repository.pack import LENGTH_SIZE, decode_header, header_length
 from holdfast.repository.reachable import Reachable
 from holdfast.repository.repository import Repository
@@ -79,6 +80,7 @@ def check(repository: Repository, *, read_fraction: float, cancel: Cancel, progr
     # Before the index, or a backup that ends meanwhile would seem to lack its blobs.
     snapshot_ids = repository.snapshot_ids()
     _check_keys(repository, report)
+    _check_locks(repository, report)
     progress.phase("load the index")
     index = (
         repository.reread_index()
@@ -102,6 +104,19 @@ def _check_keys(repository: Repository, report: CheckReport) -> None:
                 key_file.why,
                 "Its password may open nothing any more. Add the password again, then remove this key.",
             )
+
+
+def _check_locks(repository: Repository, report: CheckReport) -> None:
+    """Nothing is lost with a lock; but nobody heeds an empty one, and everybody any other that cannot be read."""
+    why = "a store or a disk that gave way left it, or changed it"
+    advice = "If nothing is running, remove it with `holdfast repository unlock --all`."
+    for entry in repository.store.list(Directory.LOCKS.value):
+        lock_id = parse_name(entry.name, LockId)
+        if lock_id is not None and entry.size == 0:
+            report.note(f"lock {lock_id.short} is empty and locks nothing", why, "Nothing is lost; it may be deleted.")
+    for found in list_locks(repository.store, repository.key):
+        if found.file is None:
+            report.error(f"lock {found.id.short} is damaged and lets nobody work", why, advice)
 
 
 def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, int]:

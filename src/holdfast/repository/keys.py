@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import msgspec
 
 from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey, derive_key
-from holdfast.errors import DamagedData, FileMissing, UsageError
+from holdfast.errors import DamagedData, FileMissing, UsageError, WrongPassword
 from holdfast.ids import KeyId
 from holdfast.repository import go_json
 from holdfast.repository.layout import Directory, file_name, parse_name
@@ -26,6 +26,8 @@ from holdfast.store.base import Store
 _SALT_SIZE = 64
 _MOST_KEYS_TRIED = 20
 """restic's own limit; each try costs a key derivation."""
+
+_RESTORE_KEY = "Restore a file of keys/ from a copy of the repository or from the recovery kit"
 
 
 class KeyFile(msgspec.Struct, frozen=True):
@@ -100,9 +102,10 @@ def list_keys(store: Store) -> Iterator[tuple[KeyId, KeyFile | DamagedData]]:
 def opened_keys(store: Store, password: str) -> Iterator[OpenedKey]:
     """The key files that `password` opens: one, unless an interrupted `init` left another. None for a wrong password.
 
-    Raises DamagedData if no key file is whole, so that nobody is told to look for another password in vain.
+    That nobody looks for another password in vain: raises DamagedData if no key file is whole, and WrongPassword, which names
+    the damaged one, if the password opens none of those that are.
     """
-    tried = 0
+    tried = opened = 0
     found: list[KeyFile | DamagedData] = []
     for key_id, key_file in list_keys(store):
         found.append(key_file)
@@ -113,12 +116,20 @@ def opened_keys(store: Store, password: str) -> Iterator[OpenedKey]:
             master = _open(key_file, password)
         except DamagedData:
             continue  # another password's key file
+        opened += 1
         yield OpenedKey(key_id, master)
-    if all(isinstance(key_file, DamagedData) for key_file in found):
+    damaged = [key_file for key_file in found if isinstance(key_file, DamagedData)]
+    if len(damaged) == len(found):
         raise DamagedData(
             "the repository has no readable key",
-            why=str(found[0]) if found else "without a file in keys/ nothing in it can be decrypted",
-            next="Restore a file of keys/ from a copy of the repository or from the recovery kit.",
+            why=str(damaged[0]) if damaged else "without a file in keys/ nothing in it can be decrypted",
+            next=f"{_RESTORE_KEY}.",
+        )
+    if damaged and not opened:
+        raise WrongPassword(
+            "the password is wrong, or its key is damaged",
+            why=f"it opens none of the keys that are whole, and {damaged[0]}",
+            next=f"Try another password, or: {_RESTORE_KEY}.",
         )
 
 

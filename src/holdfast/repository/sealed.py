@@ -20,6 +20,11 @@ _COMPRESSED = 0x02
 _LARGEST = 512 << 20
 """An index of 50,000 blobs has 8 MB; other programs write larger ones, none near this."""
 
+_HARDEST = 500
+"""How many times longer than its frame a text can be: ids do not compress, and lists of paths hardly a hundredfold."""
+
+_SHORT = 1 << 20  # bytes that any text may have
+
 SealedId = TypeVar("SealedId", bound=StoredId)
 
 
@@ -32,7 +37,8 @@ def decode(key: SealingKey, stored: bytes, shape: type[go_json.Decoded], what: s
     try:
         plain = key.open(stored)
         if plain[:1] == bytes((_COMPRESSED,)):
-            plain = compression.decompress(memoryview(plain)[1:], limit=_LARGEST)
+            limit = min(_LARGEST, max(_SHORT, _HARDEST * len(plain)))
+            plain = compression.decompress(memoryview(plain)[1:], limit=limit)
         elif plain[:1] not in (b"{", b"["):
             raise DamagedData("unknown encoding", why=f"first byte {plain[:1]!r}")
     except DamagedData as error:

@@ -58,7 +58,9 @@ def parse_time(text: str) -> dt.datetime:
         text = f"{head}.{rest[: min(digits, 6)]}{rest[digits:]}"
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment.astimezone(dt.UTC)  # an hour before the year 1 cannot be shown to anybody
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise DamagedData(f"{text!r:.80} is not a time", why="a time looks like 2026-01-31T23:59:59.123456789+01:00")
