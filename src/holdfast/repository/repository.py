@@ -96,6 +96,11 @@ class Repository:
             self._loaded_index = load_index(self.store, self.key, self._cache, trust_cache=False)
             return self._loaded_index
 
+    def drop_index(self) -> None:
+        """Has the index loaded anew when it is next needed, because its files were replaced."""
+        with self._loading:
+            self._loaded_index = None
+
     @functools.cached_property
     def chunker(self) -> Chunker:
         return Chunker(self.key)
@@ -114,9 +119,10 @@ class Repository:
         Returns how many packs are missing or cut short. The index is loaded before the packs are listed: whatever it
         names was stored by then. Costs one listing.
         """
-        return self.index.forget_all_but(self._stored_packs)
+        return self.index.forget_all_but(self.stored_packs)
 
-    def _stored_packs(self) -> Iterator[tuple[PackId, int]]:
+    def stored_packs(self) -> Iterator[tuple[PackId, int]]:
+        """The id and the size in bytes of each pack that the store has."""
         for entry in self.store.list(Directory.PACKS.value):
             pack_id = parse_name(entry.name, PackId)
             if pack_id is not None:

@@ -1,0 +1,226 @@
+"""Snapshots without what is lost in them, for what no new backup can bring back.
+
+Safety order: the mended trees, the new snapshot, and only then, if that is wanted, the damaged one is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+
+from holdfast.errors import DamagedData, PlanRefused
+from holdfast.ids import BlobId, SnapshotId
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
+from holdfast.repository.index_rewriter import IndexRewriter
+from holdfast.repository.lock import Lock
+from holdfast.repository.pack import BlobType
+from holdfast.repository.repair_index import IndexRepair, compare_index
+from holdfast.repository.repository import Repository
+from holdfast.repository.snapshot import Snapshot
+from holdfast.repository.tree_mender import Loss, TreeMender
+from holdfast.repository.writer import BlobWriter
+
+REPAIRED = "repaired"
+"""The tag of snapshots that were made here."""
+
+_REPAIR_INDEX = "First run `holdfast repository repair index`."
+
+
+@dataclass(slots=True)
+class DamagedSnapshot:
+    """A snapshot that is not whole. In a dry run nothing was made or forgotten."""
+
+    id: SnapshotId
+    snapshot: Snapshot
+    losses: list[Loss]
+    tree: BlobId | None  # without what is lost; None if nothing of it can be read
+    repaired: SnapshotId | None = None  # the snapshot without what is lost
+    forgotten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableSnapshot:
+    """A snapshot's file that cannot be read, so that nobody knows what was in it."""
+
+    id: SnapshotId
+    fault: DamagedData
+    forgotten: bool
+
+
+@dataclass(slots=True)
+class SnapshotsRepair:
+    """What was found, and what was done about it or, in a dry run, would be."""
+
+    snapshots: int = 0
+    trees: int = 0
+    damaged: list[DamagedSnapshot] = field(default_factory=list)
+    unreadable: list[UnreadableSnapshot] = field(default_factory=list)
+
+
+def repair_snapshots(
+    repository: Repository,
+    named: Collection[SnapshotId] = (),
+    *,
+    forget: bool,
+    dry_run: bool,
+    cancel: Cancel,
+    progress: Progress,
+) -> SnapshotsRepair:
+    """Makes for each damaged snapshot, of those named or of all, a new one without what is lost.
+
+    `forget` deletes the damaged ones afterwards, and of files that cannot be read those that were named. Raises PlanRefused
+    while the index is wrong, RepositoryLocked, LockLost, Cancelled and what the store raises.
+    """
+    with repository.lock(cancel, exclusive=not dry_run) as lock:
+        repair = _Repair(repository, lock, cancel, progress, forget=forget, dry_run=dry_run)
+        return repair.run(frozenset(named))
+
+
+class _Repair:
+    def __init__(
+        self,
+        repository: Repository,
+        lock: Lock,
+        cancel: Cancel,
+        progress: Progress,
+        *,
+        forget: bool,
+        dry_run: bool,
+    ) -> None:
+        self._repository = repository
+        self._lock = lock
+        self._cancel = cancel
+        self._progress = progress
+        self._forget = forget
+        self._dry_run = dry_run
+        self._report = SnapshotsRepair()
+        self._earlier: dict[tuple[str | None, str, str], SnapshotId] = {}  # repaired ones by original, tree and time
+
+    def run(self, named: frozenset[SnapshotId]) -> SnapshotsRepair:
+        self._progress.phase("load the index")
+        self._repository.reread_index()
+        unchanged = IndexRewriter(self._repository.store, self._repository.key, None)
+        comparison = compare_index(self._repository, unchanged, self._cancel, self._progress)
+        _refuse_wrong_index(comparison)
+        with contextlib.closing(self._repository.writer(self._lock, self._cancel)) as writer:
+            self._look_through(named, writer)
+            if self._report.damaged:
+                _refuse_unlisted_packs(comparison)
+            if not self._dry_run:
+                writer.flush()
+        if not self._dry_run:
+            self._say_what_heals()
+            self._publish()
+        return self._report
+
+    def _look_through(self, named: frozenset[SnapshotId], writer: BlobWriter) -> None:
+        """Fills the report, and stores mended trees."""
+        save = BlobId.of if self._dry_run else partial(writer.save, BlobType.TREE)
+        mender = TreeMender(self._load_tree, self._fault, save)
+        snapshot_ids = self._repository.snapshot_ids()
+        self._progress.phase("look through snapshots and trees", len(snapshot_ids))
+        for snapshot_id, snapshot in self._repository.snapshots(snapshot_ids):
+            self._cancel.check()
+            self._progress.advance()
+            if isinstance(snapshot, Snapshot) and REPAIRED in snapshot.tags:
+                self._earlier[snapshot.original, snapshot.tree, snapshot.time] = snapshot_id
+            if named and snapshot_id not in named:
+                continue
+            self._report.snapshots += 1
+            if isinstance(snapshot, DamagedData):
+                is_named = self._forget and snapshot_id in named
+                self._report.unreadable.append(UnreadableSnapshot(snapshot_id, snapshot, forgotten=is_named))
+                continue
+            self._look_into(snapshot_id, snapshot, mender)
+        self._report.trees = mender.trees
+
+    def _look_into(self, snapshot_id: SnapshotId, snapshot: Snapshot, mender: TreeMender) -> None:
+        try:
+            root = BlobId.parse(snapshot.tree)
+        except DamagedData as error:
+            self._report.damaged.append(DamagedSnapshot(snapshot_id, snapshot, [Loss("/", str(error))], None))
+            return
+        tree = mender.mend(root)
+        if tree != root:
+            self._report.damaged.append(DamagedSnapshot(snapshot_id, snapshot, list(mender.losses(root)), tree))
+
+    def _load_tree(self, tree_id: BlobId) -> bytes:
+        return self._repository.reader.load(BlobType.TREE, tree_id)
+
+    def _fault(self, blob_id: BlobId) -> str:
+        if self._repository.index.has(BlobType.DATA, blob_id):
+            return ""
+        return f"data blob {blob_id.short} is in no pack"
+
+    def _say_what_heals(self) -> None:
+        """While it is time: before anything is published or deleted."""
+        counts = Counter(", ".join(damaged.snapshot.paths) for damaged in self._report.damaged)
+        for paths, count in counts.items():
+            self._progress.warn(
+                f"{count} damaged snapshots of {paths}: a new backup of the same would make them whole instead, "
+                "as far as what they lack still exists unchanged"
+            )
+
+    def _publish(self) -> None:
+        self._progress.phase("save repaired snapshots", len(self._report.damaged))
+        for damaged in self._report.damaged:
+            self._cancel.check()
+            if damaged.tree is not None:
+                damaged.repaired = self._saved(damaged, damaged.tree)
+            if self._forget:
+                self._delete(damaged.id)
+                damaged.forgotten = True
+            self._progress.advance()
+        for unreadable in self._report.unreadable:
+            if unreadable.forgotten:
+                self._delete(unreadable.id)
+
+    def _saved(self, damaged: DamagedSnapshot, tree: BlobId) -> SnapshotId:
+        """The repaired snapshot, which an earlier repair may have made already."""
+        before = damaged.snapshot
+        original = before.original or damaged.id.hex()
+        earlier = self._earlier.get((original, tree.hex(), before.time))
+        if earlier is not None:
+            return earlier
+        tags = [*before.tags, *([REPAIRED] if REPAIRED not in before.tags else [])]
+        return self._repository.save_snapshot(
+            msgspec.structs.replace(before, tree=tree.hex(), tags=tags, original=original), self._lock
+        )
+
+    def _delete(self, snapshot_id: SnapshotId) -> None:
+        self._lock.check()
+        self._repository.delete_snapshot(snapshot_id)
+
+
+def _refuse_wrong_index(comparison: IndexRepair) -> None:
+    """Raises PlanRefused if blobs may seem lost that are not, or there that are lost."""
+    for doubtful in comparison.doubtful:
+        if doubtful.listed:
+            raise PlanRefused(
+                f"pack {doubtful.pack.short} is damaged, and blobs in it may be whole",
+                why=doubtful.why,
+                next=f"First save them with `holdfast repository repair packs {doubtful.pack.short}`.",
+            )
+    if comparison.damaged_files or comparison.forgotten:
+        files, packs = len(comparison.damaged_files), len(comparison.forgotten)
+        raise PlanRefused(
+            "the index does not say what there is",
+            why=f"{files} of its files are damaged, and {packs} packs that it lists are lost",
+            next=_REPAIR_INDEX,
+        )
+
+
+def _refuse_unlisted_packs(comparison: IndexRepair) -> None:
+    """Raises PlanRefused if what seems lost may be in packs that the index does not list."""
+    if comparison.found:
+        raise PlanRefused(
+            "the index does not say what there is",
+            why=f"{len(comparison.found)} packs are in none of its files, and may hold what snapshots lack",
+            next=_REPAIR_INDEX,
+        )
