@@ -263,7 +263,7 @@ def repair_snapshots(session: Session, snapshots: tuple[str, ...], forget: bool,
         _show_paths(document.paths)
         for one in document.snapshots:
             became = f"repaired as {one.repaired[:8]}" if one.repaired else "damaged"
-            click.echo(f"Snapshot {one.id[:8]}: {became}{', and forgotten' if one.forgotten else ''}")
+            click.echo(f"Snapshot {one.id[:8]} of {one.time[:19]}: {became}{', and deleted' if one.forgotten else ''}")
         looked = f"{counted(report.snapshots, 'snapshot')} and {counted(report.trees, 'tree')}"
         if document.snapshots:
             click.echo(

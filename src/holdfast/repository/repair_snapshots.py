@@ -15,8 +15,10 @@ import msgspec
 
 from holdfast.errors import DamagedData, PlanRefused
 from holdfast.ids import BlobId, SnapshotId
+from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
+from holdfast.model.tags import Tags
 from holdfast.repository.index_rewriter import IndexRewriter
 from holdfast.repository.lock import Lock
 from holdfast.repository.pack import BlobType
@@ -160,7 +162,9 @@ class _Repair:
 
     def _say_what_heals(self) -> None:
         """While it is time: before anything is published or deleted."""
-        counts = Counter(", ".join(damaged.snapshot.paths) for damaged in self._report.damaged)
+        snapshots = [damaged.snapshot for damaged in self._report.damaged]
+        backups = [one for one in snapshots if Tags.parse(one.tags).get(tags.KIND) != tags.REPORT]
+        counts = Counter(", ".join(one.paths) for one in backups)
         for paths, count in counts.items():
             self._progress.warn(
                 f"{count} damaged snapshots of {paths}: a new backup of the same would make them whole instead, "
@@ -188,10 +192,9 @@ class _Repair:
         earlier = self._earlier.get((original, tree.hex(), before.time))
         if earlier is not None:
             return earlier
-        tags = [*before.tags, *([REPAIRED] if REPAIRED not in before.tags else [])]
-        return self._repository.save_snapshot(
-            msgspec.structs.replace(before, tree=tree.hex(), tags=tags, original=original), self._lock
-        )
+        marked = list(dict.fromkeys((*before.tags, REPAIRED)))
+        repaired = msgspec.structs.replace(before, tree=tree.hex(), tags=marked, original=original)
+        return self._repository.save_snapshot(repaired, self._lock)
 
     def _delete(self, snapshot_id: SnapshotId) -> None:
         self._lock.check()
