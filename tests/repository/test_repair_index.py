@@ -18,7 +18,7 @@ from holdfast.errors import Cancelled, RepositoryLocked, StoreUnavailable
 from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
-from holdfast.repository import index_rewriter, sealed
+from holdfast.repository import index_rewriter, lock, sealed
 from holdfast.repository.index_file import decode_packs, list_index_files, load_index_files, save_index
 from holdfast.repository.layout import Directory, file_name
 from holdfast.repository.pack import BlobType
@@ -26,6 +26,12 @@ from holdfast.repository.repair_index import repair_index
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
 
 MORE = {"more": b"more", "objects/core/v1/other": b"other"}
+
+
+@pytest.fixture(autouse=True)
+def _no_competitors(monkeypatch):
+    """So that no lock need wait for them."""
+    monkeypatch.setattr(lock, "SETTLE", 0)
 
 
 @pytest.fixture

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
 
 from holdfast.errors import DamagedData, PlanRefused
-from holdfast.ids import BlobId, SnapshotId
+from holdfast.ids import BlobId, PackId, SnapshotId
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.tags import Tags
 from holdfast.repository.index_rewriter import IndexRewriter
 from holdfast.repository.lock import Lock
-from holdfast.repository.pack import BlobType
+from holdfast.repository.pack import BlobType, read_header
 from holdfast.repository.repair_index import IndexRepair, compare_index
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
@@ -102,6 +102,7 @@ class _Repair:
         self._forget = forget
         self._dry_run = dry_run
         self._report = SnapshotsRepair()
+        self._lost: set[tuple[BlobType, BlobId]] = set()
         self._earlier: dict[tuple[str | None, str, str], SnapshotId] = {}  # repaired ones by original, tree and time
 
     def run(self, named: frozenset[SnapshotId]) -> SnapshotsRepair:
@@ -112,8 +113,7 @@ class _Repair:
         _refuse_wrong_index(comparison)
         with contextlib.closing(self._repository.writer(self._lock, self._cancel)) as writer:
             self._look_through(named, writer)
-            if self._report.damaged:
-                _refuse_unlisted_packs(comparison)
+            self._refuse_unlisted_blobs(comparison.found)
             if not self._dry_run:
                 writer.flush()
         if not self._dry_run:
@@ -141,6 +141,7 @@ class _Repair:
                 continue
             self._look_into(snapshot_id, snapshot, mender)
         self._report.trees = mender.trees
+        self._lost.update((BlobType.TREE, tree_id) for tree_id in mender.lost_trees)
 
     def _look_into(self, snapshot_id: SnapshotId, snapshot: Snapshot, mender: TreeMender) -> None:
         try:
@@ -158,7 +159,20 @@ class _Repair:
     def _fault(self, blob_id: BlobId) -> str:
         if self._repository.index.has(BlobType.DATA, blob_id):
             return ""
+        self._lost.add((BlobType.DATA, blob_id))
         return f"data blob {blob_id.short} is in no pack"
+
+    def _refuse_unlisted_blobs(self, unlisted: Iterable[PackId]) -> None:
+        """Raises PlanRefused if a pack that the index does not list has what seems lost."""
+        sizes = dict(self._repository.stored_packs()) if self._lost else {}
+        for pack_id in unlisted if self._lost else ():
+            blobs = read_header(self._repository.store, self._repository.key, pack_id, sizes[pack_id])
+            if not self._lost.isdisjoint((blob.type, blob.id) for blob in blobs):
+                raise PlanRefused(
+                    "the index does not say what there is",
+                    why=f"pack {pack_id.short} is in none of its files, and has what snapshots lack",
+                    next=_REPAIR_INDEX,
+                )
 
     def _say_what_heals(self) -> None:
         """While it is time: before anything is published or deleted."""
@@ -215,15 +229,5 @@ def _refuse_wrong_index(comparison: IndexRepair) -> None:
         raise PlanRefused(
             "the index does not say what there is",
             why=f"{files} of its files are damaged, and {packs} packs that it lists are lost",
-            next=_REPAIR_INDEX,
-        )
-
-
-def _refuse_unlisted_packs(comparison: IndexRepair) -> None:
-    """Raises PlanRefused if what seems lost may be in packs that the index does not list."""
-    if comparison.found:
-        raise PlanRefused(
-            "the index does not say what there is",
-            why=f"{len(comparison.found)} packs are in none of its files, and may hold what snapshots lack",
             next=_REPAIR_INDEX,
         )

@@ -7,7 +7,7 @@ many snapshots share it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,6 +76,11 @@ class TreeMender:
     def trees(self) -> int:
         """How many were looked at."""
         return len(self._whole) + len(self._mended)
+
+    @property
+    def lost_trees(self) -> Collection[BlobId]:
+        """Those that cannot be read."""
+        return self._faults.keys()
 
     def mend(self, root: BlobId) -> BlobId | None:
         """The tree without what is lost below it: itself if nothing is, None if it cannot be read."""
