@@ -7,8 +7,10 @@ from tests.sample_repository import check_all, reopen
 
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId
+from holdfast.repository.contents import FoundNode
 from holdfast.repository.layout import Directory, file_name
 from holdfast.repository.pack import BlobType
+from holdfast.repository.tree import NodeType
 
 
 def names(store, directory=""):
@@ -68,6 +70,20 @@ def readable(store):
         with contextlib.suppress(DamagedData):
             repository.reader.load(place.blob.type, place.blob.id)
             found.add((place.blob.type, place.blob.id))
+    return found
+
+
+def restorable(store):
+    """Each file that is whole: (the id that its snapshot had first, path, content)."""
+    repository = reopen(store)
+    found = set()
+    for snapshot_id, snapshot in repository.snapshots():
+        with contextlib.suppress(DamagedData):
+            contents = repository.contents(snapshot)
+            for one in contents.walk():
+                if isinstance(one, FoundNode) and one.node.type is NodeType.FILE:
+                    with contextlib.suppress(DamagedData):
+                        found.add((snapshot.original or snapshot_id.hex(), one.path, contents.read(one.path)))
     return found
 
 

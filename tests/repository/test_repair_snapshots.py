@@ -237,7 +237,7 @@ def test_what_could_heal_instead_is_said_before_anything_is_published(store):
 
     repair_snapshots(reopen(watched), forget=True, dry_run=False, cancel=Cancel(), progress=Warned())
     ((message, _),) = said
-    assert "1 damaged snapshots of /sample: a new backup of the same would make them whole" in message
+    assert "1 damaged snapshot of /sample: a new backup of the same makes them whole" in message
     changed = [call for call in watched.calls if call.operation in ("put", "delete") and "snapshots/" in call.name]
     assert [call.operation for call in changed] == ["put", "delete"]
     assert not {call.name for call in changed[:1]} & set(said[0][1])

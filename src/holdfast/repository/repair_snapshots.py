@@ -116,8 +116,8 @@ class _Repair:
             self._refuse_unlisted_blobs(comparison.found)
             if not self._dry_run:
                 writer.flush()
+        self._say_what_heals()
         if not self._dry_run:
-            self._say_what_heals()
             self._publish()
         return self._report
 
@@ -180,9 +180,9 @@ class _Repair:
         backups = [one for one in snapshots if Tags.parse(one.tags).get(tags.KIND) != tags.REPORT]
         counts = Counter(", ".join(one.paths) for one in backups)
         for paths, count in counts.items():
+            snapshots_of = f"{count} damaged snapshot{'' if count == 1 else 's'} of {paths}"
             self._progress.warn(
-                f"{count} damaged snapshots of {paths}: a new backup of the same would make them whole instead, "
-                "as far as what they lack still exists unchanged"
+                f"{snapshots_of}: a new backup of the same makes them whole instead, as far as what they lack still exists"
             )
 
     def _publish(self) -> None:
