@@ -1,10 +1,12 @@
 """`repair snapshots`: new ones without what is lost, and never while the index may be wrong about that."""
 
+import contextlib
 import random
 
 import msgspec
 import pytest
 from tests.repository.damage import contents, cut, damages, flip, index_files, names, pack_of, packs
+from tests.repository.test_check import node
 from tests.sample_repository import FILES, TIME, init, nodes, read_files, reopen, write_files
 
 from holdfast.errors import PlanRefused, RepositoryLocked, StoreUnavailable
@@ -17,6 +19,7 @@ from holdfast.repository.pack import BlobType
 from holdfast.repository.repair_index import repair_index
 from holdfast.repository.repair_packs import repair_packs
 from holdfast.repository.repair_snapshots import repair_snapshots
+from holdfast.repository.tree import NodeType, encode_node, join_nodes
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
 
 KEPT = {"kept/file": b"kept", "backup.json": b"{}"}
@@ -164,6 +167,20 @@ def test_a_snapshots_file_that_cannot_be_read_is_named_and_stays_unless_it_is_na
     assert one.forgotten
     assert reopen(store).snapshot_ids() == [whole]
     assert damages(store) == set()
+
+
+def test_a_snapshot_that_is_only_not_understood_is_never_deleted(store, whole):
+    """Trees out of order, as another program may have written and may read them."""
+    repository = reopen(store)
+    nodes = [node(name, NodeType.SYMLINK, linktarget="x") for name in ("b", "a")]
+    with repository.lock(Cancel()) as held, contextlib.closing(repository.writer(held, Cancel())) as writer:
+        tree = writer.save(BlobType.TREE, join_nodes(map(encode_node, nodes)))
+        writer.flush()
+    snapshot = msgspec.structs.replace(repository.load_snapshot(whole), tree=tree.hex())
+    strange = sealed.save(store, repository.key, snapshot, SnapshotId)
+    (one,) = repair(store, forget=True).damaged
+    assert (one.id, one.is_understood, one.forgotten) == (strange, False, False)
+    assert set(reopen(store).snapshot_ids()) == {whole, strange}
 
 
 def test_only_named_snapshots_are_repaired(store, whole, damaged):

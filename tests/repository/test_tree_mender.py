@@ -78,7 +78,7 @@ def test_a_directory_that_cannot_be_read_is_left_out_and_others_are_mended(trees
 def test_of_a_root_that_cannot_be_read_nothing_is_left(trees):
     mender = trees.mender()
     assert mender.mend(GONE) is None
-    assert list(mender.losses(GONE)) == [("/", "tree is lost: a test")]
+    assert list(mender.losses(GONE)) == [("/", "tree is lost: a test", False)]
 
 
 def test_a_directory_stays_although_all_in_it_is_lost(trees):
@@ -117,6 +117,15 @@ def test_names_are_bytes(trees):
 def test_a_tree_that_is_no_tree_is_lost(trees, broken):
     root = trees.put(directory("a", trees.save(broken)), file("b", HERE))
     assert mended(trees, root) == (trees.put(file("b", HERE)), ["/a"])
+
+
+def test_a_tree_that_is_stored_but_not_understood_is_told_from_a_lost_one(trees):
+    root = trees.put(directory("lost", GONE), directory("strange", trees.save(b"no tree")))
+    mender = trees.mender()
+    for one in (root, BlobId.of(b"no tree")):
+        mender.mend(one)
+    assert {loss.path: loss.is_stored for loss in mender.losses(root)} == {"/lost": False, "/strange": True}
+    assert [loss.is_stored for loss in mender.losses(BlobId.of(b"no tree"))] == [True]
 
 
 def test_nodes_with_ids_that_are_none_are_lost(trees):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import DamagedData, FileMissing, HoldfastError, NotFound
-from holdfast.ids import BlobId, IndexId, PackId, SnapshotId
+from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.repository.index import Index
@@ -22,10 +22,10 @@ from holdfast.repository.index_file import decode_packs, list_index_files, load_
 from holdfast.repository.index_rewriter import IndexRewriter
 from holdfast.repository.layout import file_name, is_prefix
 from holdfast.repository.lock import Lock
+from holdfast.repository.lost_paths import LostBlob, LostPath, find_lost_paths
 from holdfast.repository.pack import BlobType, PackedBlob
 from holdfast.repository.pack_remains import BlobKey, PackRemains, examine_pack, read_blob
 from holdfast.repository.repository import Repository
-from holdfast.repository.tree_mender import TreeMender
 from holdfast.repository.writer import BlobWriter
 
 _PARALLEL_READS = 2
@@ -38,24 +38,6 @@ class RepairedPack:
     why: str  # what is wrong with it
     saved: int  # blobs that were whole in it
     lost: int  # blobs that were not, and of which there is no other copy
-
-
-@dataclass(frozen=True, slots=True)
-class LostBlob:
-    """A blob of which no whole copy is left."""
-
-    type: BlobType
-    id: BlobId
-    pack: PackId
-
-
-@dataclass(frozen=True, slots=True)
-class LostPath:
-    """A file or directory that a snapshot has lost, the latter with all that was below it."""
-
-    snapshot: SnapshotId
-    path: str
-    why: str
 
 
 @dataclass(slots=True)
@@ -127,6 +109,7 @@ class _Repair:
         self._save_damaged = save_damaged
         self._dry_run = dry_run
         self._report = PacksRepair()
+        self._read: dict[PackId, int] = {}  # bytes of the packs that were read
         self._faults: dict[PackId, PackRemains] = {}
         self._saved: set[BlobKey] = set()
 
@@ -134,26 +117,37 @@ class _Repair:
         """Reads every pack; gives those whose bytes are not what their name says."""
         stored = list(self._repository.stored_packs())
         self._progress.phase("read packs", len(stored), sum(size for _, size in stored))
+        waiting: deque[tuple[PackId, Future[tuple[int, bool]]]] = deque()
         changed: list[PackId] = []
-        waiting: deque[Future[list[PackId]]] = deque()
+
+        def take_first() -> None:
+            pack_id, future = waiting.popleft()
+            self._read[pack_id], is_changed = future.result()
+            self._progress.advance(size=self._read[pack_id])
+            if is_changed:
+                changed.append(pack_id)
+
         with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool:
             for pack_id, _ in stored:
-                waiting.append(pool.submit(self._if_changed, pack_id))
+                waiting.append((pack_id, pool.submit(self._size_and_whether_changed, pack_id)))
                 if len(waiting) > _PARALLEL_READS:
-                    changed += waiting.popleft().result()
-            for future in waiting:
-                changed += future.result()
+                    take_first()
+            while waiting:
+                take_first()
         return changed
 
-    def _if_changed(self, pack_id: PackId) -> list[PackId]:
+    def _size_and_whether_changed(self, pack_id: PackId) -> tuple[int, bool]:
         self._cancel.check()
         content = self._content(pack_id)
-        self._progress.advance(size=len(content))
-        return [] if PackId.of(content) == pack_id else [pack_id]
+        return len(content), PackId.of(content) != pack_id
 
     def run(self, pack_ids: Collection[PackId]) -> PacksRepair:
-        if not pack_ids:
-            return self._report
+        if pack_ids:
+            self._repair(pack_ids)
+        self._report.packs_read, self._report.bytes_read = len(self._read), sum(self._read.values())
+        return self._report
+
+    def _repair(self, pack_ids: Collection[PackId]) -> None:
         self._progress.phase("read index files")
         entries = self._entries(frozenset(pack_ids))
         self._repository.reread_index().forget_packs(pack_ids)  # for the question whether there is another copy
@@ -174,18 +168,14 @@ class _Repair:
             self._remove()
         self._repository.drop_index()
         if self._report.lost:
-            self._report.lost_paths = self._lost_paths()
-        return self._report
+            self._report.lost_paths = find_lost_paths(self._repository, self._report.lost, self._cancel, self._progress)
 
     def _content(self, pack_id: PackId) -> bytes:
         """The pack's bytes; of one that is missing none."""
         try:
-            content = self._repository.store.get(file_name(pack_id))
+            return self._repository.store.get(file_name(pack_id))
         except FileMissing:
             return b""
-        self._report.packs_read += 1
-        self._report.bytes_read += len(content)
-        return content
 
     def _entries(self, wanted: Collection[PackId]) -> Mapping[PackId, list[PackedBlob]]:
         """What index files say of some packs."""
@@ -207,6 +197,7 @@ class _Repair:
 
     def _save_pack(self, pack_id: PackId, listed: Sequence[PackedBlob], writer: BlobWriter) -> None:
         content, key = self._content(pack_id), self._repository.key
+        self._read[pack_id] = len(content)
         remains = examine_pack(key, pack_id, content, listed)
         if not remains.is_known:
             self._report.unknown.append(pack_id)
@@ -253,31 +244,6 @@ class _Repair:
         for pack_id in self._faults:
             self._lock.check()
             self._repository.store.delete(file_name(pack_id))
-
-    def _lost_paths(self) -> list[LostPath]:
-        whys = {
-            (blob.type, blob.id): f"{blob.type.value} blob {blob.id.short} was lost with pack {blob.pack.short}"
-            for blob in self._report.lost
-        }
-
-        def load(tree_id: BlobId) -> bytes:
-            if why := whys.get((BlobType.TREE, tree_id)):
-                raise DamagedData("it cannot be read", why=why)
-            return self._repository.reader.load(BlobType.TREE, tree_id)
-
-        snapshot_ids = self._repository.snapshot_ids()
-        self._progress.phase("look for what is lost", len(snapshot_ids))
-        mender = TreeMender(load, lambda blob_id: whys.get((BlobType.DATA, blob_id), ""), BlobId.of)
-        found = []
-        for snapshot_id, snapshot in self._repository.snapshots(snapshot_ids):
-            self._cancel.check()
-            self._progress.advance()
-            if not isinstance(snapshot, DamagedData):
-                with contextlib.suppress(DamagedData):
-                    root = BlobId.parse(snapshot.tree)
-                    mender.mend(root)
-                    found += [LostPath(snapshot_id, loss.path, loss.why) for loss in mender.losses(root)]
-        return found
 
 
 def _write_copy(directory: Path, pack_id: PackId, content: bytes) -> None:

@@ -45,6 +45,11 @@ class DamagedSnapshot:
     repaired: SnapshotId | None = None  # the snapshot without what is lost
     forgotten: bool = False
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether all that is left out is lost. Another program may still read what only this one does not understand."""
+        return not any(loss.is_stored for loss in self.losses)
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableSnapshot:
@@ -76,8 +81,9 @@ def repair_snapshots(
 ) -> SnapshotsRepair:
     """Makes for each damaged snapshot, of those named or of all, a new one without what is lost.
 
-    `forget` deletes the damaged ones afterwards, and of files that cannot be read those that were named. Raises PlanRefused
-    while the index is wrong, RepositoryLocked, LockLost, Cancelled and what the store raises.
+    `forget` deletes the damaged ones afterwards, unless another program may still read what is left out; of files that cannot
+    be read it deletes those that were named. Raises PlanRefused while the index is wrong, RepositoryLocked, LockLost, Cancelled
+    and what the store raises.
     """
     with repository.lock(cancel, exclusive=not dry_run) as lock:
         repair = _Repair(repository, lock, cancel, progress, forget=forget, dry_run=dry_run)
@@ -191,7 +197,7 @@ class _Repair:
             self._cancel.check()
             if damaged.tree is not None:
                 damaged.repaired = self._saved(damaged, damaged.tree)
-            if self._forget:
+            if self._forget and damaged.is_understood:
                 self._delete(damaged.id)
                 damaged.forgotten = True
             self._progress.advance()

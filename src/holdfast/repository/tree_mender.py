@@ -31,6 +31,7 @@ class Loss(NamedTuple):
 
     path: str  # from the root; bytes that are not UTF-8 as surrogates
     why: str
+    is_stored: bool = False  # a directory that is whole, but no tree that this program understands; another one may
 
 
 class _Gap(NamedTuple):
@@ -38,7 +39,8 @@ class _Gap(NamedTuple):
 
     name: bytes
     why: str
-    below: BlobId | None  # the directory of this name is there, and something below it is lost
+    below: BlobId | None  # the directory of this name, if it is there and something below it is lost
+    is_stored: bool = False  # as in Loss
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class TreeMender:
         self._mended: dict[BlobId, BlobId | None] = {}
         self._gaps: dict[BlobId, list[_Gap]] = {}
         self._faults: dict[BlobId, str] = {}  # of trees that cannot be read
+        self._strange: set[BlobId] = set()  # of these, those that are stored as they were written
 
     @property
     def trees(self) -> int:
@@ -99,13 +102,13 @@ class TreeMender:
     def losses(self, root: BlobId) -> Iterator[Loss]:
         """What `mend` left out, in the order of paths."""
         if root in self._faults:
-            yield Loss("/", self._faults[root])
+            yield Loss("/", self._faults[root], root in self._strange)
         waiting = [("", _Gap(b"", "", root))]
         while waiting:
             parent, gap = waiting.pop()
             path = f"{parent}/{os.fsdecode(gap.name)}" if gap.name else ""
             if gap.below is None:
-                yield Loss(path, gap.why)
+                yield Loss(path, gap.why, gap.is_stored)
             else:
                 waiting += [(path, one) for one in reversed(self._gaps.get(gap.below, ()))]
 
@@ -115,7 +118,7 @@ class TreeMender:
     def _enter(self, tree_id: BlobId, way: list[_Open]) -> None:
         if tree_id in self._whole or tree_id in self._mended:
             return
-        below, has_gaps = [], False
+        below, has_gaps, content = [], False, None
         try:
             content = self._load(tree_id)
             for decoded in decode_with_text(content):
@@ -126,6 +129,8 @@ class TreeMender:
         except DamagedData as error:
             self._mended[tree_id] = None
             self._faults[tree_id] = str(error)
+            if content is not None:
+                self._strange.add(tree_id)
             return
         way.append(_Open(tree_id, content, below, has_gaps))
 
@@ -156,7 +161,7 @@ class TreeMender:
         before = subtree_id(decoded.node)
         after = self._outcome(before)
         if after is None:
-            return _Gap(decoded.name, self._faults[before], None), None
+            return _Gap(decoded.name, self._faults[before], None, before in self._strange), None
         if after == before:
             return None, decoded.text
         mended = msgspec.structs.replace(decoded.node, subtree=after.hex())
