@@ -14,6 +14,7 @@ from holdfast.ids import BlobId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.repository import lock, sealed
+from holdfast.repository.index_file import save_index
 from holdfast.repository.layout import Directory, file_name
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repair_index import repair_index
@@ -161,8 +162,10 @@ def test_a_snapshots_file_that_cannot_be_read_is_named_and_stays_unless_it_is_na
         (one,) = repair(store, **options).unreadable
         assert (one.id, one.forgotten) == (broken, False)
         assert set(reopen(store).snapshot_ids()) == {whole, broken}
-    (one,) = repair(store, broken).unreadable
-    assert not one.forgotten
+    for options in ({}, {"forget": True, "dry_run": True}):
+        (one,) = repair(store, broken, **options).unreadable
+        assert not one.forgotten
+    assert broken in reopen(store).snapshot_ids()
     (one,) = repair(store, broken, forget=True).unreadable
     assert one.forgotten
     assert reopen(store).snapshot_ids() == [whole]
@@ -198,45 +201,70 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(store, damaged):
     assert [(one.losses, one.tree) for one in told.damaged] == [(one.losses, one.tree) for one in done.damaged]
 
 
-@pytest.mark.parametrize("forget", [True, False])
-def test_a_wrong_index_is_repaired_first(store, whole, forget):
-    other = write_files(reopen(store), FILES)
-    sound = contents(store)
-
-    def assert_refused(advice):
-        before = contents(store)
-        with pytest.raises(PlanRefused) as refused:
-            repair(store, forget=forget)
-        assert advice in refused.value.next
-        assert {name: store.get(name) for name in before} == before
-        for name, content in sound.items():
-            store.put(name, [content])
-        for name in names(store):
-            if name not in sound:
-                store.delete(name)
-
+def flip_an_index_file(store):
     flip(store, index_files(store)[0], 40)
-    assert_refused("holdfast repository repair index")
+
+
+def delete_the_index(store):
     for name in index_files(store):
         store.delete(name)
-    assert_refused("holdfast repository repair index")
-    store.delete(packs(store)[0].name)
-    assert_refused("holdfast repository repair index")
+
+
+def list_packs_in_part(store):
+    blobs = list(reopen(store).index.blobs())
+    entries = [(pack.id, [place.blob for place in blobs if place.pack == pack.id][:1]) for pack in packs(store)]
+    delete_the_index(store)
+    save_index(store, reopen(store).key, entries)
+
+
+@pytest.mark.parametrize("break_index", [flip_an_index_file, delete_the_index, list_packs_in_part])
+def test_a_wrong_index_is_repaired_first_and_costs_nothing(store, whole, break_index):
+    other = write_files(reopen(store), FILES)
+    break_index(store)
+    before = contents(store)
+    with pytest.raises(PlanRefused, match="the index does not say what there is") as refused:
+        repair(store, forget=True, dry_run=True)
+    assert "holdfast repository repair index" in refused.value.next
+    assert contents(store) == before
+    assert repair(store, forget=True).damaged == []
+    assert set(reopen(store).snapshot_ids()) == {whole, other}
+    assert damages(store) == set()
+
+
+def test_a_lost_pack_leaves_the_index_first(store, whole):
+    write_files(reopen(store), FILES)
+    store.delete(pack_of(store, FILES["backup.json"]).name)
+    with pytest.raises(PlanRefused):
+        repair(store, dry_run=True)
+    (one,) = repair(store, forget=True).damaged
+    assert whole in reopen(store).snapshot_ids()
+    assert len(one.losses) == 4
+    assert damages(store) == set()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_packs_with_blobs_to_be_saved_are_repaired_first(store, whole, dry_run):
+    write_files(reopen(store), FILES)
     pack = pack_of(store, FILES["backup.json"])
     cut(store, pack.name, pack.header)
-    assert_refused(f"holdfast repository repair packs {pack.id.short}")
-    assert set(reopen(store).snapshot_ids()) == {whole, other}
+    before = contents(store)
+    with pytest.raises(PlanRefused) as refused:
+        repair(store, forget=True, dry_run=dry_run)
+    assert f"holdfast repository repair packs {pack.id.short}" in refused.value.next
+    assert contents(store) == before
+    assert whole in reopen(store).snapshot_ids()
 
 
-@pytest.mark.usefixtures("damaged")
-def test_packs_that_an_interrupted_run_left_are_listed_before_anything_is_given_up(store):
-    orphan = pack_of(store, KEPT["kept/file"])
-    content = store.get(orphan.name)
-    for name in index_files(store):
-        store.delete(name)
-    with pytest.raises(PlanRefused, match="the index does not say what there is"):
-        repair(store, forget=True)
-    assert store.get(orphan.name) == content
+def test_a_lost_tree_that_another_becomes_by_its_repair_is_not_lost(store):
+    """The second snapshot's root, without the lost file, is the first one's lost root."""
+    first = write_files(init(store), {"kept": b"kept"})
+    write_files(reopen(store), {"kept": b"kept", "lost": b"lost"})
+    lose_blob(store, BlobType.TREE, BlobId.parse(reopen(store).load_snapshot(first).tree))
+    lose_blob(store, BlobType.DATA, BlobId.of(b"lost"))
+    (one,) = repair(store, forget=True).damaged
+    assert one.id != first
+    assert read_files(reopen(store), first) == read_files(reopen(store), one.repaired) == {"kept": b"kept"}
+    assert damages(store) == set()
 
 
 def test_packs_of_which_nothing_is_known_are_no_hindrance(store, damaged):

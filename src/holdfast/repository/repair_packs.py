@@ -55,6 +55,8 @@ class PacksRepair:
 
 def find_packs(repository: Repository, prefixes: Sequence[str]) -> list[PackId]:
     """The packs, stored or listed by the index, whose ids begin so. Raises NotFound unless each names one."""
+    if not prefixes:
+        return []
     known = {pack_id for pack_id, _ in repository.stored_packs()} | {pack_id for pack_id, _ in repository.index.packs()}
     found = []
     for prefix in prefixes:

@@ -1,27 +1,27 @@
 """Snapshots without what is lost in them, for what no new backup can bring back.
 
-Safety order: the mended trees, the new snapshot, and only then, if that is wanted, the damaged one is deleted.
+Safety order: the index, so that nothing seems lost that is not; the mended trees; the new snapshot; and only then, if that is
+wanted, the damaged one is deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import partial
 
 import msgspec
 
 from holdfast.errors import DamagedData, PlanRefused
-from holdfast.ids import BlobId, PackId, SnapshotId
+from holdfast.ids import BlobId, SnapshotId
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.tags import Tags
 from holdfast.repository.index_rewriter import IndexRewriter
 from holdfast.repository.lock import Lock
-from holdfast.repository.pack import BlobType, read_header
+from holdfast.repository.pack import BlobType
 from holdfast.repository.repair_index import IndexRepair, compare_index
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
@@ -30,8 +30,6 @@ from holdfast.repository.writer import BlobWriter
 
 REPAIRED = "repaired"
 """The tag of snapshots that were made here."""
-
-_REPAIR_INDEX = "First run `holdfast repository repair index`."
 
 
 @dataclass(slots=True)
@@ -82,8 +80,10 @@ def repair_snapshots(
     """Makes for each damaged snapshot, of those named or of all, a new one without what is lost.
 
     `forget` deletes the damaged ones afterwards, unless another program may still read what is left out; of files that cannot
-    be read it deletes those that were named. Raises PlanRefused while the index is wrong, RepositoryLocked, LockLost, Cancelled
-    and what the store raises.
+    be read it deletes those that were named. An index that is wrong is repaired first.
+
+    Raises PlanRefused if blobs in damaged packs wait to be saved, in a dry run also if the index is wrong; RepositoryLocked,
+    LockLost, Cancelled and what the store raises.
     """
     with repository.lock(cancel, exclusive=not dry_run) as lock:
         repair = _Repair(repository, lock, cancel, progress, forget=forget, dry_run=dry_run)
@@ -108,28 +108,50 @@ class _Repair:
         self._forget = forget
         self._dry_run = dry_run
         self._report = SnapshotsRepair()
-        self._lost: set[tuple[BlobType, BlobId]] = set()
         self._earlier: dict[tuple[str | None, str, str], SnapshotId] = {}  # repaired ones by original, tree and time
 
     def run(self, named: frozenset[SnapshotId]) -> SnapshotsRepair:
-        self._progress.phase("load the index")
-        self._repository.reread_index()
-        unchanged = IndexRewriter(self._repository.store, self._repository.key, None)
-        comparison = compare_index(self._repository, unchanged, self._cancel, self._progress)
-        _refuse_wrong_index(comparison)
+        index = self._right_index()
         with contextlib.closing(self._repository.writer(self._lock, self._cancel)) as writer:
-            self._look_through(named, writer)
-            self._refuse_unlisted_blobs(comparison.found)
-            if not self._dry_run:
-                writer.flush()
+            while self._look_through(named, writer):
+                pass
+        if self._dry_run and self._report.damaged and index.found:
+            raise _wrong_index(f"{len(index.found)} packs are in none of its files, and may have what snapshots lack")
         self._say_what_heals()
         if not self._dry_run:
             self._publish()
         return self._report
 
-    def _look_through(self, named: frozenset[SnapshotId], writer: BlobWriter) -> None:
-        """Fills the report, and stores mended trees."""
-        save = BlobId.of if self._dry_run else partial(writer.save, BlobType.TREE)
+    def _right_index(self) -> IndexRepair:
+        """Sees to it that nothing seems lost that is not; a dry run only refuses. Raises PlanRefused."""
+        rewriter = IndexRewriter(self._repository.store, self._repository.key, None if self._dry_run else self._lock)
+        index = compare_index(self._repository, rewriter, self._cancel, self._progress)
+        for doubtful in index.doubtful:
+            if doubtful.listed:
+                raise PlanRefused(
+                    f"pack {doubtful.pack.short} is damaged, and blobs in it may be whole",
+                    why=doubtful.why,
+                    next=f"First save them with `holdfast repository repair packs {doubtful.pack.short}`.",
+                )
+        files, wrong = len(index.damaged_files), len(index.forgotten) + len(index.corrected)
+        why = f"{files} of its files are damaged, and {wrong} packs are lost or not as it lists them"
+        if files or wrong:
+            if self._dry_run:
+                raise _wrong_index(why)
+            self._progress.warn(f"the index is repaired first: {why}")
+        rewriter.finish()
+        self._repository.reread_index()
+        return index
+
+    def _look_through(self, named: frozenset[SnapshotId], writer: BlobWriter) -> bool:
+        """Fills the report anew, and stores mended trees. Whether one of them was among the lost, so that less is lost now."""
+        made: set[BlobId] = set()
+
+        def save(content: bytes) -> BlobId:
+            made.add(BlobId.of(content))
+            return BlobId.of(content) if self._dry_run else writer.save(BlobType.TREE, content)
+
+        self._report = SnapshotsRepair()
         mender = TreeMender(self._load_tree, self._fault, save)
         snapshot_ids = self._repository.snapshot_ids()
         self._progress.phase("look through snapshots and trees", len(snapshot_ids))
@@ -142,12 +164,15 @@ class _Repair:
                 continue
             self._report.snapshots += 1
             if isinstance(snapshot, DamagedData):
-                is_named = self._forget and snapshot_id in named
-                self._report.unreadable.append(UnreadableSnapshot(snapshot_id, snapshot, forgotten=is_named))
+                goes = self._forget and snapshot_id in named and not self._dry_run
+                self._report.unreadable.append(UnreadableSnapshot(snapshot_id, snapshot, forgotten=goes))
                 continue
             self._look_into(snapshot_id, snapshot, mender)
         self._report.trees = mender.trees
-        self._lost.update((BlobType.TREE, tree_id) for tree_id in mender.lost_trees)
+        if self._dry_run:
+            return False
+        writer.flush()
+        return not made.isdisjoint(mender.lost_trees)
 
     def _look_into(self, snapshot_id: SnapshotId, snapshot: Snapshot, mender: TreeMender) -> None:
         try:
@@ -165,20 +190,7 @@ class _Repair:
     def _fault(self, blob_id: BlobId) -> str:
         if self._repository.index.has(BlobType.DATA, blob_id):
             return ""
-        self._lost.add((BlobType.DATA, blob_id))
         return f"data blob {blob_id.short} is in no pack"
-
-    def _refuse_unlisted_blobs(self, unlisted: Iterable[PackId]) -> None:
-        """Raises PlanRefused if a pack that the index does not list has what seems lost."""
-        sizes = dict(self._repository.stored_packs()) if self._lost else {}
-        for pack_id in unlisted if self._lost else ():
-            blobs = read_header(self._repository.store, self._repository.key, pack_id, sizes[pack_id])
-            if not self._lost.isdisjoint((blob.type, blob.id) for blob in blobs):
-                raise PlanRefused(
-                    "the index does not say what there is",
-                    why=f"pack {pack_id.short} is in none of its files, and has what snapshots lack",
-                    next=_REPAIR_INDEX,
-                )
 
     def _say_what_heals(self) -> None:
         """While it is time: before anything is published or deleted."""
@@ -221,19 +233,7 @@ class _Repair:
         self._repository.delete_snapshot(snapshot_id)
 
 
-def _refuse_wrong_index(comparison: IndexRepair) -> None:
-    """Raises PlanRefused if blobs may seem lost that are not, or there that are lost."""
-    for doubtful in comparison.doubtful:
-        if doubtful.listed:
-            raise PlanRefused(
-                f"pack {doubtful.pack.short} is damaged, and blobs in it may be whole",
-                why=doubtful.why,
-                next=f"First save them with `holdfast repository repair packs {doubtful.pack.short}`.",
-            )
-    if comparison.damaged_files or comparison.forgotten:
-        files, packs = len(comparison.damaged_files), len(comparison.forgotten)
-        raise PlanRefused(
-            "the index does not say what there is",
-            why=f"{files} of its files are damaged, and {packs} packs that it lists are lost",
-            next=_REPAIR_INDEX,
-        )
+def _wrong_index(why: str) -> PlanRefused:
+    return PlanRefused(
+        "the index does not say what there is", why=why, next="First run `holdfast repository repair index`."
+    )
