@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import click
 import pytest
-from tests.restic_oracle import Restic
+from tests.cli.holdfast import PROGRAM
+from tests.restic_oracle import PASSWORD, restic_agrees, restics  # noqa: F401 - fixtures
 from tests.sample_repository import FILES, check_all, init, read_files, reopen, write_files
 
 from holdfast import errors
@@ -18,7 +21,9 @@ from holdfast.repository.layout import Directory
 from holdfast.repository.pack import BlobType
 from holdfast.store.local import LocalStore
 
-PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "troubleshooting.md").read_text()
+REPAIR = (DOCS / "repair.md").read_text()
 CLASSES = [
     value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, HoldfastError)
 ]  # in the order in which errors.py defines them
@@ -70,14 +75,13 @@ MORE = {"objects/core/v1/configmaps/shop/other.json": b'{"kind":"ConfigMap","dat
 
 
 def damage(directory):
-    """Deletes one data pack and changes a byte in the other; returns the id of the second."""
+    """Deletes one data pack and changes a byte in the other."""
     lost, changed = (path for path in (directory / Directory.PACKS.value).rglob("*") if is_data_pack(directory, path))
     lost.unlink()
     content = bytearray(changed.read_bytes())
     content[20] ^= 1
     changed.chmod(0o600)
     changed.write_bytes(content)
-    return changed.name
 
 
 def is_data_pack(directory, path):
@@ -97,25 +101,37 @@ def test_a_backup_after_the_loss_of_a_pack_lacks_what_was_in_it(tmp_path):
         read_files(later, write_files(later, FILES | MORE))
 
 
-def test_the_recipe_for_a_damaged_repository_heals_what_can_be_backed_up_again(tmp_path, restic_new, monkeypatch):
-    directory, home = tmp_path / "repository", tmp_path / "home"
-    home.mkdir()
-    monkeypatch.chdir(home)  # where restic puts its copies of damaged packs
-    restic = Restic(restic_new, home)
+def repair(directory, *arguments, code):
+    """The command as a person types it."""
+    command = [PROGRAM, "repository", "repair", *arguments, "-r", directory, "-q"]
+    done = subprocess.run(command, env={**os.environ, "HOLDFAST_PASSWORD": PASSWORD}, check=False, capture_output=True)
+    assert done.returncode == code, done.stderr.decode()
+
+
+def test_the_recipe_for_a_damaged_repository_heals_what_can_be_backed_up_again(tmp_path, restic_agrees):  # noqa: F811 - the fixture
+    directory = tmp_path / "repository"
     repository = init(LocalStore(directory))
     old = write_files(repository)
     gone_for_good = write_files(repository, MORE)
-    changed = damage(directory)
+    damage(directory)
     assert check_all(reopen(LocalStore(directory))).errors
 
-    restic.run(directory, "repair", "index")
-    restic.run(directory, "repair", "packs", changed)
+    repair(directory, "packs", code=3)
+    repair(directory, "index", code=0)
     new = write_files(reopen(LocalStore(directory)))
     assert read_files(reopen(LocalStore(directory)), new) == FILES
     assert read_files(reopen(LocalStore(directory)), old) == FILES
     assert check_all(reopen(LocalStore(directory))).errors
 
-    restic.run(directory, "repair", "snapshots", "--forget")
+    repair(directory, "snapshots", "--forget", code=0)
     assert check_all(reopen(LocalStore(directory))).errors == []
     assert gone_for_good not in reopen(LocalStore(directory)).snapshot_ids()
     assert {old, new} <= set(reopen(LocalStore(directory)).snapshot_ids())
+    restic_agrees(directory)
+
+
+def test_the_recipe_on_the_page_has_these_steps_in_this_order():
+    recipe = PAGE.partition("## A damaged repository")[2]
+    steps = re.findall(r"\$ holdfast repository repair (\w+)", recipe)
+    assert steps == ["packs", "index", "snapshots"]
+    assert re.findall(r"`holdfast repository repair (\w+)", REPAIR)[:3] == steps

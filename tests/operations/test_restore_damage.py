@@ -7,10 +7,15 @@ from tests.sample_repository import check_all, nodes
 
 from holdfast.errors import DamagedData
 from holdfast.ids import SnapshotId
+from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Silent
 from holdfast.operations.backup_details import open_contents, read_details
 from holdfast.repository import writer as writer_module
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType
+from holdfast.repository.repair_index import repair_index
+from holdfast.repository.repair_packs import repair_packs
+from holdfast.repository.repair_snapshots import repair_snapshots
 from holdfast.repository.tree import content_ids, subtree_id
 from holdfast.store.local import LocalStore
 
@@ -238,20 +243,19 @@ def test_new_backup_heals_what_a_removed_pack_held(lab, vault, saved, copy, rest
 
     assert (report.outcome, report.errors) == ("done", [])
     assert restored(copy) == {*NAMES, "login", "other"}
-    restic.run(vault.store.url, "repair", "index")
-    restic.run(
-        vault.store.url, "repair", "snapshots", "--forget"
-    )  # the first backup's own record is lost with the pack
+    repair_index(vault.repository, read_all_packs=False, dry_run=False, cancel=Cancel(), progress=Silent())
+    repair_snapshots(  # the first backup's own record is lost with the pack
+        vault.repository, forget=True, dry_run=False, cancel=Cancel(), progress=Silent()
+    )
     restic.check(vault.store.url)
 
 
 def test_repair_and_a_new_backup_heal_a_pack_with_flipped_bits(lab, vault, saved, copy, restic):
     place = location(vault, saved, path_of(lab, "map-3"))
     flip_bits(vault, place)
-    command = ["repair", "packs", place.pack.hex()]
-    assert f"restic {' '.join(command)}" in advice(vault, place)[0]
+    assert f"holdfast repository repair packs {place.pack.hex()}" in advice(vault, place)[0]
 
-    restic.run(vault.store.url, *command)
+    repair_packs(vault.repository, [place.pack], dry_run=False, cancel=Cancel(), progress=Silent())
     vault.reopen()
     vault.back_up(lab)
     vault.reopen()

@@ -11,12 +11,16 @@ from holdfast.cli.errors import show_problem
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.prune import prune
+from holdfast.cli.repair import repair
 from holdfast.errors import DamagedData, UsageError
 
 
 @click.group("repository", short_help="Create, show, check and unlock the place where backups live; its keys.")
 def command() -> None:
     """The encrypted, deduplicating place where backups live. restic reads and writes it too."""
+
+
+command.add_command(repair)
 
 
 @command.command("init", cls=VerbCommand)

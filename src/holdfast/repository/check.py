@@ -27,11 +27,11 @@ from holdfast.repository.repository import Repository
 
 _LOST = (
     "Put the file back from a copy of the store, or make a new backup: it stores again what still exists."
-    " `restic repair index` then forgets what is gone."
+    " `holdfast repository repair index` then forgets what is gone."
 )
 _CHANGED = (
-    "Put the file back from a copy of the store, or run `restic repair packs {}`, which saves what is whole in it, and"
-    " make a new backup: it stores again what still exists."
+    "Put the file back from a copy of the store, or run `holdfast repository repair packs {}`, which saves what is"
+    " whole in it, and make a new backup: it stores again what still exists."
 )
 _PARALLEL_READS = 2
 """Packs in memory at once; two threads keep two cores busy with decryption."""
@@ -134,7 +134,7 @@ def _check_packs(repository: Repository, report: CheckReport) -> dict[PackId, in
             report.error(f"pack {pack_id.short} is missing", why, _LOST)
         elif listed[pack_id] != size:
             why = f"it has {listed[pack_id]} bytes where the index says {size}"
-            report.error(f"pack {pack_id.short} has the wrong size", why, _LOST)
+            report.error(f"pack {pack_id.short} has the wrong size", why, _CHANGED.format(pack_id.short))
     unknown = [pack_id for pack_id in listed if not index.has_pack(pack_id)]
     for pack_id in unknown:
         report.note(

@@ -121,6 +121,11 @@ class Repository:
             self._loaded_at = lock.began_at
         return self.index
 
+    def drop_index(self) -> None:
+        """Has the index loaded anew when it is next needed, because its files were replaced."""
+        with self._loading:
+            self._loaded_index = None
+
     @functools.cached_property
     def chunker(self) -> Chunker:
         return Chunker(self.key)
