@@ -13,6 +13,8 @@ TYPE = "type"
 RUN = "run"
 OUTCOME = "outcome"
 VERB = "verb"
+LEVEL = "level"  # of a check: how much of the data was read
+READ_TO = "read-to"  # of a check: where the next one begins to read, 0 to 1
 LABEL_PREFIX = "label:"
 
 APPLICATION = "app"

@@ -114,9 +114,10 @@ class Repository:
         Returns how many packs are missing or cut short. The index is loaded before the packs are listed: whatever it
         names was stored by then. Costs one listing.
         """
-        return self.index.forget_all_but(self._stored_packs)
+        return self.index.forget_all_but(self.stored_packs)
 
-    def _stored_packs(self) -> Iterator[tuple[PackId, int]]:
+    def stored_packs(self) -> Iterator[tuple[PackId, int]]:
+        """Id and size of every pack in the store, as it is listed."""
         for entry in self.store.list(Directory.PACKS.value):
             pack_id = parse_name(entry.name, PackId)
             if pack_id is not None:
