@@ -37,7 +37,7 @@ _TOGETHER = 256 << 10
 _MOST_NAMED = 3  # faults of one pack
 
 _CHANGED = (
-    "Put the file back from a copy of the store, or run `holdfast repository repair packs {}`, which saves what is whole in it,"
+    "Put the file back from a copy of the store, or run `repository repair packs {}`, which saves what is whole in it,"
     " and make a new backup: it stores again what still exists."
 )
 

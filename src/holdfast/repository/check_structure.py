@@ -30,7 +30,7 @@ _NOT_LISTED = (1 << 64) - 1
 
 _LOST = (
     "Put the file back from a copy of the store, or make a new backup: it stores again what still exists."
-    " `holdfast repository repair index` then forgets what is gone."
+    " `repository repair index` then forgets what is gone."
 )
 
 Meet = Callable[[SnapshotId, Snapshot], None]
