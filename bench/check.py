@@ -1,7 +1,7 @@
 """Checking a repository beside restic: both check the same one, which Holdfast wrote, in turns.
 
-`cold` is without any cache on both sides. `warm` lets restic use its cache of indexes and directories; Holdfast believes none when it
-checks, and only keeps what it read.
+Both do without a cache, but for one row in which restic may use its own, of indexes and directories. There Holdfast has one too,
+but believes none when it checks.
 """
 
 from __future__ import annotations
