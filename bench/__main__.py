@@ -20,6 +20,7 @@ from testbed.errors import SetupFailed
 from bench import files, fresh, kernels, machine, programs, scale, startup, trees, trials
 from bench import s3 as s3_rows
 from bench.care import CareBench
+from bench.check import CheckBench
 from bench.command import CommandFailed
 from bench.index import IndexBench
 from bench.memory import MemoryBench
@@ -28,11 +29,11 @@ from bench.row import Row, markdown, number, table
 from bench.trials import RestoredWrong, Trials
 
 ON_A_CLUSTER = ("backup", "restore", "memory")
-ON_FILES = ("files", "s3", "kernels", "care")
+ON_FILES = ("files", "check", "s3", "kernels", "care")
 LONG = ("scale", "index")
 """Only when they are asked for: they take up to an hour and 10 GB of disk."""
 
-BESIDE_PEERS = {"files", "s3", "care", *LONG}
+BESIDE_PEERS = {"files", "check", "s3", "care", *LONG}
 
 S3_SERVERS = {"versitygw": s3.versitygw, "minio": s3.minio}
 
@@ -126,6 +127,9 @@ def _measure_files(groups: Sequence[str], local: Trials, directory: Path, option
             say=to_terminal,
         )
         yield from care.rows()
+    if "check" in groups:
+        beside = restic[0] if restic else None
+        yield from CheckBench(directory, local.ours, beside, say=to_terminal, runs=local.runs).rows()
     if "scale" in groups:
         yield from scale.rows(
             replace(local, peers=restic, runs=1), directory, largest=options.largest, full=options.full

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.cli.backup import parse_before
+from holdfast.cli.check import parse_percent
 from holdfast.cli.output import local_time, printable
 from holdfast.cli.progress_text import format_size
-from holdfast.cli.repository import parse_percent
 from holdfast.errors import UsageError
 
 

@@ -10,9 +10,10 @@ from holdfast.ids import BlobId, LockId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import SystemClock
 from holdfast.model.progress import Silent
-from holdfast.repository import index_loader, sealed
+from holdfast.repository import check_report, index_loader, sealed
 from holdfast.repository import writer as writer_module
-from holdfast.repository.check import Severity, check
+from holdfast.repository.check import check
+from holdfast.repository.check_report import Severity
 from holdfast.repository.index import save_index
 from holdfast.repository.index_cache import IndexCache
 from holdfast.repository.layout import file_name
@@ -120,14 +121,14 @@ def test_the_structure_alone_reads_no_pack_whole(repository):
     assert (report.packs_read, report.bytes_read) == (0, 0)
 
 
-def test_a_part_of_the_packs_is_read_at_random(store, monkeypatch):
+def test_a_part_of_the_packs_is_read_from_a_random_place_on(store, monkeypatch):
     monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 1000)
     write_files(init(store), {str(number): random.Random(number).randbytes(1000) for number in range(39)})
     read = FaultyStore(store)
     repository = reopen(read)
     for _ in range(40):
         report = check(repository, read_fraction=0.1, cancel=Cancel(), progress=Silent())
-        assert report.packs_read == 4
+        assert 1 <= report.packs_read < 15
         assert report.findings == []
     assert len({call.name for call in read.calls if call.operation == "get" and "data/" in call.name}) > 30
 
@@ -136,7 +137,7 @@ def test_a_part_of_the_packs_is_read_at_random(store, monkeypatch):
 def test_any_part_is_at_least_one_pack(repository, fraction):
     write_files(repository)
     report = check(reopen(repository.store), read_fraction=fraction, cancel=Cancel(), progress=Silent())
-    assert report.packs_read == 1
+    assert report.packs_read >= 1
 
 
 def test_a_check_can_be_cancelled(repository):
@@ -258,7 +259,9 @@ def test_a_flipped_bit_in_a_blob_is_found(store, blob_type):
 def test_a_flipped_bit_in_a_packs_header_is_found(store, blob_type, place):
     name, header = packs(store)[blob_type]
     flip(store, name, {"first": header, "middle": header + 20, "mac": -5, "length": -4}[place])
-    assert len(texts(check_all(reopen(store)))) >= 2
+    (error,) = texts(check_all(reopen(store)))
+    assert "its content does not match its name" in error
+    assert "header" in error or "a sealed message was changed" in error
 
 
 def test_a_flip_of_any_byte_of_any_file_is_found(store):
@@ -293,7 +296,8 @@ def test_a_removed_index_is_found_and_its_packs_are_noted(store):
     store.delete(names(store, "index")[0])
     report = structure_only(store)
     assert any("directory / cannot be read" in error for error in texts(report))
-    assert len(texts(report, Severity.NOTE)) == 2
+    (note,) = texts(report, Severity.NOTE)
+    assert note.startswith("2 packs are in no index: ")
 
 
 @pytest.mark.usefixtures("snapshot_id")
@@ -401,10 +405,39 @@ def test_a_directory_that_is_lost_is_named_and_its_neighbours_are_checked(store)
     save_blobs(repository, (BlobType.TREE, inner))
     (root,) = save_blobs(repository, (BlobType.TREE, outer))
     save_snapshot(repository, root.hex())
-    errors = texts(check_all(repository))
-    assert len(errors) == 2
-    assert any("directory /a cannot be read" in error for error in errors)
-    assert any("file /b/file is incomplete" in error for error in errors)
+    (finding,) = check_all(repository).findings
+    assert "2 files and directories are damaged" in finding.what
+    assert finding.why.startswith("the first: ")
+    assert set(finding.paths) == {"/a", "/b/file"}
+    assert finding.path_count == 2
+
+
+def test_the_first_of_many_lost_files_are_named_and_all_are_counted(store):
+    repository = init(store)
+    snapshot_id = write_files(repository, {f"{number:05}": b"%d" % number for number in range(3000)})
+    again = write_files(repository, {"00000": b"0"})
+    lost = {place.pack for place in repository.index.blobs() if place.blob.type is BlobType.DATA}
+    for pack_id in lost:
+        store.delete(file_name(pack_id))
+    report = structure_only(store)
+    assert report.error_count == len(report.findings) == len(lost) + 2
+    assert {finding.pack for finding in report.findings} == {"", *(pack_id.hex() for pack_id in lost)}
+    found = {finding.snapshot: finding for finding in report.findings}
+    assert found[snapshot_id.hex()].path_count == 3000
+    assert found[snapshot_id.hex()].paths == tuple(f"/{number:05}" for number in range(10))
+    assert "3,000 files and directories are damaged" in found[snapshot_id.hex()].what
+    assert (found[again.hex()].paths, found[again.hex()].path_count) == (("/00000",), 1)
+
+
+def test_of_very_many_damages_the_first_are_kept_and_all_are_counted(store, monkeypatch):
+    monkeypatch.setattr(check_report, "MOST_FINDINGS", 5)
+    monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 1000)
+    write_files(init(store), {str(number): random.Random(number).randbytes(1000) for number in range(39)})
+    for name in names(store, "data"):
+        store.delete(name)
+    report = structure_only(store)
+    assert len(report.findings) == 5
+    assert report.error_count == 40 + 1
 
 
 def test_a_tree_that_is_no_tree_is_found(store):
@@ -450,7 +483,9 @@ def test_a_header_that_names_another_blob_than_the_index_is_found(store):
 def test_a_header_in_another_order_than_the_index_is_found(store):
     repository = init(store)
     put_pack(repository, [(b"one", BlobId.of(b"one")), (b"two", BlobId.of(b"two"))], [entry(b"two"), entry(b"one", 35)])
-    assert len(texts(check_all(reopen(store)))) == 2
+    (error,) = texts(check_all(reopen(store)))
+    assert error.count("is damaged: its content does not match its id") == 2
+    assert "lies elsewhere than the index says" in error
 
 
 def test_a_header_that_does_not_cover_the_pack_is_found(store):

@@ -81,13 +81,13 @@ def test_a_pack_that_is_lost_costs_the_files_in_it(store):
     repository.index.forget_packs([place.pack])
     reached = reachable(repository)
     reached.add_many([root, again])
-    assert sorted(error.what for error in reached.damage_below(root)) == [
+    assert sorted(str(damage) for damage in reached.damage_below(root)) == [
         "file /a is incomplete",
         "file /d/b is incomplete",
     ]
-    [error] = reached.damage_below(again)
-    assert error.what == "file /a is incomplete"
-    assert "is not in the repository's index" in error.why
+    [damage] = reached.damage_below(again)
+    assert damage == ("/a", False, damage.why)
+    assert "is not in the repository's index" in damage.why
 
 
 def test_a_directory_that_is_lost_is_named_below_every_root(store):
@@ -101,8 +101,8 @@ def test_a_directory_that_is_lost_is_named_below_every_root(store):
     assert a_tree_of(reopen_without_lost(store), a=b"1", d__b=b"3")
     reached = reachable(reopen(store))
     reached.add_many([root, again, whole])
-    assert [error.what for error in reached.damage_below(root)] == ["directory / cannot be read"]
-    assert [error.what for error in reached.damage_below(again)] == ["directory /d cannot be read"]
+    assert [str(damage) for damage in reached.damage_below(root)] == ["directory / cannot be read"]
+    assert [str(damage) for damage in reached.damage_below(again)] == ["directory /d cannot be read"]
     assert list(reached.damage_below(whole)) == []
 
 

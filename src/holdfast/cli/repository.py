@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from holdfast.cli.check import check
 from holdfast.cli.context import Session, VerbCommand, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_table
@@ -13,6 +15,9 @@ from holdfast.cli.progress_text import format_size
 from holdfast.cli.prune import prune
 from holdfast.cli.repair import repair
 from holdfast.errors import DamagedData, UsageError
+
+if TYPE_CHECKING:  # imported when used: see assembly
+    from holdfast.operations.repository_facts import LastCheck
 
 
 @click.group("repository", short_help="Create, show, check and unlock the place where backups live; its keys.")
@@ -59,74 +64,23 @@ def show(session: Session) -> None:
             ("Stored", format_size(facts.stored_bytes) + ratio),
             ("Keys", str(facts.keys)),
             ("Locks", str(facts.locks)),
+            ("Data checked", _last_check(facts.last_check)),
         ],
     )
     for problem in facts.problems:
         show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Warning")
 
 
-@command.command("check", cls=VerbCommand)
-@click.option(
-    "--read-data",
-    is_flag=False,
-    flag_value="100%",
-    default="0%",
-    metavar="[=N%]",
-    help="Read stored data too, all or a random part of the packs, and prove every byte of it.",
-)
-@click.pass_obj
-def check(session: Session, read_data: str) -> int:
-    """Check that all backups are whole: structure always, stored data as asked. Exit code 1 if anything is damaged."""
-    from holdfast.repository.check import Severity  # noqa: PLC0415
-    from holdfast.repository.check import check as check_repository  # noqa: PLC0415
+def _last_check(last: LastCheck | None) -> str:
+    from holdfast.repository.snapshot import parse_time  # noqa: PLC0415
 
-    fraction = parse_percent(read_data)
-    repository = session.open_repository()
-    with repository.lock(session.cancel):
-        report = check_repository(repository, read_fraction=fraction, cancel=session.cancel, progress=session.progress)
-    document = {
-        "outcome": "failed" if report.errors else "done",
-        "counts": {
-            "packs": report.packs,
-            "packsRead": report.packs_read,
-            "blobs": report.blobs,
-            "snapshots": report.snapshots,
-            "trees": report.trees,
-        },
-        "bytes": {"read": report.bytes_read},
-        "errors": [{"what": f.what, "why": f.why, "next": f.next} for f in report.errors],
-        "notes": [f"{f.what}: {f.why}" for f in report.findings if f.severity is Severity.NOTE],
-    }
-    if show_document(session, document):
-        return 1 if report.errors else 0
-    for finding in report.findings:
-        is_error = finding.severity is Severity.ERROR
-        word, style = ("Damage", "red") if is_error else ("Note", "cyan")
-        show_problem(session, finding.what, finding.why, finding.next, style=style, word=word)
-    read = f", {report.packs_read:,} packs read ({format_size(report.bytes_read)})" if report.packs_read else ""
-    click.echo(
-        f"Checked {report.snapshots:,} snapshots, {report.trees:,} trees, {report.blobs:,} blobs in {report.packs:,} packs{read}"
-    )
-    if report.errors:
-        click.echo(click.style(f"{len(report.errors)} errors were found", fg="red", bold=True))
-        return 1
-    click.echo(click.style("no errors were found", fg="green"))
-    return 0
+    if last is None:
+        return "never, as far as is known here"
+    found = "no errors were found" if last.outcome == "done" else "errors were found"
+    return f"{local_time(parse_time(last.time))}, {'all of it' if last.level == 'all' else 'a sample'}: {found}"
 
 
-def parse_percent(text: str) -> float:
-    """`5%` → 0.05. Raises UsageError."""
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = -1.0
-    if not text.endswith("%") or not 0 <= value <= 100:
-        raise UsageError(
-            f"--read-data={text} is not a part of the data",
-            why="a part is a percentage from 0% to 100%",
-            next="Write --read-data or --read-data=5%.",
-        )
-    return value / 100
+command.add_command(check)
 
 
 @command.command("unlock", cls=VerbCommand)

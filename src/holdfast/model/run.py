@@ -18,6 +18,7 @@ class Verb(StrEnum):
     BACKUP_FILES = "backup files"
     RESTORE_RUN = "restore run"
     RESTORE_FILES = "restore files"
+    REPOSITORY_CHECK = "repository check"
 
 
 BACKUP_VERBS = (Verb.BACKUP_CREATE, Verb.BACKUP_FILES)

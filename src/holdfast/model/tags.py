@@ -17,6 +17,8 @@ OUTCOME = "outcome"
 VERB = "verb"
 PLAN = "plan"
 KEEP_UNTIL = "keep-until"
+LEVEL = "level"  # of a check: how much of the data was read
+READ_TO = "read-to"  # of a check: where the next one begins to read, 0 to 1
 LABEL_PREFIX = "label:"
 
 APPLICATION = "app"

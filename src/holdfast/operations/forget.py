@@ -20,7 +20,7 @@ from holdfast.model.progress import Progress
 from holdfast.model.retention import KEPT_FOR, Byproduct, Candidate, RetentionPolicy, decide
 from holdfast.model.run import BACKUP_VERBS, RESTORE_VERBS, Outcome
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
-from holdfast.repository.reader import ahead
+from holdfast.repository.ahead import ahead
 from holdfast.repository.repository import Repository
 
 _PARALLEL_REMOVALS = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,8 @@ from holdfast.version import PROGRAM_VERSION
 
 REPORT_FILE = "report.json"
 LOG_FILE = "log.txt"
+
+_NO_TAGS: Mapping[str, str] = {}
 
 
 @contextlib.contextmanager
@@ -70,18 +72,35 @@ def store_report(writer: BlobWriter, report: msgspec.Struct, log_text: str, time
 
 
 def publish_report(
-    repository: Repository, lock: Lock, run: Run, run_log: RunLog, *, hostname: str, tree: str = ""
-) -> None:
+    repository: Repository,
+    lock: Lock,
+    run: Run,
+    run_log: RunLog,
+    *,
+    hostname: str,
+    tree: str = "",
+    more_tags: Mapping[str, str] = _NO_TAGS,
+) -> bool:
     """Publishes the report of a run that did its work; `tree` is its tree if that was stored and flushed already.
 
     A repository that refuses it now cannot undo the work: the report is kept in a local directory, which `run.notes` names.
+    Returns whether the repository took it.
     """
-    kept = _publish(repository, lock, run, run_log, hostname, tree)
+    kept = _publish(repository, lock, run, run_log, hostname, tree, more_tags)
     if kept is not None:
         run.notes.append(f"The repository did not take this run's report; it is in {kept}.")
+    return kept is None
 
 
-def _publish(repository: Repository, lock: Lock, run: Run, run_log: RunLog, hostname: str, tree: str) -> Path | None:
+def _publish(
+    repository: Repository,
+    lock: Lock,
+    run: Run,
+    run_log: RunLog,
+    hostname: str,
+    tree: str,
+    more_tags: Mapping[str, str] = _NO_TAGS,
+) -> Path | None:
     """In the repository if it takes it, else in a local directory, which is returned; on a full disk nowhere."""
     cancel = Cancel()  # the run's own may be set, and its report is wanted all the same
     try:
@@ -93,7 +112,7 @@ def _publish(repository: Repository, lock: Lock, run: Run, run_log: RunLog, host
                 writer.flush()
             finally:
                 writer.close()
-        repository.save_snapshot(_snapshot(run, tree, hostname), lock)
+        repository.save_snapshot(_snapshot(run, tree, hostname, more_tags), lock)
     except HoldfastError as refused:
         with contextlib.suppress(OSError):
             directory = Path(tempfile.mkdtemp(prefix=f"holdfast-{run.run}-"))
@@ -103,7 +122,7 @@ def _publish(repository: Repository, lock: Lock, run: Run, run_log: RunLog, host
     return None
 
 
-def _snapshot(run: Run, tree: str, hostname: str) -> Snapshot:
+def _snapshot(run: Run, tree: str, hostname: str, more_tags: Mapping[str, str]) -> Snapshot:
     values = {
         tags.KIND: tags.REPORT,
         tags.RUN: run.run,
@@ -111,6 +130,7 @@ def _snapshot(run: Run, tree: str, hostname: str) -> Snapshot:
         tags.NAME: run.name,
         tags.TYPE: run.type,
         tags.OUTCOME: run.outcome.value,
+        **more_tags,
     }
     return Snapshot(
         time=run.finished_at,

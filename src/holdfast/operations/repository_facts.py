@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.model.run import Problem
-from holdfast.operations.catalog import read_catalog
+from holdfast.model import tags
+from holdfast.model.run import Outcome, Problem, Verb
+from holdfast.operations.catalog import Catalog, read_catalog
 from holdfast.repository.keys import list_keys
 from holdfast.repository.lock_file import list_locks
 from holdfast.repository.repository import Repository
+
+
+class LastCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest check that read data; others leave no trace."""
+
+    time: str
+    level: str  # "sample", "all"
+    outcome: Outcome
 
 
 class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -25,6 +34,7 @@ class RepositoryFacts(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     stored_bytes: int  # of all packs
     keys: int
     locks: int
+    last_check: LastCheck | None  # None if there is no report of one
     problems: list[Problem]
 
 
@@ -46,5 +56,14 @@ def read_facts(repository: Repository) -> RepositoryFacts:
         stored_bytes=totals.stored_bytes,
         keys=sum(1 for _ in list_keys(repository.store)),
         locks=sum(1 for _ in list_locks(repository.store, repository.key)),
+        last_check=_last_check(catalog),
         problems=[Problem.of(error) for error in damaged],
     )
+
+
+def _last_check(catalog: Catalog) -> LastCheck | None:
+    reports = catalog.reports(Verb.REPOSITORY_CHECK)
+    if not reports:
+        return None
+    newest = reports[-1]
+    return LastCheck(time=newest.snapshot.time, level=newest.tags.get(tags.LEVEL), outcome=newest.outcome)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from holdfast.ids import BlobId, SnapshotId
     from holdfast.model.cancel import Cancel
     from holdfast.model.progress import Progress, Silent
-    from holdfast.repository.check import CheckReport, Finding, Severity
     from holdfast.repository.check import check as check_repository
+    from holdfast.repository.check_report import CheckReport, Finding, Severity
     from holdfast.repository.contents import FoundNode, SnapshotContents
     from holdfast.repository.index_cache import IndexCache
     from holdfast.repository.lock import Lock
@@ -88,7 +88,7 @@ _HOMES = {
     "holdfast.ids": ("BlobId", "SnapshotId"),
     "holdfast.model.cancel": ("Cancel",),
     "holdfast.model.progress": ("Progress", "Silent"),
-    "holdfast.repository.check": ("CheckReport", "Finding", "Severity"),
+    "holdfast.repository.check_report": ("CheckReport", "Finding", "Severity"),
     "holdfast.repository.contents": ("FoundNode", "SnapshotContents"),
     "holdfast.repository.index_cache": ("IndexCache",),
     "holdfast.repository.lock": ("Lock",),

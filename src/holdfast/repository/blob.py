@@ -140,7 +140,7 @@ def open_blobs(key: SealingKey, blobs: Sequence[tuple[BlobId, bytes | memoryview
 
     Stage by stage, as `seal_blobs`.
     """
-    bodies = [_or_damage(key.open, sealed) for _, sealed, _ in blobs]
+    bodies = key.open_many([sealed for _, sealed, _ in blobs])
     plains = [
         _or_damage(compression.decompress, body, limit=length) if length and not isinstance(body, DamagedData) else body
         for body, (*_, length) in zip(bodies, blobs, strict=True)

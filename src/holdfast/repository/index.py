@@ -189,6 +189,23 @@ class Index:
         """Whether an index file lists the pack, lost or not."""
         return self._ask(lambda: any(part.find_pack(pack_id) for part in self._parts))
 
+    def misplaced(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> list[PackedBlob]:
+        """Those of which no index file says that they lie so in this pack."""
+        return self._ask(partial(self._misplaced, pack_id, blobs))
+
+    def _misplaced(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> list[PackedBlob]:
+        here = [(part, {number for number, _ in part.find_pack(pack_id)}) for part in self._parts]
+        return [
+            blob
+            for blob in blobs
+            if not any(
+                record[1] in numbers and record[2:] == blob[2:]
+                for part, numbers in here
+                if numbers
+                for record in part.places(blob.type, blob.id)
+            )
+        ]
+
     def packs(self) -> Iterator[tuple[PackId, int]]:
         """Each pack that an index file lists, lost or not, and the bytes that its file must have."""
         for prefix in range(PREFIXES):
@@ -211,13 +228,13 @@ class Index:
 
     def ids(self, blob_type: BlobType) -> Iterator[bytes]:
         """Each blob's id once, in no order."""
-        return (record[0] for record in self._records(blob_type))
+        return (record[0] for _, record in self.records(blob_type))
 
     def totals(self) -> Totals:
         """Goes through everything: a second for two million blobs."""
         blobs = content = packs = stored = 0
         for blob_type in BlobType:
-            for _, _, _, length, plain_length in self._records(blob_type):
+            for _, (_, _, _, length, plain_length) in self.records(blob_type):
                 blobs += 1
                 content += content_bytes(length, plain_length)
         for _, size in self.packs():
@@ -225,13 +242,11 @@ class Index:
             stored += size
         return Totals(blobs, content, packs, stored)
 
-    def _records(self, blob_type: BlobType) -> Iterator[BlobRecord]:
-        """Each blob once, at its first place."""
+    def records(self, blob_type: BlobType) -> Iterator[tuple[Part, BlobRecord]]:
+        """Each blob once, at its first place, in no order; the pack's number is the part's own."""
         for prefix in range(PREFIXES):
-            for _, record in self._ask(partial(self._records_in_segments, blob_type, prefix)):
-                yield record
-        for _, record in self._records_in_memory(blob_type):
-            yield record
+            yield from self._ask(partial(self._records_in_segments, blob_type, prefix))
+        yield from self._records_in_memory(blob_type)
 
     def _records_in_memory(self, blob_type: BlobType) -> Iterator[tuple[IndexMemory, BlobRecord]]:
         """Those that are in no segment."""

@@ -25,6 +25,7 @@ from holdfast.errors import DamagedData, RepositoryLocked
 from holdfast.ids import PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
+from holdfast.repository.ahead import ahead
 from holdfast.repository.blob import Sealed, compress_blob, open_blob, seal_blob
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
@@ -33,7 +34,6 @@ from holdfast.repository.marks import replace_marks
 from holdfast.repository.pack import LENGTH_SIZE, BlobType, PackedBlob, decode_header, header_length
 from holdfast.repository.prune_plan import Action, PackUse, PruneOptions, PrunePlan, plan_prune
 from holdfast.repository.prune_survey import Survey, survey_repository
-from holdfast.repository.reader import ahead
 from holdfast.repository.repository import Repository
 from holdfast.repository.sweep import is_cluttered, sweep
 

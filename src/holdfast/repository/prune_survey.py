@@ -75,7 +75,7 @@ def add_snapshots(
     reachable.add_many(roots.values())
     for snapshot_id, root in roots.items():
         for fault in reachable.damage_below(root):
-            raise _refusal(DamagedData(f"snapshot {snapshot_id.short}: {fault.what}", why=fault.why))
+            raise _refusal(DamagedData(f"snapshot {snapshot_id.short}: {fault}", why=fault.why))
 
 
 def _refusal(fault: DamagedData) -> DamagedData:

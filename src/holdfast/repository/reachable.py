@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import NamedTuple
 
 from holdfast.errors import DamagedData
 from holdfast.ids import DIGEST_SIZE, BlobId
@@ -25,6 +26,17 @@ _TREES_AT_ONCE = 4096
 """So many are looked for together, to find neighbours among them."""
 
 _WORKERS = 2
+
+
+class Damage(NamedTuple):
+    """What a snapshot lost."""
+
+    path: str
+    is_directory: bool  # with all below it
+    why: str
+
+    def __str__(self) -> str:
+        return f"directory {self.path} cannot be read" if self.is_directory else f"file {self.path} is incomplete"
 
 
 class Reachable:
@@ -58,6 +70,11 @@ class Reachable:
         return self._seen[BlobType.TREE].count(1)
 
     @property
+    def trees_in_index(self) -> int:
+        """How many there can be."""
+        return len(self._ids[BlobType.TREE])
+
+    @property
     def blobs(self) -> int:
         """How many different ones the index has."""
         return sum(map(len, self._ids.values()))
@@ -75,7 +92,8 @@ class Reachable:
     def add(self, root: BlobId) -> Iterator[DamagedData]:
         """Walks what is below a root and was not walked before; yields all that is damaged or missing below it, by its path."""
         self.add_many([root])
-        yield from self.damage_below(root)
+        for damage in self.damage_below(root):
+            yield DamagedData(str(damage), why=damage.why)
 
     def add_many(self, roots: Iterable[BlobId]) -> None:
         """The same for many roots, which costs less; what is damaged tells `damage_below`."""
@@ -92,8 +110,8 @@ class Reachable:
                     waiting += self._walk(tree_id, content)
                     self._progress.advance()
 
-    def damage_below(self, root: BlobId) -> Iterator[DamagedData]:
-        """What is damaged or missing below a root that was added, by its path. A tree that is there twice is named once."""
+    def damage_below(self, root: BlobId) -> Iterator[Damage]:
+        """What is damaged or missing below a root that was added. A directory that is there twice is named once."""
         leading, met = self._leading_to_damage(), set[int]()
         waiting = [("", root)]
         while waiting:
@@ -101,7 +119,7 @@ class Reachable:
             path, tree_id = waiting.pop()
             number = self._ids[BlobType.TREE].find(tree_id)
             if number < 0 or number in self._unread:
-                yield _unreadable(path, self._why_unread(tree_id))
+                yield Damage(path or "/", True, self._why_unread(tree_id))
             elif number in leading and number not in met:
                 met.add(number)
                 try:
@@ -110,9 +128,9 @@ class Reachable:
                         if link.subtree is not None:
                             waiting.append((link_path, BlobId.parse(link.subtree)))
                         if why := self._why_incomplete(link):
-                            yield DamagedData(f"file {link_path} is incomplete", why=why)
+                            yield Damage(link_path, False, why)
                 except DamagedData as error:
-                    yield _unreadable(path, str(error))
+                    yield Damage(path or "/", True, str(error))
 
     def _walk(self, tree_id: BlobId, content: bytes | DamagedData) -> bytes:
         """Notes what a tree leads to; returns the trees among it that were not met before."""
@@ -196,10 +214,6 @@ class Reachable:
         except DamagedData as error:
             return str(error)
         return ""
-
-
-def _unreadable(path: str, why: str) -> DamagedData:
-    return DamagedData(f"directory {path or '/'} cannot be read", why=why)
 
 
 def _split(ids: bytes) -> Iterator[BlobId]:

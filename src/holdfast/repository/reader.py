@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing, StoreRefused
 from holdfast.ids import BlobId, PackId
+from holdfast.repository.ahead import ahead
 from holdfast.repository.blob import open_blob, open_blobs
 from holdfast.repository.index import BlobLocation, Index
 from holdfast.repository.layout import file_name
@@ -31,8 +32,6 @@ _OPENED_AT_ONCE = 1 << 20
 """Sealed bytes of trees, which become five times as much."""
 
 Tag = TypeVar("Tag")
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class SealedBlob(NamedTuple):
@@ -248,17 +247,6 @@ def _split(pack: PackId, located: list[tuple[BlobLocation, Tag]], largest: int) 
         run.append(item)
         end = max(end, blob_end) if len(run) > 1 else blob_end
     yield pack, start, end - start, run
-
-
-def ahead(pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result]:
-    """The results in order, while `count` more items are being worked on."""
-    waiting: deque[Future[Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) > count:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 SealedTree = tuple[BlobId, memoryview, int]
