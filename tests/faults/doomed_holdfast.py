@@ -3,18 +3,26 @@
     python doomed_holdfast.py SIGNAL store N …arguments      moments: before each call of the store, after each change
     python doomed_holdfast.py SIGNAL api N …arguments        moments: before and after each change sent to the API server
 
-With N 0 it lives. The last line on standard error is `<number> moments`.
+With N 0 it lives. The last line on standard error is `<number> moments`. Variables of the environment, all optional:
+
+    HOLDFAST_TEST_CLOCK=FILE        its clock is wrong by the seconds in the file, which is read whenever the time is asked
+    HOLDFAST_TEST_PACK=BYTES        so large are packs; a small repository has many then. Nor does it wait for competitors
+    HOLDFAST_TEST_INDEX_FILES=N     so many index files are merged by a prune
+    HOLDFAST_TEST_FAULTS=SEED       one call of the store in 20 fails, before or after it is done
 """
 
+import datetime as dt
 import itertools
 import os
 import signal
 import sys
+from pathlib import Path
 
 from holdfast.cli import main
 from holdfast.cluster.connection import Connection
+from holdfast.model.clock import SystemClock
 from holdfast.store import url
-from holdfast.testing.faulty_store import FaultyStore
+from holdfast.testing.faulty_store import FaultyStore, SeededFaults
 
 CHANGES = {"put", "create", "delete"}
 
@@ -32,6 +40,20 @@ class Moments:
             os.kill(os.getpid(), self._number)
 
 
+def change_settings(environ):
+    """Comes after `watch_store`, whose change reaches only those modules that are not imported yet."""
+    if "HOLDFAST_TEST_CLOCK" in environ:
+        file, now = Path(environ["HOLDFAST_TEST_CLOCK"]), SystemClock.now
+        SystemClock.now = lambda self: now(self) + dt.timedelta(seconds=float(file.read_text()))
+    from holdfast.repository import lock, sweep, writer  # noqa: PLC0415 - see above
+
+    if "HOLDFAST_TEST_PACK" in environ:
+        writer.PACK_SIZE.update(dict.fromkeys(writer.PACK_SIZE, int(environ["HOLDFAST_TEST_PACK"])))
+        lock.SETTLE = 0
+    if "HOLDFAST_TEST_INDEX_FILES" in environ:
+        sweep._MANY_FILES = int(environ["HOLDFAST_TEST_INDEX_FILES"])
+
+
 def watch_store(moments):
     class Watched(FaultyStore):
         def _begin(self, call):
@@ -43,8 +65,10 @@ def watch_store(moments):
             if call.operation in CHANGES:  # after anything else is before the next call
                 moments.another()
 
+    seed = os.environ.get("HOLDFAST_TEST_FAULTS")
+    faults = SeededFaults(int(seed), 0.05) if seed else None
     original = url.open_store
-    url.open_store = lambda *arguments, **keywords: Watched(original(*arguments, **keywords))
+    url.open_store = lambda *arguments, **keywords: Watched(original(*arguments, **keywords), faults)
 
 
 def watch_api(moments):
@@ -64,6 +88,7 @@ def watch_api(moments):
 if __name__ == "__main__":
     moments = Moments(signal.Signals[sys.argv[1]], int(sys.argv[3]))
     {"store": watch_store, "api": watch_api}[sys.argv[2]](moments)
+    change_settings(os.environ)
     sys.argv = ["holdfast", *sys.argv[4:]]
     try:
         main.run()
