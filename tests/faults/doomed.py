@@ -38,6 +38,11 @@ def ended(child):
     return child.returncode, output, errors
 
 
+def is_stopped(child):
+    """Waits until a child that stops itself has done so, or has ended before."""
+    return os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_code == os.CLD_STOPPED
+
+
 def moments(errors):
     """How many moments a child that lived has passed."""
     return int(re.search(r"(\d+) moments", errors)[1])

@@ -3,10 +3,12 @@
 import datetime as dt
 import random
 from contextlib import closing, contextmanager
+from typing import NamedTuple
 from unittest import mock
 
 from tests.sample_repository import check_all, init, read_files, reopen, write_files
 
+from holdfast.ids import SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import SystemClock
 from holdfast.model.progress import Silent
@@ -46,8 +48,13 @@ def small_repositories():
         yield
 
 
+class Filled(NamedTuple):
+    expected: dict[SnapshotId, dict[str, bytes]]  # what snapshots have, and must go on having
+    gone: dict[str, bytes]  # files that no snapshot has any more, and that are still stored
+
+
 def fill(directory):
-    """Makes the repository; returns {snapshot: {path: content}} of all that must stay readable.
+    """Makes the repository.
 
     The next prune has packs of each kind to deal with: see `Action`.
     """
@@ -74,10 +81,10 @@ def fill(directory):
     again = files("again")
     expected = {written(kept): kept, written({**kept, **some}): {**kept, **some}}  # a pack with a copy of some
     used = written(partly)
-    needed_again, old = written(again), written(files("old"))
+    needed_again, old, waiting, rubbish = written(again), files("old"), files("waiting"), files("rubbish")
     snapshot = store.get(f"snapshots/{needed_again}")
-    marked(needed_again, old, days=3)
-    marked(written(files("waiting")), days=0.5)
+    marked(needed_again, written(old), days=3)
+    marked(written(waiting), days=0.5)
     store.put(f"snapshots/{needed_again}", [snapshot])  # as a program that reads no marks would
     expected[needed_again] = again
     repository = reopen(store)
@@ -88,11 +95,11 @@ def fill(directory):
     shared = {path: content for number, (path, content) in enumerate(both.items()) if number % 2}
     expected[written(shared)] = shared
     repository.delete_snapshot(whole)
-    repository.delete_snapshot(written(files("rubbish")))
+    repository.delete_snapshot(written(rubbish))
     with repository.lock(Cancel()) as held, closing(repository.writer(held, Cancel())) as unfinished:
         for content in files("unfinished").values():
             unfinished.save(BlobType.DATA, content)
-    return expected
+    return Filled(expected, {**old, **waiting, **rubbish, **partly})
 
 
 def assert_whole(directory, expected, clock=None):

@@ -1,4 +1,4 @@
-"""SIGKILL of a real `holdfast repository prune` at each of its operations: nothing that is needed is lost, nothing stays for ever."""
+"""SIGKILL of a real `holdfast repository prune` at each operation: nothing that is needed is lost, no rubbish stays for ever."""
 
 import random
 import shutil
@@ -29,7 +29,7 @@ def _small():
 def prepared(tmp_path_factory):
     """A repository with everything to do, and what must stay."""
     directory = tmp_path_factory.mktemp("prepared") / "repository"
-    return directory, rubbish.fill(directory)
+    return directory, rubbish.fill(directory).expected
 
 
 @pytest.fixture
