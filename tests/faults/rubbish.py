@@ -23,8 +23,12 @@ FILE = 1_100
 MANY_INDEX_FILES = 6
 DAY = dt.timedelta(days=1)
 ALL = PruneOptions(max_unused=0)
-SMALL = {"HOLDFAST_TEST_PACK": str(PACK), "HOLDFAST_TEST_INDEX_FILES": str(MANY_INDEX_FILES)}
-"""The same sizes for a child: see `doomed_holdfast`."""
+SMALL = {
+    "HOLDFAST_TEST_PACK": str(PACK),
+    "HOLDFAST_TEST_INDEX_FILES": str(MANY_INDEX_FILES),
+    "HOLDFAST_TEST_SETTLE": "0",
+}
+"""The same for a child: see `doomed_holdfast`."""
 
 
 class Shifted(SystemClock):

@@ -20,11 +20,11 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from holdfast.errors import DamagedData, RepositoryLocked
+from holdfast.errors import DamagedData, RepositoryLocked, StoreError
 from holdfast.ids import PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
@@ -71,9 +71,9 @@ def plan(repository: Repository, options: PruneOptions, cancel: Cancel, progress
 
 def prune(repository: Repository, options: PruneOptions, cancel: Cancel, progress: Progress) -> PruneReport:
     """Removes what no snapshot needs. Raises RepositoryLocked if another one is at it, or restic alone may be at work;
-    DamagedData, having changed nothing, if a snapshot cannot be read whole.
+    DamagedData, having changed nothing, if a snapshot cannot be read whole; LockLost.
     """
-    with repository.lock(cancel, role=Role.PRUNE) as lock:
+    with repository.lock(cancel, role=Role.PRUNE) as lock, _explained(lock):
         found = survey_repository(repository, cancel, progress)
         made = plan_prune(found.packs, options, repository.clock.now())
         run = _Prune(repository, found, made, lock, cancel, progress)
@@ -81,6 +81,17 @@ def prune(repository: Repository, options: PruneOptions, cancel: Cancel, progres
         run.repack()
         run.sweep()
         return run.report
+
+
+@contextmanager
+def _explained(lock: Lock) -> Iterator[None]:
+    """What cannot be read may be gone because another prune took this one for dead. Then that is what is said."""
+    try:
+        yield
+    except (StoreError, DamagedData):
+        with suppress(StoreError):
+            lock.prove()
+        raise
 
 
 class _Prune:
