@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench soak clean
 
 help:
 	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test    make check, then all tests'
 	@echo 'make check   ruff, mypy and import-linter'
 	@echo 'make bench   measure, and compare with other programs'
+	@echo 'make soak    look for lost data: random kills, stops and faults until Ctrl-C (ARGS="--minutes 30 --seed 7")'
 	@echo 'make setup   only prepare the virtual environment $(VENV); the others do it by themselves'
 	@echo 'make clean   remove what the above made here; finished builds stay in ~/.cache/holdfast-testbed'
 	@echo
@@ -49,6 +50,9 @@ test: check
 bench: $(READY)
 	@$(BIN)/python -m bench $(ARGS)
 
+soak: $(READY)
+	@$(BIN)/python -m soak $(ARGS)
+
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
-	find src tests testbed demo bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests testbed demo bench soak -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ from tests.restic_oracle import PASSWORD
 ROOT = Path(__file__).parents[2]
 
 
-def start(number, place, moment, directory, kubeconfig, *arguments):
+def start(number, place, moment, directory, kubeconfig, *arguments, environ=None):
     """A child that gets the signal `number` at that moment of the store or the api."""
     return subprocess.Popen(
         [sys.executable, doomed_holdfast.__file__, number, place, str(moment), *arguments],
@@ -24,6 +24,7 @@ def start(number, place, moment, directory, kubeconfig, *arguments):
             "HOLDFAST_REPOSITORY": str(directory),
             "HOLDFAST_PASSWORD": PASSWORD,
             "KUBECONFIG": str(kubeconfig),
+            **(environ or {}),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -35,6 +36,11 @@ def ended(child):
     """(exit code, standard output, standard error); a child that was killed has the code -9."""
     output, errors = child.communicate(timeout=120)
     return child.returncode, output, errors
+
+
+def is_stopped(child):
+    """Waits until a child that stops itself has done so, or has ended before."""
+    return os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_code == os.CLD_STOPPED
 
 
 def moments(errors):

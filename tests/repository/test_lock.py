@@ -366,6 +366,57 @@ def test_a_released_lock_protects_nothing(store, clock):
         lock.check()
 
 
+# taken for dead
+
+
+def test_whoever_takes_a_lock_for_dead_removes_it_and_its_holder_sees_that(store, clock):
+    later = ManualClock()
+    later.advance(31 * MINUTE)
+    with take(store, clock) as lock:
+        lock.prove()
+        with take(store, later, exclusive=True):
+            lock.check()  # its clocks show nothing
+            with pytest.raises(LockLost, match="removed its file"):
+                lock.prove()
+        with pytest.raises(LockLost):
+            lock.check()
+
+
+def test_a_shared_lock_leaves_a_dead_shared_one_alone(store, clock):
+    dead = others_lock(store, clock, age=31 * MINUTE)
+    with take(store, clock):
+        assert f"locks/{dead}" in names(store)
+
+
+def test_a_refresh_after_the_removal_does_not_hide_it(store, clock):
+    with take(store, clock) as lock:
+        for name in names(store):
+            store.delete(name)
+        lock._write()
+        with pytest.raises(LockLost):
+            lock.check()
+    assert names(store) == []
+
+
+def test_a_refresh_whose_deletion_was_not_answered_loses_nothing(clock):
+    store = FaultyStore(MemoryStore(), Script(Fault("after", "delete", "locks/*")))
+    with take(store, clock) as lock:
+        with pytest.raises(StoreUnavailable):
+            lock._write()
+        lock.prove()
+        lock._write()
+        lock.prove()
+        assert len(names(store)) == 1
+
+
+def test_a_refresh_is_not_mistaken_for_a_removal(store, clock):
+    with take(store, clock) as lock, ThreadPoolExecutor(1) as pool:
+        proving = pool.submit(lambda: [lock.prove() for _ in range(300)])
+        while not proving.done():
+            lock._write()
+        proving.result()
+
+
 # two at the same moment
 
 
@@ -498,6 +549,5 @@ def test_the_lock_of_a_killed_restic_is_stale(backing_up):
     process.wait(20)
     assert len(names(repository.store)) == 1
     with repository.lock(Cancel(), exclusive=True):
-        pass
-    assert len(remove_stale_locks(repository.store, repository.key, SystemClock())) == 1
+        assert len(names(repository.store)) == 1  # the other was in the way, and is removed
     assert names(reopen(repository.store).store) == []

@@ -3,6 +3,11 @@
 Order of taking one: look for conflicts, write our file, wait until a competitor's file must be visible, look again, withdraw
 on conflict. A holder refreshes its lock every 5 minutes (a new file, then the old one is deleted). One that could not do so for
 22.5 minutes must treat its lock as lost, because soon others will. Source: restic's internal/repository/lock.go.
+
+Clocks may hide it: those of a machine that was paused as a whole show nothing. So whoever goes on in spite of a stale lock that
+is in the way removes its file first, then looks for locks again; a holder that finds its file gone has lost its lock. A refresh
+stores the new file before it looks whether the old one is still there: so either the other one sees the new file, or the
+holder sees that the old one is gone.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import LockLost, RepositoryLocked, StoreError
+from holdfast.errors import FileMissing, LockLost, RepositoryLocked, StoreError
 from holdfast.ids import LockId
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
@@ -28,7 +33,7 @@ from holdfast.repository.lock_file import (
     LockFile,
     Role,
     conflict,
-    list_live_locks,
+    list_locks,
     own_hostname,
     own_username,
 )
@@ -67,6 +72,8 @@ class Lock:
         self.not_removed: StoreError | None = None
         """Why a file of this lock stays in the repository after `release`, until it is stale; None if none does."""
         self._ids: list[LockId] = []  # the last one is valid; those before it are still to be deleted
+        self._deleted: set[LockId] = set()  # those of them that the store was told to delete, and may have deleted
+        self._files = threading.Lock()  # held while they change
         self.began_at = 0.0  # `time.monotonic` just before the first file was stored
         self._written_at = 0.0  # real time, for the wait in `confirm`
         self._refreshed: _Moment | None = None
@@ -105,9 +112,22 @@ class Lock:
             self._is_confirmed = True
 
     def check(self) -> None:
-        """Raises LockLost if others may already treat this lock as dead. Called before anything is published."""
+        """Raises LockLost if others may already treat this lock as dead, as far as the clocks tell."""
         if not self._ids or self._is_lost or self._is_overdue(self._moment()):
             raise LockLost("the repository's lock was lost", why="it could not be refreshed for 22 minutes")
+
+    def prove(self) -> None:
+        """Raises LockLost if others may treat this lock as dead, or did. Costs a request.
+
+        Called before and after anything is published: until the call before it nobody has begun to remove what the lock
+        protects, and who begins after the one after it sees what was published.
+        """
+        self.check()
+        with self._files:
+            if not self._is_there():
+                raise LockLost(
+                    "the repository's lock was lost", why="another run, or somebody by hand, removed its file"
+                )
 
     def release(self) -> None:
         """Removes the lock's file. A store that refuses is no reason to fail a finished run: the lock goes stale."""
@@ -122,13 +142,21 @@ class Lock:
             self._ids.pop()
 
     def _refuse_conflicts(self) -> None:
-        mine = self._file(self._moment())
-        for found in list_live_locks(self._store, self._key, self._clock):
-            if found.id not in self._ids and conflict(mine, found.file):
+        moment = self._moment()
+        mine, hostname = self._file(moment), own_hostname()
+        for found in list_locks(self._store, self._key):
+            if found.id in self._ids or not conflict(mine, found.file):
+                continue
+            if not found.is_stale(moment.wall, hostname):
                 raise RepositoryLocked("the repository is locked", why=found.describe(), next=_NEXT)
+            self._store.delete(file_name(found.id))  # if its holder lives after all, it must see that
 
     def _write(self) -> None:
         """Stores a new file, then removes the old one. Does neither if the lock is lost already."""
+        with self._files:
+            self._replace_file()
+
+    def _replace_file(self) -> None:
         moment = self._moment()  # before the file is stored, which may take long: others count from the time in it
         if self._is_overdue(moment):
             # The process was stopped for so long that others may have removed data that this lock protected.
@@ -138,9 +166,22 @@ class Lock:
         self._ids.append(sealed.save(self._store, self._key, self._file(moment), LockId))
         self._refreshed = moment
         self._written_at = time.monotonic()
+        if not self._is_there():
+            return
         while len(self._ids) > 1:
+            self._deleted.add(self._ids[0])
             self._store.delete(file_name(self._ids[0]))
-            del self._ids[0]
+            self._deleted.discard(self._ids.pop(0))
+
+    def _is_there(self) -> bool:
+        """Whether nobody removed a file of this lock; if somebody did, the lock is lost."""
+        try:
+            for lock_id in self._ids:
+                if lock_id not in self._deleted:
+                    self._store.size(file_name(lock_id))
+        except FileMissing:
+            self._is_lost = True
+        return not self._is_lost
 
     def _file(self, moment: _Moment) -> LockFile:
         now = moment.wall.isoformat()

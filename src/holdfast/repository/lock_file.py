@@ -139,7 +139,7 @@ def list_live_locks(store: Store, key: SealingKey, clock: Clock) -> Iterator[Fou
 
 
 def remove_stale_locks(store: Store, key: SealingKey, clock: Clock, *, all_locks: bool = False) -> list[FoundLock]:
-    """Deletes stale locks (or all, also those that cannot be read) and returns them."""
+    """Deletes stale locks (or all, also those that cannot be read) and returns them. A holder that lives sees it."""
     hostname = own_hostname()
     removed = [found for found in list_locks(store, key) if all_locks or found.is_stale(clock.now(), hostname)]
     for found in removed:

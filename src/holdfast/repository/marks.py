@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
+from holdfast.errors import HoldfastError, StoreError
 from holdfast.ids import PackId
 from holdfast.repository.index_file import save_marks
 from holdfast.repository.layout import file_name
@@ -19,14 +21,23 @@ def replace_marks(repository: Repository, marks: Mapping[PackId, dt.datetime], *
     index = repository.index
     if index.marks == marks and len(index.mark_files) == (1 if marks else 0):
         return
-    _check(locks)
+    _prove(locks)
     old = set(index.mark_files)
-    index.use_marks(marks, save_marks(repository.store, repository.key, marks) if marks else None)
+    index_id = save_marks(repository.store, repository.key, marks) if marks else None
+    try:
+        _prove(locks)
+    except HoldfastError:
+        # This process was stopped in between: marks that nobody could see must not look as if they were old.
+        if index_id is not None:
+            with contextlib.suppress(StoreError):
+                repository.store.delete(file_name(index_id))
+        raise
+    index.use_marks(marks, index_id)
     for index_id in sorted(old - index.mark_files):
-        _check(locks)
+        _prove(locks)
         repository.store.delete(file_name(index_id))
 
 
-def _check(locks: Iterable[Lock]) -> None:
+def _prove(locks: Iterable[Lock]) -> None:
     for lock in locks:
-        lock.check()
+        lock.prove()

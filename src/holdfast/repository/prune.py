@@ -17,11 +17,12 @@ protected by the grace period alone.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
-from holdfast.errors import DamagedData, RepositoryLocked
+from holdfast.errors import DamagedData, RepositoryLocked, StoreError
 from holdfast.ids import PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
@@ -66,9 +67,9 @@ def plan(repository: Repository, options: PruneOptions, cancel: Cancel, progress
 
 def prune(repository: Repository, options: PruneOptions, cancel: Cancel, progress: Progress) -> PruneReport:
     """Removes what no snapshot needs. Raises RepositoryLocked if another one is at it, or restic alone may be at work;
-    DamagedData, having changed nothing, if a snapshot cannot be read whole.
+    DamagedData, having changed nothing, if a snapshot cannot be read whole; LockLost.
     """
-    with repository.lock(cancel, role=Role.PRUNE) as lock:
+    with repository.lock(cancel, role=Role.PRUNE) as lock, _explained(lock):
         found = survey_repository(repository, cancel, progress)
         made = plan_prune(found.packs, options, repository.clock.now())
         run = _Prune(repository, found, made, lock, cancel, progress)
@@ -76,6 +77,17 @@ def prune(repository: Repository, options: PruneOptions, cancel: Cancel, progres
         run.repack()
         run.sweep()
         return run.report
+
+
+@contextmanager
+def _explained(lock: Lock) -> Iterator[None]:
+    """What cannot be read may be gone because another prune took this one for dead. Then that is what is said."""
+    try:
+        yield
+    except (StoreError, DamagedData):
+        with suppress(StoreError):
+            lock.prove()
+        raise
 
 
 class _Prune:
@@ -97,7 +109,9 @@ class _Prune:
         fresh = self._plan.packs(Action.MARK, Action.REPACK)
         recovered = self._plan.packs(Action.RECOVER)
         marks = {pack.id: pack.marked for pack in self._plan.packs(Action.WAIT, Action.DELETE) if pack.marked}
-        marks |= {pack.id: pack.marked or now for pack in fresh}
+        # A pack that is repacked counts from now, even if a run that died marked it before: whoever reads what is needed of
+        # it found that nowhere else until now.
+        marks |= {pack.id: now for pack in fresh}
         replace_marks(self._repository, marks, self._lock)
         self.report.marked_packs = sum(pack.marked is None for pack in fresh)
         self.report.recovered_packs = len(recovered)

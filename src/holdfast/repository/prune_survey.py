@@ -48,7 +48,8 @@ def survey_repository(repository: Repository, cancel: Cancel, progress: Progress
     progress.phase("look at each pack")
     packs = _uses(index, reachable)
     for pack in packs.values():
-        _refuse_lost(repository, pack, stored)
+        if pack.used_blobs:
+            _refuse_lost(repository, pack, stored)
     unlisted = [
         PackUse(pack_id, None, size, marked=index.marks.get(pack_id))
         for pack_id, size in stored.items()
@@ -83,7 +84,7 @@ def _refusal(fault: DamagedData) -> DamagedData:
 
 
 def _refuse_lost(repository: Repository, pack: PackUse, stored: dict[PackId, int]) -> None:
-    """Raises DamagedData for a pack that is listed and not there, or not as it should be."""
+    """Raises DamagedData for a pack that is needed and not there, or not as it should be. One that nothing needs goes anyway."""
     size = stored.get(pack.id)
     if size is None:
         try:

@@ -1,8 +1,8 @@
 """Making a snapshot visible, and never one whose data is gone.
 
 A lock keeps what its holder relies on. But a process can be stopped for longer than its lock lives, a clock can jump, a lock
-can be removed by hand. So before a snapshot is stored its writer looks again, and once more after it, if the lock was lost in
-between.
+can be removed by hand. So before a snapshot is stored its writer looks again, and after it whether it still had its lock: if
+not, a prune may have looked for snapshots before this one was there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import DamagedData, LockLost, StoreError
+from holdfast.errors import DamagedData, HoldfastError, LockLost, StoreError
 from holdfast.ids import BlobId, SnapshotId
 from holdfast.repository import sealed
 from holdfast.repository.index import Index
@@ -44,18 +44,15 @@ class Publisher:
 
     def publish(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
         """Raises LockLost, with no snapshot left, if the lock is lost or data that the snapshot needs is gone."""
-        lock.check()
+        lock.prove()
         self._look_again(snapshot)
         snapshot_id = sealed.save(self._store, self._key, snapshot, SnapshotId)
         try:
-            lock.check()
-        except LockLost:
-            try:
-                self._prove(snapshot)
-            except LockLost:
-                with contextlib.suppress(StoreError):  # who may not delete can only say it
-                    self._store.delete(file_name(snapshot_id))
-                raise
+            lock.prove()
+        except HoldfastError:
+            with contextlib.suppress(StoreError):  # who may not delete can only say it
+                self._store.delete(file_name(snapshot_id))
+            raise
         return snapshot_id
 
     def _look_again(self, snapshot: Snapshot) -> None:

@@ -155,10 +155,9 @@ class _Repair:
         self._repository.reread_index().forget_packs(pack_ids)  # for the question whether there is another copy
         self._progress.phase("save what is whole", len(pack_ids))
         # The writer knows of no blob: what it is given has no other whole copy, whatever the index says.
-        check = self._lock.check
         store, key = self._repository.store, self._repository.key
         with contextlib.closing(
-            BlobWriter(store, key, Index(), before_first_write=check, before_index=check)
+            BlobWriter(store, key, Index(), before_first_write=self._lock.check, around_index=self._lock.prove)
         ) as writer:
             for pack_id in dict.fromkeys(pack_ids):
                 self._cancel.check()

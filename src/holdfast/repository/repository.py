@@ -163,7 +163,7 @@ class Repository:
             self.key,
             self._index_under(lock),
             before_first_write=lambda: lock.confirm(cancel),
-            before_index=lock.check,
+            around_index=lock.prove,
         )
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -9,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from holdfast.errors import DamagedData
+from holdfast.errors import DamagedData, FileMissing, LockLost
 from holdfast.ids import IndexId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
+from holdfast.repository import sealed
 from holdfast.repository.index_file import (
     FULL_AT,
+    IndexFile,
     decode_packs,
     list_index_files,
     load_index_files,
@@ -22,7 +25,7 @@ from holdfast.repository.index_file import (
 )
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
-from holdfast.repository.lock_file import list_live_locks
+from holdfast.repository.lock_file import list_live_locks, remove_stale_locks
 from holdfast.repository.marks import replace_marks
 from holdfast.repository.pack import PackedBlob
 from holdfast.repository.prune_survey import add_snapshots
@@ -39,6 +42,9 @@ _SMALL = 4
 """An index file is small if it lists less than a fourth of what a writer puts into one."""
 
 _PARALLEL_DELETES = 4
+
+_BATCH = 64
+"""Packs that are removed between two looks at our own locks."""
 
 
 @dataclass(slots=True)
@@ -97,6 +103,8 @@ class _Sweep:
         """Leaves out packs on which a run may count that began before their marks could be seen."""
         own = {lock.run for lock in self._locks}
         oldest, who = None, ""
+        # Before the others are listed: a run whose lock is taken for dead here cannot publish any more (see `lock`).
+        remove_stale_locks(self._store, self._key, self._repository.clock)
         for found in list_live_locks(self._store, self._key, self._repository.clock):
             if found.file is not None and found.file.holdfast is not None and found.file.holdfast.run in own:
                 continue
@@ -140,12 +148,29 @@ class _Sweep:
             self._progress.advance()
         self._save_index(rest)
         for index_id in index_ids:
-            self._check()
+            self._remove_index(index_id)
+
+    def _remove_index(self, index_id: IndexId) -> None:
+        """A process that was stopped just before may do this last thing long after its time: then it is mended."""
+        with contextlib.suppress(FileMissing):  # somebody was faster
+            content = self._store.get(file_name(index_id))
+            self._prove()
             self._store.delete(file_name(index_id))
+            try:
+                self._prove()
+            except LockLost:
+                self._list_again(sealed.decode(self._key, content, IndexFile, file_name(index_id)))
+                raise
+
+    def _list_again(self, removed: IndexFile) -> None:
+        stored = dict(self._repository.stored_packs())
+        packs = [(pack_id, blobs) for pack_id, blobs in decode_packs(removed) if pack_id in stored]
+        if packs:
+            save_index(self._store, self._key, packs)
 
     def _save_index(self, packs: list[tuple[PackId, list[PackedBlob]]]) -> None:
         if packs:
-            self._check()
+            self._prove()
             save_index(self._store, self._key, packs)
             packs.clear()
 
@@ -161,21 +186,27 @@ class _Sweep:
 
     def _remove(self, going: set[PackId]) -> None:
         self._progress.phase("remove packs", len(going))
+        packs = sorted(going)
         with ThreadPoolExecutor(_PARALLEL_DELETES, thread_name_prefix="holdfast-remove") as pool:
-            for pack_id in pool.map(self._remove_pack, sorted(going)):
-                self._swept.removed.add(pack_id)
-                self._progress.advance()
+            for start in range(0, len(packs), _BATCH):
+                self._prove()
+                for pack_id in pool.map(self._remove_pack, packs[start : start + _BATCH]):
+                    self._swept.removed.add(pack_id)
+                    self._progress.advance()
 
     def _remove_pack(self, pack_id: PackId) -> PackId:
-        self._check()
-        self._store.delete(file_name(pack_id))
-        return pack_id
-
-    def _check(self) -> None:
-        """Raises LockLost, Cancelled."""
+        """Late by one, a removal does no harm: nothing lists the pack any more, and no other is ever named like it."""
         self._cancel.check()
         for lock in self._locks:
             lock.check()
+        self._store.delete(file_name(pack_id))
+        return pack_id
+
+    def _prove(self) -> None:
+        """Raises LockLost, Cancelled."""
+        self._cancel.check()
+        for lock in self._locks:
+            lock.prove()
 
 
 class _Listing(NamedTuple):

@@ -1,7 +1,7 @@
 """Putting blobs into a repository.
 
 Safety order: packs, then the index that lists them, then the snapshot that refers to them. A crash between any two leaves
-only files that nothing refers to. The lock is confirmed before the first file is written and checked before each index.
+only files that nothing refers to. The lock is confirmed before the first file is written and proved around each index.
 After any failure nothing is published: other callers may hold ids of blobs that went down with it.
 
 Blobs are hashed, compressed, sealed and proved in the caller's thread (the kernels release the GIL, so callers may be many);
@@ -15,10 +15,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
+from holdfast.errors import HoldfastError, StoreError
 from holdfast.ids import BlobId, PackId
 from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob
 from holdfast.repository.index import FULL_AT, Index, save_index
@@ -116,13 +117,14 @@ class BlobWriter:
         index: Index,
         *,
         before_first_write: Callable[[], None],
-        before_index: Callable[[], None],
+        around_index: Callable[[], None],
     ) -> None:
+        """`around_index` is called before and after an index file is stored; one after which it raises is taken back."""
         self._store = store
         self._key = key
         self._index = index
         self._before_first_write = before_first_write
-        self._before_index = before_index
+        self._around_index = around_index
         self._guard = threading.Lock()
         self._memory = _PackMemory(spare=1)  # the rest goes back to the system: most writers fill a few packs only
         self._open = {blob_type: self._memory.open_pack() for blob_type in BlobType}
@@ -257,8 +259,14 @@ class BlobWriter:
             packs, self._unindexed = self._unindexed, []
         if not packs:
             return
-        self._before_index()
+        self._around_index()
         index_id = save_index(self._store, self._key, packs)
+        try:
+            self._around_index()
+        except HoldfastError:  # the packs may be gone, and must not be listed
+            with suppress(StoreError):
+                self._store.delete(file_name(index_id))
+            raise
         self._index.add_file(index_id, packs)  # before the ids leave the set: a blob is always in one of the two
         with self._guard:
             for _, blobs in packs:

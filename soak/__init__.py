@@ -1,0 +1,1 @@
+"""Random lives of small repositories, for as long as wanted: writers, prunes, forgets, kills, stops, faults; is anything lost?"""
