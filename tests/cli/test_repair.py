@@ -6,12 +6,16 @@ import pytest
 from tests.cli.documented import assert_documented, assert_is
 from tests.repository.damage import contents, cut, flip, index_files, pack_of
 from tests.restic_oracle import PASSWORD
-from tests.sample_repository import init, reopen
+from tests.sample_repository import TIME, init, reopen
 
+from holdfast.cli.repair_documents import describe_snapshots
 from holdfast.ids import BlobId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType
+from holdfast.repository.repair_snapshots import DamagedSnapshot, SnapshotsRepair
+from holdfast.repository.snapshot import Snapshot
+from holdfast.repository.tree_mender import Loss
 from holdfast.store.local import LocalStore
 
 
@@ -212,3 +216,12 @@ def test_index_reads_all_headers_if_asked(store, repair):
     assert pack.id.short in problem["what"]
     repair("packs")
     assert repair("index", "--read-all-packs")["outcome"] == "done"
+
+
+def test_a_snapshot_that_is_only_not_understood_is_named_as_such():
+    snapshot = Snapshot(time=TIME, tree="0" * 64, paths=["/srv"])
+    strange = DamagedSnapshot(SnapshotId.of(b"strange"), snapshot, [Loss("/srv", "out of order", is_stored=True)], None)
+    document = describe_snapshots(SnapshotsRepair(snapshots=1, damaged=[strange]), dry_run=False)
+    (problem,) = document.errors
+    assert document.outcome == "partial"
+    assert problem.what == f"snapshot {strange.id.short} is never deleted by a repair"

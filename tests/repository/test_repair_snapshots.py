@@ -9,7 +9,7 @@ from tests.repository.damage import contents, cut, damages, flip, index_files, n
 from tests.repository.test_check import node
 from tests.sample_repository import FILES, TIME, init, nodes, read_files, reopen, write_files
 
-from holdfast.errors import PlanRefused, RepositoryLocked, StoreUnavailable
+from holdfast.errors import Cancelled, PlanRefused, RepositoryLocked, StoreUnavailable
 from holdfast.ids import BlobId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
@@ -341,3 +341,19 @@ def test_others_are_locked_out_but_for_a_dry_run(store):
         repair(store, dry_run=True)
         with pytest.raises(RepositoryLocked):
             repair(store)
+
+
+@pytest.mark.usefixtures("damaged")
+@pytest.mark.parametrize("phase", ["look through snapshots and trees", "save repaired snapshots"])
+def test_a_repair_can_be_cancelled(store, phase):
+    cancel, before = Cancel(), reopen(store).snapshot_ids()
+
+    class Cancelling(Silent):
+        def phase(self, name, total=None, size=None):  # noqa: ARG002 - the protocol's signature
+            if name == phase:
+                cancel.request()
+
+    with pytest.raises(Cancelled):
+        repair_snapshots(reopen(store), forget=True, dry_run=False, cancel=cancel, progress=Cancelling())
+    assert reopen(store).snapshot_ids() == before
+    assert names(store, Directory.LOCKS.value) == []
