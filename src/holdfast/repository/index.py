@@ -205,6 +205,25 @@ class Index:
             for part, record in self._records_in_memory(blob_type):
                 yield _location(part, blob_type, record)
 
+    def blobs_in(self, packs: Collection[PackId]) -> dict[PackId, list[PackedBlob]]:
+        """What is in those of these packs that are listed. Goes through everything."""
+        return self._ask(lambda: self._blobs_in(packs))
+
+    def _blobs_in(self, packs: Collection[PackId]) -> dict[PackId, list[PackedBlob]]:
+        found: dict[PackId, list[PackedBlob]] = {}
+        for part in self._parts:
+            wanted = {
+                number: pack_id
+                for number, pack_id, _ in part.numbered_packs()
+                if pack_id in packs and pack_id not in found
+            }
+            for blob_type in BlobType if wanted else ():
+                for blob_id, number, offset, length, plain_length in part.all_records(blob_type):
+                    if number in wanted:
+                        blob = PackedBlob(blob_type, BlobId(blob_id), offset, length, plain_length)
+                        found.setdefault(wanted[number], []).append(blob)
+        return {pack_id: sorted(blobs, key=lambda blob: blob.offset) for pack_id, blobs in found.items()}
+
     def examine(self, question: Callable[[Sequence[Part]], Answer]) -> Answer:
         """What a question about all parts is answered with; it is asked anew if one of them turns out to be damaged."""
         return self._ask(lambda: question(self._parts))

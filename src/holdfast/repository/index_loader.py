@@ -57,6 +57,13 @@ def load_index(
     return index
 
 
+def add_new_files(index: Index, store: Store, key: SealingKey) -> None:
+    """Adds what index files say that came since the index was loaded. What others said, perhaps gone by now, stays."""
+    for index_id, loaded in load_index_files(store, key, set(list_index_files(store)) - index.files):
+        _add_to_memory(index, index_id, loaded)
+        index.files.add(index_id)
+
+
 class _Loader:
     def __init__(self, store: Store, key: SealingKey, cache: RepositoryCache | None) -> None:
         self._store = store

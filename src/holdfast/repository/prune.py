@@ -102,7 +102,9 @@ class _Prune:
         fresh = self._plan.packs(Action.MARK, Action.REPACK)
         recovered = self._plan.packs(Action.RECOVER)
         marks = {pack.id: pack.marked for pack in self._plan.packs(Action.WAIT, Action.DELETE) if pack.marked}
-        marks |= {pack.id: pack.marked or now for pack in fresh}
+        # A pack that is repacked counts from now, even if a run that died marked it before: whoever reads what is needed of
+        # it found that nowhere else until now.
+        marks |= {pack.id: now for pack in fresh}
         replace_marks(self._repository, marks, self._lock)
         self.report.marked_packs = sum(pack.marked is None for pack in fresh)
         self.report.recovered_packs = len(recovered)

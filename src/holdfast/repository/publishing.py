@@ -1,17 +1,18 @@
 """Making a snapshot visible, and never one whose data is gone.
 
 A lock keeps what its holder relies on. But a process can be stopped for longer than its lock lives, a clock can jump, a lock
-can be removed by hand. So before a snapshot is stored its writer looks again, and once more after it, if the lock was lost in
-between.
+can be removed by hand. So a snapshot's writer looks again whether all is there, before the snapshot is stored and after it. A
+sweep does the reverse: it takes index files away, then looks for new snapshots, and only then removes packs. Whatever their
+order, one of the two sees the other.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import DamagedData, LockLost, StoreError
+from holdfast.errors import DamagedData, HoldfastError, LockLost, StoreError
 from holdfast.ids import BlobId, SnapshotId
 from holdfast.repository import sealed
 from holdfast.repository.index import Index
@@ -25,7 +26,7 @@ from holdfast.store.base import Store
 
 
 class Publisher:
-    """Stores the snapshots of one repository. `index` is what writers have relied on, `reread` loads it anew."""
+    """Stores the snapshots of one repository."""
 
     def __init__(
         self,
@@ -33,43 +34,43 @@ class Publisher:
         key: SealingKey,
         reader: BlobReader,
         *,
-        index: Callable[[], Index],
+        relied_on: Callable[[Lock], Sequence[Index]],
         reread: Callable[[], Index],
     ) -> None:
+        """`relied_on` gives what the writers under a lock looked things up in, `reread` loads the index anew."""
         self._store = store
         self._key = key
         self._reader = reader
-        self._index = index
+        self._relied_on = relied_on
         self._reread = reread
 
     def publish(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
         """Raises LockLost, with no snapshot left, if the lock is lost or data that the snapshot needs is gone."""
         lock.check()
-        self._look_again(snapshot)
+        relied_on = self._look_again(snapshot, self._relied_on(lock))
         snapshot_id = sealed.save(self._store, self._key, snapshot, SnapshotId)
         try:
             lock.check()
-        except LockLost:
-            try:
-                self._prove(snapshot)
-            except LockLost:
-                with contextlib.suppress(StoreError):  # who may not delete can only say it
-                    self._store.delete(file_name(snapshot_id))
-                raise
+            self._look_again(snapshot, relied_on)
+        except HoldfastError:
+            with contextlib.suppress(StoreError):  # who may not delete can only say it
+                self._store.delete(file_name(snapshot_id))
+            raise
         return snapshot_id
 
-    def _look_again(self, snapshot: Snapshot) -> None:
-        """Nothing is taken out of the index but by removing index files: while all are there that were read, all is there."""
-        index = self._index()
-        if not index.files - index.mark_files <= set(list_index_files(self._store)):
-            self._prove(snapshot)
+    def _look_again(self, snapshot: Snapshot, relied_on: Sequence[Index]) -> Sequence[Index]:
+        """The same if it still holds, else the index of now, after all that the snapshot needs was found in it.
 
-    def _prove(self, snapshot: Snapshot) -> None:
-        """Looks up all that the snapshot needs in the index as it is now."""
-        reachable = Reachable(self._reader, self._reread())
-        for fault in reachable.add(BlobId.parse(snapshot.tree)):
+        Nothing is taken out of the index but by removing index files: while all are there that were read, all is there.
+        """
+        listed = set(list_index_files(self._store))
+        if all(index.files - index.mark_files <= listed for index in relied_on):
+            return relied_on
+        fresh = self._reread()
+        for fault in Reachable(self._reader, fresh).add(BlobId.parse(snapshot.tree)):
             raise LockLost(
                 "the snapshot is not published: data that it needs was removed while this run went on",
                 why=str(fault),
                 next="Run the command again; it stores what is missing. Locks protect data as long as nobody removes them.",
             ) from DamagedData(str(fault))
+        return [fresh]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from holdfast.codec.chunker import Chunker
 from holdfast.codec.crypto import DEFAULT_COST, ScryptCost, SealingKey
@@ -77,7 +78,14 @@ class Repository:
         self._loaded_index: Index | None = None
         self._loaded_at = 0.0  # `time.monotonic` before the store was listed for it
         self.reader = BlobReader(store, key, lambda: self.index)
-        self._publisher = Publisher(store, key, self.reader, index=lambda: self.index, reread=self.reload_index)
+        self._relied_on: WeakKeyDictionary[Lock, list[Index]] = WeakKeyDictionary()  # in what writers looked things up
+        self._publisher = Publisher(
+            store,
+            key,
+            self.reader,
+            relied_on=lambda lock: self._relied_on.get(lock, [self.index]),
+            reread=self.reload_index,
+        )
 
     def close(self) -> None:
         """Gives back the store's connections. The repository is not used afterwards."""
@@ -153,10 +161,14 @@ class Repository:
 
     def writer(self, lock: Lock, cancel: Cancel) -> BlobWriter:
         """A writer under `lock`, which need not be confirmed yet. The caller flushes and closes it."""
+        index = self._index_under(lock)
+        relied_on = self._relied_on.setdefault(lock, [])
+        if not any(one is index for one in relied_on):
+            relied_on.append(index)
         return BlobWriter(
             self.store,
             self.key,
-            self._index_under(lock),
+            index,
             before_first_write=lambda: lock.confirm(cancel),
             before_index=lock.check,
         )

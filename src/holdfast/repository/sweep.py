@@ -20,6 +20,7 @@ from holdfast.repository.index_file import (
     load_index_files,
     save_index,
 )
+from holdfast.repository.index_loader import add_new_files
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import list_live_locks
@@ -80,12 +81,14 @@ class _Sweep:
         if not going and not is_cluttered(self._repository):
             return self._swept
         # Locks before snapshots: a run that had a lock then is either still there, or its snapshot is seen now.
-        new = frozenset(self._repository.snapshot_ids()) - frozenset(seen)
+        present = frozenset(self._repository.snapshot_ids())
         self._reachable.look_in(self._repository.reload_index())
-        add_snapshots(self._repository, self._reachable, new, self._cancel, self._progress)
+        self._add_snapshots(present.difference(seen))
         listing = self._read_listing(going)
         going -= self._swept.recovered
         self._rewrite([file.id for file in _to_rewrite(listing, going)], going)
+        self._recover_late(going, present)
+        going -= self._swept.recovered
         self._remove(going)
         marks = self._repository.index.marks
         gone = going | self._swept.recovered
@@ -115,15 +118,38 @@ class _Sweep:
     def _read_listing(self, going: set[PackId]) -> list[_Listing]:
         """What each index file lists. Packs that are to go, and are needed after all, are recovered."""
         listing = []
-        index, has = self._repository.index, self._reachable.has
         for index_id, packs in self._index_files(list_index_files(self._store)):
-            for pack_id, blobs in packs:
-                if pack_id in going and any(
-                    has(blob.type, blob.id) and index.places(blob.type, blob.id)[0].pack == pack_id for blob in blobs
-                ):
-                    self._swept.recovered.add(pack_id)
+            self._swept.recovered.update(
+                pack for pack, blobs in packs if pack in going and self._is_needed(pack, blobs)
+            )
             listing.append(_Listing(index_id, {pack_id for pack_id, _ in packs}, sum(len(blobs) for _, blobs in packs)))
         return listing
+
+    def _is_needed(self, pack_id: PackId, blobs: Iterable[PackedBlob]) -> bool:
+        index, has = self._repository.index, self._reachable.has
+        return any(has(blob.type, blob.id) and index.places(blob.type, blob.id)[0].pack == pack_id for blob in blobs)
+
+    def _add_snapshots(self, snapshot_ids: frozenset[SnapshotId]) -> None:
+        add_snapshots(self._repository, self._reachable, snapshot_ids, self._cancel, self._progress)
+
+    def _recover_late(self, going: set[PackId], seen: frozenset[SnapshotId]) -> None:
+        """Lists again what snapshots need that came since, from runs whose lock did not hold us back: it was removed by hand,
+        say, or they have none. See `holdfast.repository.publishing`.
+        """
+        late = frozenset(self._repository.snapshot_ids()) - seen
+        if not late or not going:
+            return
+        index = self._repository.index  # as it was before: what goes is still in it
+        add_new_files(index, self._store, self._key)
+        packs = index.blobs_in(going)
+        needed = set(packs)  # unless the snapshots say otherwise
+        try:
+            self._add_snapshots(late)
+            needed = {pack_id for pack_id, blobs in packs.items() if self._is_needed(pack_id, blobs)}
+        finally:
+            if needed:
+                save_index(self._store, self._key, [(pack_id, packs[pack_id]) for pack_id in sorted(needed)])
+        self._swept.recovered |= needed
 
     def _rewrite(self, index_ids: list[IndexId], going: set[PackId]) -> None:
         """Stores what these index files list besides, then removes them."""
