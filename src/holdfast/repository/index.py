@@ -212,11 +212,8 @@ class Index:
     def _blobs_in(self, packs: Collection[PackId]) -> dict[PackId, list[PackedBlob]]:
         found: dict[PackId, list[PackedBlob]] = {}
         for part in self._parts:
-            wanted = {
-                number: pack_id
-                for number, pack_id, _ in part.numbered_packs()
-                if pack_id in packs and pack_id not in found
-            }
+            one_of = {pack_id: number for number, pack_id, _ in part.numbered_packs() if pack_id in packs}
+            wanted = {number: pack_id for pack_id, number in one_of.items() if pack_id not in found}
             for blob_type in BlobType if wanted else ():
                 for blob_id, number, offset, length, plain_length in part.all_records(blob_type):
                     if number in wanted:
