@@ -15,7 +15,6 @@ from holdfast.ids import LockId
 from holdfast.model.cancel import Cancel
 from holdfast.repository import lock as lock_module
 from holdfast.repository import sealed
-from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import FoundLock, Holder, LockFile, Role, conflict, list_locks
 from holdfast.store.local import LocalStore
 from holdfast.testing.manual_clock import ManualClock

@@ -108,7 +108,9 @@ def test_a_file_with_packs_and_marks_is_no_file_of_marks(store, load):
     (pack,), (other,) = some_packs(1), some_packs(2)
     store_index(store, [other])
     document = {
-        "packs": [{"id": pack[0].hex(), "blobs": [{"id": blob_id(1).hex(), "type": "data", "offset": 0, "length": 101}]}],
+        "packs": [
+            {"id": pack[0].hex(), "blobs": [{"id": blob_id(1).hex(), "type": "data", "offset": 0, "length": 101}]}
+        ],
         "holdfast_marks": [{"pack": pack[0].hex(), "time": NOW.isoformat()}],
     }
     sealed.save(store, KEY, document, IndexId)

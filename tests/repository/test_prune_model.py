@@ -3,10 +3,13 @@
 After each step every published snapshot is whole; in the end, when everybody has gone, nothing is left that no snapshot needs.
 """
 
+import random
+from collections import Counter
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.repository.pruning import (
     DAY,
     HOUR,
@@ -24,14 +27,14 @@ from tests.repository.pruning import (
 )
 from tests.sample_repository import read_files, reopen
 
-from holdfast.errors import LockLost, NotFound, RepositoryLocked, StoreUnavailable
+from holdfast.errors import LockLost, RepositoryLocked, StoreUnavailable
 from holdfast.ids import SnapshotId
 from holdfast.repository import lock as lock_module
 from holdfast.repository import sealed
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import LockFile, remove_stale_locks
 from holdfast.repository.prune_plan import Action
-from holdfast.testing.faulty_store import Fault, FaultyStore
+from holdfast.testing.faulty_store import Fault, FaultyStore, Script
 
 UNIVERSE = 6
 """Different contents; so few that runs share most of what they store."""
@@ -57,14 +60,14 @@ class OtherWriting(Writing):
         return sealed.save(self.repository.store, self.repository.key, snapshot, SnapshotId)
 
 
-def at_call(number, action):
-    """Faults for a FaultyStore: none, but before this call something happens."""
-    count = 0
+def at_calls(moments, action):
+    """Faults for a FaultyStore: none, but before these calls something happens."""
+    number = 0
 
     def faults(_):
-        nonlocal count
-        count += 1
-        if count == number:
+        nonlocal number
+        number += 1
+        if number in moments:
             action()
 
     return faults
@@ -77,74 +80,71 @@ OPTIONS = st.fixed_dictionaries(
         "hours": st.sampled_from([24, 24, 1, 0]),
     }
 )
-MOMENT = st.integers(1, 45)
+MOMENT = st.integers(5, 60)  # which of the requests of a prune; the first few open the repository
+PLACES = 3
+PLACE = st.integers(0, PLACES - 1)
+COUNTS = Counter()
 
 
 class Life(RuleBasedStateMachine):
-    writers = Bundle("writers")
-    counts = {"published": 0, "refused": 0, "removed": 0, "recovered": 0, "lives": 0}
+    """What is drawn does not depend on what happened: ids are random, and requests of a run come in parallel."""
 
-    @initialize()
-    def begin(self):
-        self.counts["lives"] += 1
+    def __init__(self):
+        super().__init__()
         self.repository = timed_repository()
         self.clock = self.repository.clock
-        self.alive = []
+        self.writers = {}  # place: run
         self.published = {}
+        COUNTS["lives"] += 1
 
-    @rule(target=writers)
-    def open(self):
-        return self._open(Writing)
+    @rule(place=PLACE, kind=st.sampled_from([Writing, Writing, OtherWriting]))
+    def open(self, place, kind):
+        self._open(place, kind)
 
-    @rule(target=writers)
-    def open_restic(self):
-        return self._open(OtherWriting)
+    @rule(place=PLACE, numbers=st.sets(st.integers(0, UNIVERSE - 1), min_size=1, max_size=4))
+    def save(self, place, numbers):
+        self._save(place, *sorted(numbers))
 
-    @rule(writer=writers, numbers=st.sets(st.integers(0, UNIVERSE - 1), min_size=1, max_size=4))
-    def save(self, writer, numbers):
-        if writer in self.alive:
-            self._save(writer, *sorted(numbers))
+    @rule(place=PLACE)
+    def publish(self, place):
+        self._publish(place)
 
-    @rule(writer=consumes(writers))
-    def publish(self, writer):
-        self._publish(writer)
-
-    @rule(writer=consumes(writers), moment=MOMENT, options=OPTIONS)
-    def publish_while_somebody_prunes(self, writer, moment, options):
+    @rule(place=PLACE, moment=st.integers(1, 12), options=OPTIONS)
+    def publish_while_somebody_prunes(self, place, moment, options):
         """The prune happens between two requests of the run that publishes."""
-        if isinstance(writer, OtherWriting):
-            return  # restic does not look again: its lock protects it, which is tried by `prune_meanwhile`
-        store = FaultyStore(self.repository.store, at_call(moment, lambda: self._prune(options)))
+        writer = self.writers.get(place)
+        if writer is None or isinstance(writer, OtherWriting):
+            return  # restic does not look again; what protects it is its lock, see `prune_meanwhile`
+        store = FaultyStore(self.repository.store, at_calls([moment], lambda: self._prune(options)))
         writer.repository.store = writer.writer._store = writer.lock._store = store
         writer.repository._publisher._store = writer.repository.reader._store = store
-        self._publish(writer)
+        self._publish(place)
 
-    @rule(writer=consumes(writers))
-    def abandon(self, writer):
-        if writer in self.alive:
-            self.alive.remove(writer)
-            writer.end()
+    @rule(place=PLACE)
+    def abandon(self, place):
+        if place in self.writers:
+            self.writers.pop(place).end()
 
-    @rule(writer=writers)
-    def freeze(self, writer):
+    @rule(place=PLACE)
+    def freeze(self, place):
         """From now on the run does not refresh its lock; it will publish one day."""
-        if writer in self.alive and not isinstance(writer, OtherWriting):
+        writer = self.writers.get(place)
+        if writer is not None and not isinstance(writer, OtherWriting):
             writer.is_frozen = True
 
     @rule()
     def unlock_all(self):
-        """Somebody removes all locks, although runs go on. For restic's runs that would be data loss, as everybody knows."""
-        if not any(isinstance(writer, OtherWriting) for writer in self.alive):
+        """Somebody removes all locks, although runs go on. For restic's that would be the loss of data, as everybody knows."""
+        if not any(isinstance(writer, OtherWriting) for writer in self.writers.values()):
             remove_stale_locks(self.repository.store, self.repository.key, self.clock, all_locks=True)
 
     @rule(number=st.integers(0, 50))
     def delete_snapshot(self, number):
-        if self.published:
-            self._delete(sorted(self.published)[number % len(self.published)])
+        self._delete(number)
 
     @rule(seconds=st.sampled_from([MINUTE, 21 * MINUTE, 2 * HOUR, 25 * HOUR, 3 * DAY]))
     def time_goes_by(self, seconds):
-        sleep(self.clock, seconds, *(writer for writer in self.alive if not writer.is_frozen))
+        sleep(self.clock, seconds, *(writer for writer in self.writers.values() if not writer.is_frozen))
 
     @rule(options=OPTIONS)
     def prune(self, options):
@@ -153,47 +153,26 @@ class Life(RuleBasedStateMachine):
     @rule(options=OPTIONS, moment=MOMENT)
     def prune_dies(self, options, moment):
         """From that request on the store answers nothing. So its lock stays for half an hour."""
-        dead = Fault("before", times=None)
-        count = 0
+        self._prune(options, FaultyStore(self.repository.store, Script(Fault("before", skip=moment, times=None))))
 
-        def faults(_):
-            nonlocal count
-            count += 1
-            return dead if count >= moment else None
-
-        self._prune(options, FaultyStore(self.repository.store, faults))
-
-    @rule(
-        target=writers,
-        options=OPTIONS,
-        moments=st.lists(MOMENT, min_size=1, max_size=3, unique=True),
-        actions=st.randoms(use_true_random=False),
-    )
-    def prune_meanwhile(self, options, moments, actions):
+    @rule(options=OPTIONS, moments=st.sets(MOMENT, min_size=1, max_size=3), seed=st.integers(0, 1 << 20))
+    def prune_meanwhile(self, options, moments, seed):
         """Others begin, save, publish and delete between two requests of a prune."""
-        opened = []
+        chance = random.Random(seed)
 
         def act():
-            choice = actions.choice(["open", "restic", "save", "save", "publish", "publish", "delete", "short"])
-            if choice in ("open", "restic", "short"):
-                opened.append(self._open(OtherWriting if choice == "restic" else Writing))
-            if choice in ("save", "short") and self.alive:
-                self._save(self.alive[-1], actions.randrange(UNIVERSE))
-            if choice in ("publish", "short") and self.alive:
-                self._publish(self.alive[-1])
-            if choice == "delete" and self.published:
-                self._delete(actions.choice(sorted(self.published)))
+            place, number = chance.randrange(PLACES), chance.randrange(UNIVERSE)
+            what = chance.choice(["all", "all", "restic", "open", "save", "publish", "publish", "delete"])
+            if what in ("all", "restic", "open"):
+                self._open(place, OtherWriting if what == "restic" else Writing)
+            if what in ("all", "restic", "save"):
+                self._save(place, number)
+            if what in ("all", "publish"):
+                self._publish(place)
+            if what == "delete":
+                self._delete(number)
 
-        count = 0
-
-        def faults(_):
-            nonlocal count
-            count += 1
-            if count in moments:
-                act()
-
-        self._prune(options, FaultyStore(self.repository.store, faults))
-        return multiple(*(writer for writer in opened if writer is not None))
+        self._prune(options, FaultyStore(self.repository.store, at_calls(moments, act)))
 
     @invariant()
     def everything_published_is_whole(self):
@@ -203,12 +182,10 @@ class Life(RuleBasedStateMachine):
         )
 
     def teardown(self):
-        if not hasattr(self, "repository"):
-            return
-        for writer in [*self.alive]:
-            self._publish(writer)
-        sleep(self.clock, HOUR)
-        for _ in range(3):  # marks what is needed in part, and all else that is not; removes the one, repacks; removes the rest
+        for place in [*self.writers]:
+            self._publish(place)
+        sleep(self.clock, HOUR)  # until the locks of prunes that died are stale
+        for _ in range(3):  # marks rubbish, and what is needed in part; removes the first; removes the rest
             prune(self.repository, max_unused=0.0)
             sleep(self.clock, 25 * HOUR)
         made = plan(self.repository, max_unused=0.0)
@@ -221,37 +198,40 @@ class Life(RuleBasedStateMachine):
         for snapshot_id, files in self.published.items():
             assert read_files(again, snapshot_id) == files
 
-    def _open(self, kind):
-        try:
-            writer = kind(self.repository)
-        except RepositoryLocked:  # restic, while a sweep goes on or after one died
-            return multiple()
-        writer.is_frozen = False
-        self.alive.append(writer)
-        return writer
-
-    def _save(self, writer, *numbers):
-        try:
-            writer.save(**{f"file{number}": content(number) for number in numbers})
-        except LockLost:
-            self.alive.remove(writer)
-            writer.end()
-            self.counts["refused"] += 1
-
-    def _publish(self, writer):
-        if writer not in self.alive:
+    def _open(self, place, kind):
+        if place in self.writers:
             return
-        self.alive.remove(writer)
-        files = dict(writer.files)
         try:
-            self.published[writer.publish()] = files
-            self.counts["published"] += 1
-        except LockLost:
-            self.counts["refused"] += 1
+            self.writers[place] = kind(self.repository)
+        except RepositoryLocked:
+            assert kind is OtherWriting  # a sweep goes on, or one died
+        else:
+            self.writers[place].is_frozen = False
 
-    def _delete(self, snapshot_id):
-        self.repository.delete_snapshot(snapshot_id)
-        del self.published[snapshot_id]
+    def _save(self, place, *numbers):
+        if place not in self.writers:
+            return
+        try:
+            self.writers[place].save(**{f"file{number}": content(number) for number in numbers})
+        except LockLost:
+            self.writers.pop(place).end()
+            COUNTS["refused"] += 1
+
+    def _publish(self, place):
+        if place not in self.writers:
+            return
+        writer = self.writers.pop(place)
+        try:
+            self.published[writer.publish()] = dict(writer.files)
+            COUNTS["published"] += 1
+        except LockLost:
+            COUNTS["refused"] += 1
+
+    def _delete(self, number):
+        if self.published:
+            snapshot_id = [*self.published][number % len(self.published)]
+            self.repository.delete_snapshot(snapshot_id)
+            del self.published[snapshot_id]
 
     def _prune(self, options, store=None):
         try:
@@ -260,8 +240,8 @@ class Life(RuleBasedStateMachine):
                 repository = reopen(self.repository.store, clock=self.clock)
                 repository.store = store
             report = prune(repository, **options)
-            self.counts["removed"] += report.removed_packs
-            self.counts["recovered"] += report.recovered_packs
+            COUNTS["removed"] += report.removed_packs
+            COUNTS["recovered"] += report.recovered_packs
         except (RepositoryLocked, StoreUnavailable):
             pass  # a prune that died has left its lock; or dies now
 
