@@ -3,7 +3,7 @@
 import datetime as dt
 import io
 
-from tests.sample_repository import init, reopen
+from tests.sample_repository import TIME, init, reopen
 
 from holdfast.ids import BlobId
 from holdfast.model.cancel import Cancel
@@ -98,7 +98,7 @@ class Writing:
             builder = TreeBuilder()
             for name, body in self.files.items():
                 blobs = b"".join(map(BlobId.of, self.repository.chunker.split(io.BytesIO(body))))
-                builder.add([name], TreeFile(blobs, len(body), self.clock.now().isoformat()))
+                builder.add([name], TreeFile(blobs, len(body), TIME))
             tree = builder.save(self.writer)
             self.writer.flush()
             snapshot = Snapshot(
