@@ -18,7 +18,7 @@ from holdfast.model.clock import SystemClock
 from holdfast.repository import lock as lock_module
 from holdfast.repository import sealed
 from holdfast.repository.lock import held
-from holdfast.repository.lock_file import LockFile, list_locks, own_hostname, remove_stale_locks
+from holdfast.repository.lock_file import Holder, LockFile, Role, list_locks, own_hostname, remove_stale_locks
 from holdfast.store.local import LocalStore
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
@@ -82,7 +82,9 @@ def test_a_lock_is_a_file_while_it_is_held_and_none_afterwards(store, clock):
             pid=os.getpid(),
             uid=os.getuid(),
             gid=os.getgid(),
+            holdfast=Holder(run=found.file.holdfast.run, started=clock.now().isoformat(), role=Role.WORK),
         )
+        assert len(found.file.holdfast.run) == 16
     assert names(store) == []
 
 

@@ -427,9 +427,9 @@ def test_threads_get_one_index(repository, monkeypatch):
     opened = reopen(repository.store)
     start, loads = threading.Barrier(8), []
 
-    def load(*arguments):
+    def load(*arguments, **options):
         loads.append(arguments)
-        return load_index(*arguments)
+        return load_index(*arguments, **options)
 
     monkeypatch.setattr(repository_module, "load_index", load)
 

@@ -12,6 +12,7 @@ import click
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import counted, say, show_document, show_table
+from holdfast.cli.prune import prune_document, prune_with_defaults, show_prune
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # see main
@@ -63,9 +64,10 @@ def _keep(flag: str, what: str) -> Callable[[Callable[..., Any]], Callable[..., 
 @click.option("--kind", type=click.Choice(["app", "files"]), help="Only at backups of applications, or of files.")
 @click.option("--even-the-last", is_flag=True, help="Remove the last good backup of a group too, if no rule keeps it.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed and why the rest stays; remove nothing.")
+@click.option("--prune", is_flag=True, help="Then prune the repository as `repository prune` does without options.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def forget_backups(session: Session, /, dry_run: bool, yes: bool, keep_within: str, **flags: Any) -> int:
+def forget_backups(session: Session, /, dry_run: bool, yes: bool, prune: bool, keep_within: str, **flags: Any) -> int:
     """Remove the backups that no rule keeps. Their data goes when the repository is pruned.
 
     \b
@@ -103,11 +105,18 @@ def forget_backups(session: Session, /, dry_run: bool, yes: bool, keep_within: s
             confirm(f"Remove {counted(sum(not one.keep for one in plan.backups), 'backup')}?")
         plan = forget(repository, plan, options, session.cancel, session.progress)
     _show_damage(session, plan)
-    if not show_document(session, _document(plan, dry_run=dry_run)):
+    # A prune refuses what is damaged; so that this is said as what it is, it is not begun.
+    pruned = prune_with_defaults(session, repository) if prune and not dry_run and not plan.damaged else None
+    document = _document(plan, dry_run=dry_run)
+    if prune:
+        document["prune"] = prune_document(pruned) if pruned else None
+    if not show_document(session, document):
         changed = removals - len(list(plan.removals()))
         if changed:
             say(session, f"Note: {counted(changed, 'snapshot')} stayed, because the repository changed meanwhile.")
         click.echo(_totals(plan, dry_run=dry_run))
+        if pruned:
+            show_prune(session, pruned)
     return 3 if plan.damaged else 0
 
 

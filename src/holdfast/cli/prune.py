@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from holdfast.errors import UsageError
 if TYPE_CHECKING:  # see main
     from holdfast.repository.prune import PruneReport
     from holdfast.repository.prune_plan import PruneOptions, PrunePlan
+    from holdfast.repository.repository import Repository
 
+_LONGEST_GRACE = dt.timedelta(days=365 * 100)  # longer, and the calendar would end before it
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -58,13 +61,22 @@ def prune(session: Session, max_unused: str, max_repack: str, grace: str, dry_ru
 
     if dry_run:
         made = plan(repository, options, session.cancel, session.progress)
-        seconds = estimate_seconds(repository, made)
-        if not show_document(session, {**_plan_document(made), "dryRun": True, "seconds": round(seconds, 1)}):
+        seconds = math.ceil(estimate_seconds(repository, made))
+        if not show_document(session, {**_plan_document(made), "dryRun": True, "seconds": seconds}):
             _show_plan(session, made)
             click.echo(f"Nothing was changed. It would take about {format_seconds(seconds)}.")
         return
     report = prune_repository(repository, options, session.cancel, session.progress)
-    show_prune(session, report)
+    if not show_document(session, prune_document(report)):
+        show_prune(session, report)
+
+
+def prune_with_defaults(session: Session, repository: Repository) -> PruneReport:
+    """Raises RepositoryLocked, DamagedData."""
+    from holdfast.repository.prune import prune as prune_repository  # noqa: PLC0415
+    from holdfast.repository.prune_plan import PruneOptions  # noqa: PLC0415
+
+    return prune_repository(repository, PruneOptions(), session.cancel, session.progress)
 
 
 def prune_options(*, max_unused: str, max_repack: str, grace: str) -> PruneOptions:
@@ -78,7 +90,7 @@ def prune_options(*, max_unused: str, max_repack: str, grace: str) -> PruneOptio
     )
 
 
-def show_prune(session: Session, report: PruneReport) -> None:
+def prune_document(report: PruneReport) -> dict[str, Any]:
     """The plan with what became of it."""
     done = {
         "marked": report.marked_packs,
@@ -86,15 +98,18 @@ def show_prune(session: Session, report: PruneReport) -> None:
         "repacked": report.repacked_packs,
         "removed": report.removed_packs,
     }
-    document = {
+    return {
         **_plan_document(report.plan),
         "dryRun": False,
         "counts": done,
         "bytes": {"read": report.repacked_bytes, "stored": report.stored_bytes, "removed": report.removed_bytes},
         "heldBack": report.held_back,
     }
-    if show_document(session, document):
-        return
+
+
+def show_prune(session: Session, report: PruneReport) -> None:
+    """The same for people."""
+    session.progress.pause()
     _show_plan(session, report.plan)
     if report.repacked_packs:
         click.echo(f"Stored {format_size(report.stored_bytes)} of {counted(report.repacked_packs, 'pack')} anew.")
@@ -142,7 +157,7 @@ def _plan_document(plan: PrunePlan) -> dict[str, Any]:
 
 
 def _hours(grace: dt.timedelta) -> str:
-    return f"{grace.total_seconds() / 3600:g} hours"
+    return counted(round(grace.total_seconds() / 3600), "hour")
 
 
 def _parse_unused(text: str) -> float:
@@ -176,4 +191,4 @@ def _parse_grace(text: str) -> dt.timedelta:
     if text in ("0", "0h"):
         return dt.timedelta(0)
     now = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-    return Span.parse(text, "--grace").after(now, dt.UTC) - now
+    return min(Span.parse(text, "--grace").after(now, dt.UTC) - now, _LONGEST_GRACE)

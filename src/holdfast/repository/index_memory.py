@@ -40,10 +40,11 @@ class IndexMemory:
 
     def add_pack(self, pack_id: PackId, blobs: Sequence[PackedBlob], *, lost: bool) -> None:
         """A blob that is known already keeps its first place; this one is its next. Rows come before what makes them
-        visible.
+        visible. A pack that another index file lists too is taken once.
         """
         with self._adding:
             number = self._pack_numbers.get(pack_id)
+            is_again = number is not None
             if number is None:
                 number = len(self._packs)
                 self._packs.append(pack_id)
@@ -52,6 +53,8 @@ class IndexMemory:
             if lost:
                 self._lost.add(number)
             for blob in blobs:
+                if is_again and self._has_row(blob, number):
+                    continue
                 row = len(self._pack)
                 self._offset.append(blob.offset)
                 self._length.append(blob.length)
@@ -67,10 +70,7 @@ class IndexMemory:
 
     def places(self, blob_type: BlobType, blob_id: bytes) -> list[BlobRecord]:
         """Where a blob lies, in the order in which its packs came, lost ones left out."""
-        first = self._rows[blob_type].get(blob_id)
-        if first is None:
-            return []
-        rows = (first, *self._copies.get((blob_type, blob_id), ()))
+        rows = self._rows_of(blob_type, blob_id)
         return [self._record(blob_id, row) for row in rows if self._pack[row] not in self._lost]
 
     def pack_id(self, number: int) -> PackId:
@@ -106,6 +106,14 @@ class IndexMemory:
     def packs(self) -> Iterator[tuple[PackId, int]]:
         """Id and size of all packs, also lost ones, in the order in which they came."""
         yield from zip(self._packs, self._pack_sizes, strict=True)
+
+    def _rows_of(self, blob_type: BlobType, blob_id: bytes) -> Sequence[int]:
+        first = self._rows[blob_type].get(blob_id)
+        return () if first is None else (first, *self._copies.get((blob_type, blob_id), ()))
+
+    def _has_row(self, blob: PackedBlob, pack: int) -> bool:
+        rows = self._rows_of(blob.type, blob.id)
+        return any(self._pack[row] == pack and self._offset[row] == blob.offset for row in rows)
 
     def _record(self, blob_id: bytes, row: int) -> BlobRecord:
         return blob_id, self._pack[row], self._offset[row], self._length[row], self._plain_length[row]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from holdfast.repository.layout import file_name
+from holdfast.repository.layout import CONFIG, file_name
 from holdfast.repository.prune_plan import Action, PrunePlan
 from holdfast.repository.repository import Repository
 
@@ -23,7 +23,7 @@ def estimate_seconds(repository: Repository, plan: PrunePlan) -> float:
         seconds += taken / sum(pack.size for pack in sample) * (plan.totals(Action.REPACK)[1] + plan.rewritten_bytes)
     if removed:
         began = time.monotonic()
-        repository.store.size(file_name(removed[0].id))
+        repository.store.size(CONFIG)
         seconds += (time.monotonic() - began) * len(removed)
     return seconds
 

@@ -120,8 +120,11 @@ def _to_repack(needed: list[PackUse], options: PruneOptions) -> Iterator[PackId]
         small = [pack for pack in needed if pack.type is blob_type and pack.size * _SMALL < PACK_SIZE[blob_type]]
         if len(small) < _MANY_SMALL:
             continue
+        fitting: list[PackId] = []
         for pack in small:
             if pack.id not in chosen and pack.size <= room:
                 room -= pack.size
-                chosen.add(pack.id)
+                fitting.append(pack.id)
+        if len(fitting) > 1:  # one alone would be as small afterwards
+            chosen.update(fitting)
     yield from chosen

@@ -49,6 +49,7 @@ class Publisher:
         snapshot_id = sealed.save(self._store, self._key, snapshot, SnapshotId)
         try:
             lock.prove()
+            self._look_again(snapshot)
         except HoldfastError:
             with contextlib.suppress(StoreError):  # who may not delete can only say it
                 self._store.delete(file_name(snapshot_id))
