@@ -4,7 +4,7 @@ import datetime as dt
 import random
 
 import pytest
-from tests.restic_oracle import PASSWORD
+from tests.restic_oracle import PASSWORD, restic_agrees, restics  # noqa: F401 - fixtures
 from tests.sample_repository import init, reopen, write_files
 
 from holdfast.errors import Cancelled, RepositoryLocked, StoreRefused
@@ -211,7 +211,7 @@ def test_the_repository_tells_when_its_data_was_checked(stocked, clock):
     assert last.time.startswith("2026-11-01T03:01:00")
 
 
-def test_a_check_reads_what_the_checks_before_it_left(stocked, clock, restic_agrees):
+def test_a_check_reads_what_the_checks_before_it_left(stocked, clock, restic_agrees):  # noqa: F811 - the fixture
     for _ in range(3):
         clock.advance(60)
         done, _ = run(stocked, 1, clock)

@@ -19,9 +19,10 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.model.tags import Tags
+from holdfast.operations.pack_helpers import PackHelpers
 from holdfast.operations.publishing import publish_report
 from holdfast.operations.run_log import RunLog
-from holdfast.repository.check_data import read_packs
+from holdfast.repository.check_data import WORKERS, read_packs
 from holdfast.repository.check_report import CheckReport, Finding
 from holdfast.repository.check_structure import check_structure
 from holdfast.repository.id_interval import RING, IdInterval
@@ -31,6 +32,7 @@ from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
 
 _KEPT_REPORTS = 5
+_SMALL = 64 << 10  # bytes of a blob
 
 
 class Level(StrEnum):
@@ -83,11 +85,24 @@ class _Check:
             interval = None
             if self._fraction > 0:
                 interval = self._next_interval(by_date=lock is None)
-                read_packs(self._repository, report, interval, cancel=self._cancel, progress=self._log)
+                self._read(report, interval)
             run = self._describe(report, interval)
             if lock is not None and interval is not None:
                 self._publish(lock, run, interval)
         return run
+
+    def _read(self, report: CheckReport, interval: IdInterval) -> None:
+        helpers = PackHelpers.useful(report.blobs * interval.length // RING) if _is_small(report) else 0
+        with PackHelpers(self._repository.key, helpers) as examiner:
+            read_packs(
+                self._repository,
+                report,
+                interval,
+                cancel=self._cancel,
+                progress=self._log,
+                examine=examiner.examine,
+                workers=max(WORKERS, helpers + 1),
+            )
 
     @contextlib.contextmanager
     def _lock_if_allowed(self) -> Iterator[Lock | None]:
@@ -171,6 +186,11 @@ class _Check:
         with contextlib.suppress(StoreError):
             for snapshot_id in newest_first[_KEPT_REPORTS - 1 :]:
                 self._repository.delete_snapshot(snapshot_id)
+
+
+def _is_small(report: CheckReport) -> bool:
+    """Whether blobs are so small on average that proving them is mostly Python's work, which needs processes."""
+    return report.stored_bytes < report.blobs * _SMALL
 
 
 def _is_check(snapshot: Snapshot) -> bool:

@@ -4,11 +4,13 @@ It is given the repository's key, and then one request after the other until the
 
     store:    names and directories → digests of what was read → which of them are new → nodes, then the new blobs sealed
     restore:  nodes and directories, then the files' sealed blobs → what went wrong
+    examine:  a pack's id, and its content in a file → faults, and its header opened
 """
 
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import signal
 import socket
@@ -18,6 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from holdfast.codec.crypto import SealingKey
+from holdfast.ids import PackId
 from holdfast.operations.channel import Channel, ChannelClosed, close_all
 from holdfast.operations.file_work import (
     SealedFile,
@@ -28,9 +31,10 @@ from holdfast.operations.file_work import (
     seal_batch,
     write_files,
 )
+from holdfast.repository.pack_examination import PackExaminer
 from holdfast.volumes.writing import TargetDirectory
 
-STORE, RESTORE = b"SR"
+STORE, RESTORE, EXAMINE = b"SRE"
 """A request's first byte."""
 
 
@@ -49,9 +53,15 @@ class RestoreRequest(msgspec.Struct, array_like=True, frozen=True):
     verify: bool
 
 
+class ExamineAnswer(msgspec.Struct, array_like=True, frozen=True):
+    faults: list[tuple[str, str]]  # what, why
+    header: bytes
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode_stored = msgspec.msgpack.Decoder(StoredAnswer).decode
 decode_written = msgspec.msgpack.Decoder(list[Written | None]).decode
+decode_examined = msgspec.msgpack.Decoder(ExamineAnswer).decode
 _decode_wanted = msgspec.msgpack.Decoder(list[Wanted]).decode
 _decode_restore = msgspec.msgpack.Decoder(RestoreRequest).decode
 
@@ -66,6 +76,8 @@ def serve(channel: Channel) -> None:
         try:
             if request[0] == STORE:
                 _store(key, channel, request[1:], directories)
+            elif request[0] == EXAMINE:
+                _examine(key, channel, request[1:], directories[0])
             else:
                 _restore(key, channel, request[1:], directories)
         finally:
@@ -91,6 +103,14 @@ def _restore(key: SealingKey, channel: Channel, request: memoryview, directories
         files.append(SealedFile(targets[place], node, bodies[start : start + length], plain_length))
         start += length
     channel.send(encode(write_files(key, files, as_owner=asked.as_owner, verify=asked.verify)))
+
+
+def _examine(key: SealingKey, channel: Channel, request: memoryview, file: int) -> None:
+    # Not closed by a `with` block: faults that were raised hold parts of it, until they are told.
+    content = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+    examined = PackExaminer(key).examine(PackId(request), memoryview(content))
+    faults = [(fault.what, fault.why) for fault in examined.faults]
+    channel.send(encode(ExamineAnswer(faults, examined.header)))
 
 
 def main() -> None:

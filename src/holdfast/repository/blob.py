@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from holdfast.codec import compression
@@ -141,24 +142,27 @@ def open_blobs(key: SealingKey, blobs: Sequence[tuple[BlobId, bytes | memoryview
     Stage by stage, as `seal_blobs`.
     """
     bodies = key.open_many([sealed for _, sealed, _ in blobs])
-    plains = [
-        _or_damage(compression.decompress, body, limit=length) if length and not isinstance(body, DamagedData) else body
-        for body, (*_, length) in zip(bodies, blobs, strict=True)
-    ]
-    return [_proved(blob_id, plain) for plain, (blob_id, *_) in zip(plains, blobs, strict=True)]
+    whole = [body for body in bodies if not isinstance(body, DamagedData)]
+    if len(whole) == len(blobs):
+        with contextlib.suppress(DamagedData):
+            plains = [
+                compression.decompress(body, limit=length) if length else body
+                for body, (_, _, length) in zip(whole, blobs, strict=True)
+            ]
+            if [hashlib.sha256(plain).digest() for plain in plains] == [blob_id for blob_id, _, _ in blobs]:
+                return [*plains]
+    return [_opened_alone(body, blob_id, length) for body, (blob_id, _, length) in zip(bodies, blobs, strict=True)]
 
 
-def _proved(blob_id: BlobId, plain: bytes | DamagedData) -> bytes | DamagedData:
-    if isinstance(plain, DamagedData):
-        return DamagedData(f"blob {blob_id.short} is damaged", why=str(plain))
-    return _or_damage(_prove, blob_id, plain)
-
-
-def _or_damage(function: Callable[..., bytes], *arguments: object, **keywords: object) -> bytes | DamagedData:
+def _opened_alone(body: bytes | DamagedData, blob_id: BlobId, plain_length: int) -> bytes | DamagedData:
+    """Of many blobs, one of which is damaged."""
     try:
-        return function(*arguments, **keywords)
+        if isinstance(body, DamagedData):
+            raise body
+        plain = compression.decompress(body, limit=plain_length) if plain_length else body
     except DamagedData as error:
-        return error
+        return DamagedData(f"blob {blob_id.short} is damaged", why=str(error))
+    return plain if hashlib.sha256(plain).digest() == blob_id else _mismatch(blob_id)
 
 
 class Opener:
@@ -205,4 +209,8 @@ def _prove(blob_id: BlobId, plain: bytes) -> bytes:
 
 def _match(blob_id: BlobId, digest: bytes) -> None:
     if digest != blob_id:
-        raise DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")
+        raise _mismatch(blob_id)
+
+
+def _mismatch(blob_id: BlobId) -> DamagedData:
+    return DamagedData(f"blob {blob_id.short} is damaged", why="its content does not match its id")

@@ -25,7 +25,8 @@ from holdfast.repository.tree_links import Link, decode_links, joined_ids
 _TREES_AT_ONCE = 4096
 """So many are looked for together, to find neighbours among them."""
 
-_WORKERS = 2
+_WORKERS = 6
+"""Threads: four wait for the store, two open what came."""
 
 
 class Damage(NamedTuple):

@@ -85,7 +85,7 @@ class BlobReader:
     def load_trees(self, tree_ids: Iterable[BlobId], pool: Executor) -> Iterator[tuple[BlobId, bytes | DamagedData]]:
         """Many trees in the order in which they lie in their packs, neighbours read together; a lost one as its error.
 
-        Memory: two reads of 4 MiB, and the trees in three parts of 1 MiB of them.
+        Memory: five reads of at most 4 MiB, and the trees in three parts of 1 MiB of them.
         """
         located: list[tuple[BlobLocation, BlobId]] = []
         for tree_id in tree_ids:
@@ -94,7 +94,7 @@ class BlobReader:
             except DamagedData as error:
                 yield tree_id, error
         ranges = list(_ranges(located, _LARGEST_TREE_READ))
-        reads = ahead(pool, lambda part: self._try_read(*part[:3]), ranges, 1)
+        reads = ahead(pool, lambda part: self._try_read(*part[:3]), ranges, _PARALLEL_READS)
         for (_, start, _, run), read in zip(ranges, reads, strict=True):
             if isinstance(read, DamagedData):
                 yield from ((tree_id, self._try_load(BlobType.TREE, tree_id)) for _, tree_id in run)

@@ -1,0 +1,87 @@
+"""Whether a pack is what was written.
+
+Its content matches its name, its header lists it from the first byte to the last, and every blob decrypts, decompresses and
+hashes to its id.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from holdfast.codec.crypto import SealingKey
+from holdfast.errors import DamagedData
+from holdfast.ids import PackId
+from holdfast.repository.blob import Opener, open_blobs
+from holdfast.repository.pack import LENGTH_SIZE, PackedBlob, decode_header, header_length
+
+_LONG = 256 << 10
+"""A blob with more content is opened part by part; shorter ones together."""
+
+_TOGETHER = 256 << 10
+"""Bytes of content of short blobs that are in memory at once."""
+
+
+class Examined(NamedTuple):
+    """What was found out about one pack."""
+
+    faults: list[DamagedData]
+    header: bytes  # opened; empty if it cannot be
+
+
+class PackExaminer:
+    """Thread-safe. Memory: that of the longest blob, for each thread."""
+
+    def __init__(self, key: SealingKey) -> None:
+        self._key = key
+        self._own = threading.local()
+
+    def examine(self, pack_id: PackId, content: bytes | memoryview) -> Examined:
+        view = memoryview(content)
+        faults: list[DamagedData] = []
+        if PackId.of(view) != pack_id:
+            faults.append(
+                DamagedData("its content does not match its name", why="bytes were changed after it was written")
+            )
+        try:
+            length = header_length(view[-LENGTH_SIZE:], len(view))
+            header = self._key.open(view[-LENGTH_SIZE - length : -LENGTH_SIZE])
+            blobs = decode_header(header)
+        except DamagedData as error:
+            return Examined([*faults, error], b"")
+        faults += self._blob_faults(blobs, view)
+        end = blobs[-1].offset + blobs[-1].length if blobs else 0
+        if end != len(view) - LENGTH_SIZE - length:
+            faults.append(DamagedData("its header does not cover its content", why=f"{end} bytes of blobs are listed"))
+        return Examined(faults, header)
+
+    def _blob_faults(self, blobs: Iterable[PackedBlob], content: memoryview) -> Iterator[DamagedData]:
+        waiting: list[PackedBlob] = []
+        size = 0
+        for blob in blobs:
+            if blob.content_size > _LONG:
+                yield from self._long_blob_faults(blob, content)
+                continue
+            waiting.append(blob)
+            size += blob.content_size
+            if size > _TOGETHER:
+                yield from self._short_blob_faults(waiting, content)
+                waiting, size = [], 0
+        yield from self._short_blob_faults(waiting, content)
+
+    def _short_blob_faults(self, blobs: list[PackedBlob], content: memoryview) -> Iterator[DamagedData]:
+        sealed = [(blob.id, content[blob.offset : blob.offset + blob.length], blob.plain_length) for blob in blobs]
+        for opened in open_blobs(self._key, sealed):
+            if isinstance(opened, DamagedData):
+                yield opened
+
+    def _long_blob_faults(self, blob: PackedBlob, content: memoryview) -> Iterator[DamagedData]:
+        opener: Opener | None = getattr(self._own, "opener", None)
+        if opener is None:
+            opener = self._own.opener = Opener(self._key, _LONG)
+        try:
+            for _ in opener.open(blob.id, content[blob.offset : blob.offset + blob.length], blob.plain_length):
+                pass
+        except DamagedData as error:
+            yield error
