@@ -101,8 +101,8 @@ def kill(remove, copied, restics, trees, moment):
     code, _, errors = ended(remove(directory, 0))
     assert code == 0, errors
     repository = reopen(LocalStore(directory))
-    left = [entry for entry in read_catalog(repository).entries if entry.tags.get(tags.VERB) not in RESTORE_VERBS]
-    assert {entry.name for entry in left} == KEPT  # of the others there is no report either
+    rest = [entry for entry in read_catalog(repository).entries if entry.tags.get(tags.VERB) not in RESTORE_VERBS]
+    assert {entry.name for entry in rest} == KEPT  # of the others there is no report either
     with repository.lock(Cancel(), exclusive=True):  # no dead lock is in the way
         pass
     shutil.rmtree(directory)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from holdfast.errors import HoldfastError, StoreError
-from holdfast.ids import PackId
+from holdfast.ids import IndexId, PackId
 from holdfast.repository.index_file import save_marks
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
 from holdfast.repository.repository import Repository
+from holdfast.repository.under_lock import save_under
 
 
 def replace_marks(repository: Repository, marks: Mapping[PackId, dt.datetime], *locks: Lock) -> None:
@@ -21,23 +20,17 @@ def replace_marks(repository: Repository, marks: Mapping[PackId, dt.datetime], *
     index = repository.index
     if index.marks == marks and len(index.mark_files) == (1 if marks else 0):
         return
-    _prove(locks)
+
+    def prove() -> None:
+        for lock in locks:
+            lock.prove()
+
+    def save() -> IndexId:
+        return save_marks(repository.store, repository.key, marks)
+
     old = set(index.mark_files)
-    index_id = save_marks(repository.store, repository.key, marks) if marks else None
-    try:
-        _prove(locks)
-    except HoldfastError:
-        # This process was stopped in between: marks that nobody could see must not look as if they were old.
-        if index_id is not None:
-            with contextlib.suppress(StoreError):
-                repository.store.delete(file_name(index_id))
-        raise
-    index.use_marks(marks, index_id)
+    # Marks that nobody could see when they were made must not look as if they were old: see `save_under`.
+    index.use_marks(marks, save_under(prove, repository.store, save) if marks else None)
     for index_id in sorted(old - index.mark_files):
-        _prove(locks)
+        prove()
         repository.store.delete(file_name(index_id))
-
-
-def _prove(locks: Iterable[Lock]) -> None:
-    for lock in locks:
-        lock.prove()

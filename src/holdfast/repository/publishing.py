@@ -7,20 +7,19 @@ not, a prune may have looked for snapshots before this one was there.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import DamagedData, HoldfastError, LockLost, StoreError
+from holdfast.errors import DamagedData, LockLost
 from holdfast.ids import BlobId, SnapshotId
 from holdfast.repository import sealed
 from holdfast.repository.index import Index
 from holdfast.repository.index_file import list_index_files
-from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
 from holdfast.repository.reachable import Reachable
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.snapshot import Snapshot
+from holdfast.repository.under_lock import save_under
 from holdfast.store.base import Store
 
 
@@ -44,17 +43,12 @@ class Publisher:
 
     def publish(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
         """Raises LockLost, with no snapshot left, if the lock is lost or data that the snapshot needs is gone."""
-        lock.prove()
-        self._look_again(snapshot)
-        snapshot_id = sealed.save(self._store, self._key, snapshot, SnapshotId)
-        try:
+
+        def prove() -> None:
             lock.prove()
             self._look_again(snapshot)
-        except HoldfastError:
-            with contextlib.suppress(StoreError):  # who may not delete can only say it
-                self._store.delete(file_name(snapshot_id))
-            raise
-        return snapshot_id
+
+        return save_under(prove, self._store, lambda: sealed.save(self._store, self._key, snapshot, SnapshotId))
 
     def _look_again(self, snapshot: Snapshot) -> None:
         """Nothing is taken out of the index but by removing index files: while all are there that were read, all is there."""

@@ -163,7 +163,7 @@ class Repository:
             self.key,
             self._index_under(lock),
             before_first_write=lambda: lock.confirm(cancel),
-            around_index=lock.prove,
+            prove=lock.prove,
         )
 
     @contextlib.contextmanager

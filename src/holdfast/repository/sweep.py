@@ -31,6 +31,7 @@ from holdfast.repository.pack import PackedBlob
 from holdfast.repository.prune_survey import add_snapshots
 from holdfast.repository.reachable import Reachable
 from holdfast.repository.repository import Repository
+from holdfast.repository.under_lock import save_under
 
 CLOCKS_APART = dt.timedelta(hours=1)
 """How far the clocks of two machines may be from one another: a run that began so shortly after a mark may not have seen it."""
@@ -170,8 +171,7 @@ class _Sweep:
 
     def _save_index(self, packs: list[tuple[PackId, list[PackedBlob]]]) -> None:
         if packs:
-            self._prove()
-            save_index(self._store, self._key, packs)
+            save_under(self._prove, self._store, lambda: save_index(self._store, self._key, packs))
             packs.clear()
 
     def _index_files(

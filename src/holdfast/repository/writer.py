@@ -15,16 +15,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
-from holdfast.errors import HoldfastError, StoreError
 from holdfast.ids import BlobId, PackId
 from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob
 from holdfast.repository.index import FULL_AT, Index, save_index
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType, PackedBlob, content_bytes, encode_header
+from holdfast.repository.under_lock import save_under
 from holdfast.store.base import Store
 
 PACK_SIZE = {BlobType.DATA: 8 << 20, BlobType.TREE: 4 << 20}
@@ -117,14 +117,14 @@ class BlobWriter:
         index: Index,
         *,
         before_first_write: Callable[[], None],
-        around_index: Callable[[], None],
+        prove: Callable[[], None],
     ) -> None:
-        """`around_index` is called before and after an index file is stored; one after which it raises is taken back."""
+        """`before_first_write` is told of the first pack; `prove` raises if packs may be gone and must not be listed."""
         self._store = store
         self._key = key
         self._index = index
         self._before_first_write = before_first_write
-        self._around_index = around_index
+        self._prove = prove
         self._guard = threading.Lock()
         self._memory = _PackMemory(spare=1)  # the rest goes back to the system: most writers fill a few packs only
         self._open = {blob_type: self._memory.open_pack() for blob_type in BlobType}
@@ -259,14 +259,7 @@ class BlobWriter:
             packs, self._unindexed = self._unindexed, []
         if not packs:
             return
-        self._around_index()
-        index_id = save_index(self._store, self._key, packs)
-        try:
-            self._around_index()
-        except HoldfastError:  # the packs may be gone, and must not be listed
-            with suppress(StoreError):
-                self._store.delete(file_name(index_id))
-            raise
+        index_id = save_under(self._prove, self._store, lambda: save_index(self._store, self._key, packs))
         self._index.add_file(index_id, packs)  # before the ids leave the set: a blob is always in one of the two
         with self._guard:
             for _, blobs in packs:
