@@ -39,7 +39,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
     default="24h",
     show_default=True,
     metavar="DURATION",
-    help="Time between marking a pack and removing it. Longer than any backup takes; 0 if rustic never writes here.",
+    help="Time between marking a pack and removing it. 0: what no running backup can count on goes at once.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done and how long it takes; change nothing.")
 @click.pass_obj

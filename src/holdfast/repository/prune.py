@@ -10,8 +10,8 @@ Order, so that at every moment whatever a snapshot needs is stored and listed:
 A run that died leaves marks, copies and packs that no index lists; the next one goes on from there.
 
 No run of ours loses what it relies on: either it began before the mark, then its lock, which tells when it began, holds the
-sweep back; or it saw the mark. A lock that went stale has made its run refuse to publish. Those without locks (rustic) are
-protected by the grace period alone.
+sweep back; or it saw the mark. A run whose lock went stale refuses to publish. Those without locks (rustic) are seen only once
+they have published.
 """
 
 from __future__ import annotations

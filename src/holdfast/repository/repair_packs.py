@@ -157,7 +157,7 @@ class _Repair:
         # The writer knows of no blob: what it is given has no other whole copy, whatever the index says.
         store, key = self._repository.store, self._repository.key
         with contextlib.closing(
-            BlobWriter(store, key, Index(), before_first_write=self._lock.check, around_index=self._lock.prove)
+            BlobWriter(store, key, Index(), before_first_write=self._lock.check, prove=self._lock.prove)
         ) as writer:
             for pack_id in dict.fromkeys(pack_ids):
                 self._cancel.check()

@@ -116,9 +116,7 @@ class _Sweep:
             return set(due)
         going = {pack_id for pack_id, marked in due.items() if marked + CLOCKS_APART < oldest}
         if len(going) < len(due):
-            self._swept.held_back = (
-                f"a run that began before they were marked still goes on: the repository is held {who}"
-            )
+            self._swept.held_back = f"a run that began before they were marked still goes on; its lock is held {who}"
         return going
 
     def _read_listing(self, going: set[PackId]) -> list[_Listing]:
