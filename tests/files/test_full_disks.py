@@ -11,7 +11,7 @@ from tests.sample_repository import check_all, init, reopen
 
 from holdfast.errors import HoldfastError, StoreRefused, StoreUnavailable, UsageError
 from holdfast.operations.catalog import read_catalog
-from holdfast.repository.check import Severity
+from holdfast.repository.check_report import Severity
 from holdfast.store.local import LocalStore
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script

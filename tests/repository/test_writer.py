@@ -257,7 +257,7 @@ def test_a_blob_too_large_for_the_format_is_refused(repository, writing, monkeyp
         Fault("before", "put", "index/*"),
         Fault("after", "put", "index/*"),
     ],
-    ids=lambda fault: f"{fault.moment} {fault.name} {fault.skip}",
+    ids=lambda fault: f"{fault.kind} {fault.name} {fault.skip}",
 )
 def test_a_store_that_fails_once_leaves_nothing_published_and_the_next_run_whole(store, restic_agrees, fault):
     repository = init(store)
@@ -266,7 +266,7 @@ def test_a_store_that_fails_once_leaves_nothing_published_and_the_next_run_whole
         write_files(failing)
     assert names(store, "snapshots") == []
     assert names(store, "locks") == []
-    if fault.moment == "truncate":
+    if fault.kind == "truncate":
         (cut,) = names(store, "index")
         store.delete(cut)  # what the contract of stores forbids, and check names
     # In the same process too: what failed must not be taken for stored.
