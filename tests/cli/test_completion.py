@@ -44,7 +44,7 @@ def complete(holdfast):
     [
         ("holdfast ", {"backup", "completion", "repository", "restore"}),
         ("holdfast re", {"repository", "restore"}),
-        ("holdfast backup ", {"browse", "cat", "create", "delete", "diff", "files", "list", "show"}),
+        ("holdfast backup ", {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show"}),
         ("holdfast repository key ", {"add", "list", "remove"}),
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),

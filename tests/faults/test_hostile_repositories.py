@@ -32,7 +32,7 @@ from holdfast.operations.repository_facts import read_facts
 from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files
 from holdfast.repository import go_json, sealed
 from holdfast.repository.layout import file_name
-from holdfast.repository.lock import LockFile, remove_stale_locks
+from holdfast.repository.lock_file import LockFile, remove_stale_locks
 from holdfast.repository.pack import BlobType
 from holdfast.repository.tree import encode_tree
 from holdfast.store.memory import MemoryStore
