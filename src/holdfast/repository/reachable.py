@@ -25,8 +25,9 @@ from holdfast.repository.tree_links import Link, decode_links, joined_ids
 _TREES_AT_ONCE = 4096
 """So many are looked for together, to find neighbours among them."""
 
-_WORKERS = 6
-"""Threads: four wait for the store, two open what came."""
+_READERS = 4
+_OPENERS = 2
+"""Threads of their own, because each thread that asks for much memory keeps some."""
 
 
 class Damage(NamedTuple):
@@ -101,12 +102,12 @@ class Reachable:
         waiting = bytearray()
         for root in roots:
             waiting += self._unseen(root, self._numbers(BlobType.TREE, root))
-        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="holdfast-trees") as pool:
+        with ThreadPoolExecutor(_READERS) as reading, ThreadPoolExecutor(_OPENERS) as opening:
             while waiting:
                 self._leading = None
                 ids = bytes(waiting[-_TREES_AT_ONCE * DIGEST_SIZE :])
                 del waiting[-len(ids) :]
-                for tree_id, content in self._reader.load_trees(_split(ids), pool):
+                for tree_id, content in self._reader.load_trees(_split(ids), reading=reading, opening=opening):
                     self._cancel.check()
                     waiting += self._walk(tree_id, content)
                     self._progress.advance()

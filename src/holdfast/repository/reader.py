@@ -82,7 +82,9 @@ class BlobReader:
         """A whole file from its blobs; for small files only, since it is held in memory."""
         return b"".join(self.iter_file(content))
 
-    def load_trees(self, tree_ids: Iterable[BlobId], pool: Executor) -> Iterator[tuple[BlobId, bytes | DamagedData]]:
+    def load_trees(
+        self, tree_ids: Iterable[BlobId], *, reading: Executor, opening: Executor
+    ) -> Iterator[tuple[BlobId, bytes | DamagedData]]:
         """Many trees in the order in which they lie in their packs, neighbours read together; a lost one as its error.
 
         Memory: five reads of at most 4 MiB, and the trees in three parts of 1 MiB of them.
@@ -94,22 +96,22 @@ class BlobReader:
             except DamagedData as error:
                 yield tree_id, error
         ranges = list(_ranges(located, _LARGEST_TREE_READ))
-        reads = ahead(pool, lambda part: self._try_read(*part[:3]), ranges, _PARALLEL_READS)
+        reads = ahead(reading, lambda part: self._try_read(*part[:3]), ranges, _PARALLEL_READS)
         for (_, start, _, run), read in zip(ranges, reads, strict=True):
             if isinstance(read, DamagedData):
                 yield from ((tree_id, self._try_load(BlobType.TREE, tree_id)) for _, tree_id in run)
             else:
-                yield from self._open_trees(run, memoryview(read), start, pool)
+                yield from self._open_trees(run, memoryview(read), start, opening)
 
     def _open_trees(
-        self, run: list[tuple[BlobLocation, BlobId]], read: memoryview, start: int, pool: Executor
+        self, run: list[tuple[BlobLocation, BlobId]], read: memoryview, start: int, opening: Executor
     ) -> Iterator[tuple[BlobId, bytes | DamagedData]]:
         sealed = [
             (blob.id, read[blob.offset - start : blob.offset - start + blob.length], blob.plain_length)
             for (_, blob), _ in run
         ]
         parts = list(_parts_of_size(sealed, _OPENED_AT_ONCE))
-        for part, contents in zip(parts, ahead(pool, partial(open_blobs, self._key), parts, 2), strict=True):
+        for part, contents in zip(parts, ahead(opening, partial(open_blobs, self._key), parts, 2), strict=True):
             for (tree_id, *_), content in zip(part, contents, strict=True):
                 # One that is damaged here may have a copy.
                 whole = self._try_load(BlobType.TREE, tree_id) if isinstance(content, DamagedData) else content
