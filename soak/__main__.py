@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from testbed import restic, s3
@@ -32,19 +31,19 @@ from soak.places import Place
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if nothing was lost, also when it was interrupted; 1 if something was; 2 if it did not begin."""
     options = _parser().parse_args(arguments)
-    print(f"seed {options.seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="holdfast-soak-"))
     os.environ.setdefault("HOLDFAST_CACHE_DIR", str(root / "cache"))
-    counts = Counts()
-    with ExitStack() as ending:
-        ending.enter_context(rubbish.small_repositories())
-        try:
+    counts, failure = Counts(), ""
+    try:
+        print(f"seed {options.seed}", flush=True)
+        with rubbish.small_repositories(), _s3_server(wanted=not options.no_s3) as server:
             restics = [restic.binary(suite) for suite in (restic.OLD, restic.NEW)]
-            server = ending.enter_context(_s3_server(wanted=not options.no_s3))
-        except ToolMissing as missing:
-            print(f"{missing.what}: {missing.why}. {missing.next}", file=sys.stderr)
-            return 2
-        failure = _live(options, root, server, restics, counts)
+            failure = _live(options, root, server, restics, counts)
+    except ToolMissing as missing:
+        print(f"{missing.what}: {missing.why}. {missing.next}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass
     print(f"\n{counts}")
     if failure:
         print(failure, file=sys.stderr)
@@ -93,8 +92,6 @@ def _live(
                 if clock.is_over() or counts.rounds >= options.rounds:
                     return ""
             shutil.rmtree(scratch)
-    except KeyboardInterrupt:
-        return ""
     except (SomethingIsWrong, AssertionError) as wrong:
         return (
             f"{wrong}\n"
