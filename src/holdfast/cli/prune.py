@@ -133,7 +133,7 @@ def _show_plan(session: Session, plan: PrunePlan) -> None:
         Action.MARK: "not needed by any snapshot",
         Action.WAIT: "marked, not yet for long enough",
         Action.RECOVER: "marked, but needed again",
-        Action.DELETE: f"marked more than {_hours(plan.options.grace)} ago",
+        Action.DELETE: f"marked more than {_hours(plan.options.grace)} ago" if plan.options.grace else "marked before",
     }
     if plan.next_removal is not None:
         why[Action.WAIT] = f"marked; the first may go {local_time(plan.next_removal)}"
