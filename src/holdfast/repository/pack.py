@@ -53,7 +53,7 @@ def content_bytes(length: int, plain_length: int) -> int:
 _PLAIN_ENTRY = struct.Struct("<BI32s")
 _COMPRESSED_ENTRY = struct.Struct("<BII32s")
 _LENGTH = struct.Struct("<I")
-_TYPES = {0: BlobType.DATA, 1: BlobType.TREE, 2: BlobType.DATA, 3: BlobType.TREE}
+_TYPES = (BlobType.DATA, BlobType.TREE, BlobType.DATA, BlobType.TREE)
 _FIRST_COMPRESSED = 2
 _PACK_OVERHEAD = OVERHEAD + LENGTH_SIZE
 
@@ -84,18 +84,23 @@ def encode_header(key: SealingKey, blobs: Iterable[PackedBlob]) -> bytes:
 
 def decode_header(plain: bytes) -> list[PackedBlob]:
     """The entries of an opened header. Raises DamagedData."""
-    blobs = []
+    blobs: list[PackedBlob] = []
     position = offset = 0
     while position < len(plain):
         number = plain[position]
         shape = _COMPRESSED_ENTRY if number >= _FIRST_COMPRESSED else _PLAIN_ENTRY
-        if number not in _TYPES or position + shape.size > len(plain):
+        end = position + shape.size
+        if number >= len(_TYPES) or end > len(plain):
             raise DamagedData("a pack's header is damaged", why=f"no valid entry at byte {position}")
-        _, length, *plain_length, digest = shape.unpack_from(plain, position)
-        if length < OVERHEAD or plain_length == [0]:
+        if number >= _FIRST_COMPRESSED:
+            _, length, plain_length, digest = _COMPRESSED_ENTRY.unpack_from(plain, position)
+        else:
+            _, length, digest = _PLAIN_ENTRY.unpack_from(plain, position)
+            plain_length = 0
+        if length < OVERHEAD or (number >= _FIRST_COMPRESSED and not plain_length):
             raise DamagedData("a pack's header is damaged", why=f"impossible lengths at byte {position}")
-        blobs.append(PackedBlob(_TYPES[number], BlobId(digest), offset, length, plain_length[0] if plain_length else 0))
-        position += shape.size
+        blobs.append(PackedBlob._make((_TYPES[number], BlobId(digest), offset, length, plain_length)))
+        position = end
         offset += length
     return blobs
 

@@ -60,11 +60,12 @@ class PackExaminer:
         waiting: list[PackedBlob] = []
         size = 0
         for blob in blobs:
-            if blob.content_size > _LONG:
+            content_size = blob.plain_length or blob.length
+            if content_size > _LONG:
                 yield from self._long_blob_faults(blob, content)
                 continue
             waiting.append(blob)
-            size += blob.content_size
+            size += content_size
             if size > _TOGETHER:
                 yield from self._short_blob_faults(waiting, content)
                 waiting, size = [], 0

@@ -15,7 +15,7 @@ from holdfast.repository.index_segment import SegmentDamaged
 from holdfast.repository.pack import BlobType, PackedBlob
 
 _MASK = (1 << 64) - 1
-_JOINED = struct.Struct("B32sIII")
+_JOINED = struct.Struct("?32sIII")
 """A place as bytes, because Python's hash of a tuple is too even: sums of swapped places are often the same. That of bytes is a
 keyed code, another one in each process.
 """
@@ -29,12 +29,12 @@ class PackSums:
         self._index = index
         self._sums: dict[Part, array[int]] = {}
         for blob_type in BlobType:
-            join, seed = _JOINED.pack, _seed(blob_type)
+            join, is_tree = _JOINED.pack, blob_type is BlobType.TREE
             part, sums = None, array("Q")
-            for owner, (blob_id, pack, *place) in index.records(blob_type):
+            for owner, (blob_id, pack, offset, length, plain_length) in index.records(blob_type):
                 if owner is not part:
                     part, sums = owner, self._sums_of(owner)
-                sums[pack] = sums[pack] + hash(join(seed, blob_id, *place)) & _MASK
+                sums[pack] = sums[pack] + hash(join(is_tree, blob_id, offset, length, plain_length)) & _MASK
 
     def _sums_of(self, part: Part) -> array[int]:
         return self._sums.setdefault(part, array("Q", bytes(8 * part.pack_count)))
@@ -44,13 +44,10 @@ class PackSums:
         return [] if self._agrees(pack_id, blobs) else self._index.misplaced(pack_id, blobs)
 
     def _agrees(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> bool:
-        join = _JOINED.pack
+        join, tree = _JOINED.pack, BlobType.TREE
+        expected = sum([hash(join(blob_type is tree, *place)) for blob_type, *place in blobs]) & _MASK
         try:
             sums = [self._sums[part][number] for part in self._sums for number, _ in part.find_pack(pack_id)]
         except SegmentDamaged:
             return False
-        return sums == [sum([hash(join(_seed(blob.type), *blob[1:])) for blob in blobs]) & _MASK]
-
-
-def _seed(blob_type: BlobType) -> int:
-    return 1 if blob_type is BlobType.TREE else 0
+        return sums == [expected]
