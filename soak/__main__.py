@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def _live(
             shutil.rmtree(scratch)
     except (SomethingIsWrong, AssertionError) as wrong:
         return (
-            f"{wrong}\n"
+            f"{str(wrong) or traceback.format_exc()}\n"
             f"It was round {life.round if life else 0} of repository {number} of seed {options.seed}. "
             f"The repository, with errands.log, is kept in {root / str(number)}\n"
             f'To begin with it: make soak ARGS="--seed {options.seed} --first {number}"'
