@@ -8,6 +8,7 @@ from tests.repository.pruning import (
     content,
     damage,
     marks,
+    merge_index,
     names,
     prune,
     timed_repository,
@@ -18,7 +19,7 @@ from tests.sample_repository import read_files, reopen
 from holdfast.errors import LockLost, StoreUnavailable
 from holdfast.model.cancel import Cancel
 from holdfast.repository import lock as lock_module
-from holdfast.repository.index_file import decode_packs, list_index_files, load_index_files, save_index
+from holdfast.repository.index_file import list_index_files
 from holdfast.repository.lock_file import remove_stale_locks
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
 
@@ -34,15 +35,6 @@ def repository():
     repository = timed_repository()
     write(repository, stays=content(9))
     return repository
-
-
-def merge_index(repository):
-    """What every prune by whatever program does: all that was listed is in a new index file."""
-    store, listed = repository.store, list_index_files(repository.store)
-    files = [file for _, file in load_index_files(store, repository.key, listed)]
-    save_index(store, repository.key, [pack for file in files for pack in decode_packs(file)])
-    for index_id in listed:
-        store.delete(f"index/{index_id}")
 
 
 def lose_index(repository):
