@@ -110,8 +110,10 @@ def test_who_may_not_delete_snapshots_is_told_all_the_same(repository):
     acting = at_snapshot(repository.store, "after", lambda: lose_index(repository))
     acting._faults = Script(Fault("before", "delete", "snapshots/*", times=None))
     use(writing, acting)
-    with pytest.raises(LockLost):
+    with pytest.raises(LockLost, match="is in the repository, and data that it needs may not be") as caught:
         writing.publish()
+    assert "repository check" in caught.value.next
+    assert damage(repository)
 
 
 def test_a_store_that_does_not_answer_after_the_snapshot_leaves_none(repository):

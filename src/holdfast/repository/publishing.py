@@ -8,7 +8,6 @@ order, one of the two sees the other.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 
 from holdfast.codec.crypto import SealingKey
@@ -45,7 +44,9 @@ class Publisher:
         self._reread = reread
 
     def publish(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
-        """Raises LockLost, with no snapshot left, if the lock is lost or data that the snapshot needs is gone."""
+        """Raises LockLost, with no snapshot left unless the store refuses to remove it, if the lock is lost or data that the
+        snapshot needs is gone.
+        """
         lock.check()
         relied_on = self._look_again(snapshot, self._relied_on(lock))
         snapshot_id = sealed.save(self._store, self._key, snapshot, SnapshotId)
@@ -53,10 +54,19 @@ class Publisher:
             lock.check()
             self._look_again(snapshot, relied_on)
         except HoldfastError:
-            with contextlib.suppress(StoreError):  # who may not delete can only say it
-                self._store.delete(file_name(snapshot_id))
+            self._take_back(snapshot_id)
             raise
         return snapshot_id
+
+    def _take_back(self, snapshot_id: SnapshotId) -> None:
+        try:
+            self._store.delete(file_name(snapshot_id))
+        except StoreError as error:  # credentials that may not delete, perhaps
+            raise LockLost(
+                f"snapshot {snapshot_id.short} is in the repository, and data that it needs may not be",
+                why=f"its run could not make sure at the end, and could not remove it either: {error.what}",
+                next="Run `holdfast repository check`. If it names the snapshot, delete that, and run this command again.",
+            ) from error
 
     def _look_again(self, snapshot: Snapshot, relied_on: Sequence[Index]) -> Sequence[Index]:
         """The same if it still holds, else the index of now, after all that the snapshot needs was found in it.
