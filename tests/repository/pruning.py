@@ -10,6 +10,7 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.repository import prune as prune_module
 from holdfast.repository.check import check
+from holdfast.repository.index_file import decode_packs, list_index_files, load_index_files, save_index
 from holdfast.repository.lock import Lock
 from holdfast.repository.pack import BlobType
 from holdfast.repository.prune_plan import PruneOptions
@@ -129,3 +130,12 @@ def sleep(clock, seconds, *alive):
 def write(repository, **files):
     """One snapshot with these files: a pack for their data that is not stored yet, one for the tree."""
     return Writing(repository).save(**files).publish()
+
+
+def merge_index(repository):
+    """What every prune by whatever program does: all that was listed is in a new index file."""
+    store, listed = repository.store, list_index_files(repository.store)
+    files = [file for _, file in load_index_files(store, repository.key, listed)]
+    save_index(store, repository.key, [pack for file in files for pack in decode_packs(file)])
+    for index_id in listed:
+        store.delete(f"index/{index_id}")

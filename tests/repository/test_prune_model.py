@@ -7,9 +7,6 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.repository.pruning import (
     DAY,
     HOUR,
@@ -73,115 +70,115 @@ def at_calls(moments, action):
     return faults
 
 
-OPTIONS = st.fixed_dictionaries(
-    {
-        "max_unused": st.sampled_from([0.0, 0.0, 0.05, 0.5, 1.0]),
-        "max_repack": st.sampled_from([None, None, 0, 3000]),
-        "hours": st.sampled_from([24, 24, 1, 0]),
-    }
-)
-MOMENT = st.integers(5, 60)  # which of the requests of a prune; the first few open the repository
 PLACES = 3
-PLACE = st.integers(0, PLACES - 1)
+SEED = 20261126
+LIVES = 40
+STEPS = 60
 COUNTS = Counter()
 
 
-class Life(RuleBasedStateMachine):
-    """What is drawn does not depend on what happened: ids are random, and requests of a run come in parallel."""
+class Life:
+    """Of one repository, from a seed. Ids are random and requests of a run come in parallel, so no two are quite the same."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, seed):
+        self.chance = random.Random(seed)
         self.repository = timed_repository()
         self.clock = self.repository.clock
         self.writers = {}  # place: run
         self.published = {}
-        COUNTS["lives"] += 1
 
-    @rule(place=PLACE, kind=st.sampled_from([Writing, Writing, OtherWriting]))
-    def open(self, place, kind):
-        self._open(place, kind)
+    def live(self, steps):
+        for _ in range(steps):
+            step, *_ = self.chance.choices([*KINDS], [*KINDS.values()])
+            step(self)
+            self.assert_whole()
+        self.end()
 
-    @rule(place=PLACE, numbers=st.sets(st.integers(0, UNIVERSE - 1), min_size=1, max_size=4))
-    def save(self, place, numbers):
-        self._save(place, *sorted(numbers))
+    # what happens
 
-    @rule(place=PLACE)
-    def publish(self, place):
-        self._publish(place)
+    def open(self):
+        self._open(self._place(), Writing)
 
-    @rule(place=PLACE, moment=st.integers(1, 12), options=OPTIONS)
-    def publish_while_somebody_prunes(self, place, moment, options):
+    def open_restic(self):
+        self._open(self._place(), OtherWriting)
+
+    def save(self):
+        self._save(self._place())
+
+    def publish(self):
+        self._publish(self._place())
+
+    def publish_while_somebody_prunes(self):
         """The prune happens between two requests of the run that publishes."""
+        place = self._place()
         writer = self.writers.get(place)
         if writer is None or isinstance(writer, OtherWriting):
             return  # restic does not look again; what protects it is its lock, see `prune_meanwhile`
+        moment, options = self.chance.randint(1, 12), self._options()
         store = FaultyStore(self.repository.store, at_calls([moment], lambda: self._prune(options)))
         writer.repository.store = writer.writer._store = writer.lock._store = store
         writer.repository._publisher._store = writer.repository.reader._store = store
         self._publish(place)
 
-    @rule(place=PLACE)
-    def abandon(self, place):
+    def abandon(self):
+        place = self._place()
         if place in self.writers:
             self.writers.pop(place).end()
 
-    @rule(place=PLACE)
-    def freeze(self, place):
+    def freeze(self):
         """From now on the run does not refresh its lock; it will publish one day."""
-        writer = self.writers.get(place)
+        writer = self.writers.get(self._place())
         if writer is not None and not isinstance(writer, OtherWriting):
             writer.is_frozen = True
 
-    @rule()
     def unlock_all(self):
         """Somebody removes all locks, although runs go on. For restic's that would be the loss of data, as everybody knows."""
         if not any(isinstance(writer, OtherWriting) for writer in self.writers.values()):
             remove_stale_locks(self.repository.store, self.repository.key, self.clock, all_locks=True)
 
-    @rule(number=st.integers(0, 50))
-    def delete_snapshot(self, number):
-        self._delete(number)
+    def delete_snapshot(self):
+        if self.published:
+            snapshot_id = self.chance.choice([*self.published])
+            self.repository.delete_snapshot(snapshot_id)
+            del self.published[snapshot_id]
 
-    @rule(seconds=st.sampled_from([MINUTE, 21 * MINUTE, 2 * HOUR, 25 * HOUR, 3 * DAY]))
-    def time_goes_by(self, seconds):
+    def time_goes_by(self):
+        seconds = self.chance.choice([MINUTE, 21 * MINUTE, 2 * HOUR, 25 * HOUR, 3 * DAY])
         sleep(self.clock, seconds, *(writer for writer in self.writers.values() if not writer.is_frozen))
 
-    @rule(options=OPTIONS)
-    def prune(self, options):
-        self._prune(options)
+    def prune(self):
+        self._prune(self._options())
 
-    @rule(options=OPTIONS, moment=MOMENT)
-    def prune_dies(self, options, moment):
-        """From that request on the store answers nothing. So its lock stays for half an hour."""
-        self._prune(options, FaultyStore(self.repository.store, Script(Fault("before", skip=moment, times=None))))
+    def prune_dies(self):
+        """From some request on the store answers nothing. So its lock stays for half an hour."""
+        dead = Fault("before", skip=self._moment(), times=None)
+        self._prune(self._options(), FaultyStore(self.repository.store, Script(dead)))
 
-    @rule(options=OPTIONS, moments=st.sets(MOMENT, min_size=1, max_size=3), seed=st.integers(0, 1 << 20))
-    def prune_meanwhile(self, options, moments, seed):
+    def prune_meanwhile(self):
         """Others begin, save, publish and delete between two requests of a prune."""
-        chance = random.Random(seed)
 
         def act():
-            place, number = chance.randrange(PLACES), chance.randrange(UNIVERSE)
-            what = chance.choice(["all", "all", "restic", "open", "save", "publish", "publish", "delete"])
-            if what in ("all", "restic", "open"):
-                self._open(place, OtherWriting if what == "restic" else Writing)
-            if what in ("all", "restic", "save"):
-                self._save(place, number)
-            if what in ("all", "publish"):
+            if self.chance.random() < 0.5:
+                place = self._place()
+                self._open(place, self.chance.choice([Writing, OtherWriting]))
+                self._save(place)
                 self._publish(place)
-            if what == "delete":
-                self._delete(number)
+            else:
+                what = [self.open, self.open_restic, self.save, self.publish, self.publish, self.delete_snapshot]
+                self.chance.choice(what)()
 
-        self._prune(options, FaultyStore(self.repository.store, at_calls(moments, act)))
+        moments = {self._moment() for _ in range(3)}
+        self._prune(self._options(), FaultyStore(self.repository.store, at_calls(moments, act)))
 
-    @invariant()
-    def everything_published_is_whole(self):
+    # what must hold
+
+    def assert_whole(self):
         assert damage(self.repository, read_fraction=0) == []
-        assert {SnapshotId.parse(name.rpartition("/")[2]) for name in names(self.repository.store, "snapshots")} == set(
-            self.published
-        )
+        found = {SnapshotId.parse(name.rpartition("/")[2]) for name in names(self.repository.store, "snapshots")}
+        assert found == set(self.published)
 
-    def teardown(self):
+    def end(self):
+        """When everybody has gone, nothing is left after a while that nobody needs."""
         for place in [*self.writers]:
             self._publish(place)
         sleep(self.clock, HOUR)  # until the locks of prunes that died are stale
@@ -198,6 +195,20 @@ class Life(RuleBasedStateMachine):
         for snapshot_id, files in self.published.items():
             assert read_files(again, snapshot_id) == files
 
+    def _place(self):
+        return self.chance.randrange(PLACES)
+
+    def _moment(self):
+        """Which of the requests of a prune; the first few open the repository."""
+        return self.chance.randint(5, 60)
+
+    def _options(self):
+        return {
+            "max_unused": self.chance.choice([0.0, 0.0, 0.05, 0.5, 1.0]),
+            "max_repack": self.chance.choice([None, None, 0, 3000]),
+            "hours": self.chance.choice([24, 24, 1, 0]),
+        }
+
     def _open(self, place, kind):
         if place in self.writers:
             return
@@ -208,9 +219,10 @@ class Life(RuleBasedStateMachine):
         else:
             self.writers[place].is_frozen = False
 
-    def _save(self, place, *numbers):
+    def _save(self, place):
         if place not in self.writers:
             return
+        numbers = self.chance.sample(range(UNIVERSE), self.chance.randint(1, 4))
         try:
             self.writers[place].save(**{f"file{number}": content(number) for number in numbers})
         except LockLost:
@@ -227,12 +239,6 @@ class Life(RuleBasedStateMachine):
         except LockLost:
             COUNTS["refused"] += 1
 
-    def _delete(self, number):
-        if self.published:
-            snapshot_id = [*self.published][number % len(self.published)]
-            self.repository.delete_snapshot(snapshot_id)
-            del self.published[snapshot_id]
-
     def _prune(self, options, store=None):
         try:
             repository = self.repository
@@ -246,18 +252,36 @@ class Life(RuleBasedStateMachine):
             pass  # a prune that died has left its lock; or dies now
 
 
+KINDS = {
+    Life.open: 6,
+    Life.open_restic: 2,
+    Life.save: 8,
+    Life.publish: 6,
+    Life.publish_while_somebody_prunes: 4,
+    Life.abandon: 1,
+    Life.freeze: 1,
+    Life.unlock_all: 1,
+    Life.delete_snapshot: 6,
+    Life.time_goes_by: 6,
+    Life.prune: 4,
+    Life.prune_dies: 2,
+    Life.prune_meanwhile: 6,
+}
+"""Each with how often it happens."""
+
+
 @pytest.fixture(autouse=True)
 def _short_wait(monkeypatch):
     monkeypatch.setattr(lock_module, "SETTLE", 0.0)
 
 
-Life.TestCase.settings = settings(
-    max_examples=30,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
-TestLife = Life.TestCase
+def test_random_lives(say):
+    for seed in range(SEED, SEED + LIVES):
+        try:
+            Life(seed).live(STEPS)
+        except BaseException as error:
+            error.add_note(f"in the life with seed {seed}")
+            raise
+    counts = ", ".join(f"{number} {what}" for what, number in sorted(COUNTS.items()))
+    say(f"prune: {LIVES} lives of a repository, {counts}, 0 snapshots damaged")
+    assert min(COUNTS[what] for what in ("published", "recovered", "refused", "removed")) > 0

@@ -6,6 +6,7 @@ from tests.repository.pruning import (
     Writing,
     content,
     damage,
+    merge_index,
     names,
     prune,
     timed_repository,
@@ -16,7 +17,7 @@ from tests.sample_repository import read_files, reopen
 from holdfast.errors import LockLost, StoreUnavailable
 from holdfast.model.cancel import Cancel
 from holdfast.repository import lock as lock_module
-from holdfast.repository.index_file import decode_packs, list_index_files, load_index_files, save_index
+from holdfast.repository.index_file import list_index_files
 from holdfast.repository.lock_file import remove_stale_locks
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
 
@@ -32,15 +33,6 @@ def repository():
     repository = timed_repository()
     write(repository, stays=content(9))
     return repository
-
-
-def merge_index(repository):
-    """What every prune by whatever program does: all that was listed is in a new index file."""
-    store, listed = repository.store, list_index_files(repository.store)
-    files = [file for _, file in load_index_files(store, repository.key, listed)]
-    save_index(store, repository.key, [pack for file in files for pack in decode_packs(file)])
-    for index_id in listed:
-        store.delete(f"index/{index_id}")
 
 
 def lose_index(repository):
@@ -116,8 +108,10 @@ def test_who_may_not_delete_snapshots_is_told_all_the_same(repository):
     acting = at_snapshot(repository.store, "after", lambda: lose_index(repository))
     acting._faults = Script(Fault("before", "delete", "snapshots/*", times=None))
     use(writing, acting)
-    with pytest.raises(LockLost):
+    with pytest.raises(LockLost, match="is in the repository, and data that it needs may not be") as caught:
         writing.publish()
+    assert "repository check" in caught.value.next
+    assert damage(repository)
 
 
 def test_a_store_that_does_not_answer_after_the_snapshot_leaves_none(repository):

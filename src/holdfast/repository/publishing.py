@@ -42,7 +42,9 @@ class Publisher:
         self._reread = reread
 
     def publish(self, snapshot: Snapshot, lock: Lock) -> SnapshotId:
-        """Raises LockLost, with no snapshot left, if the lock is lost or data that the snapshot needs is gone."""
+        """Raises LockLost, with no snapshot left unless the store refuses to remove it, if the lock is lost or data that the
+        snapshot needs is gone.
+        """
 
         def prove() -> None:
             lock.prove()
