@@ -109,7 +109,7 @@ def test_only_locks_and_what_was_asked_for_are_deleted(witness, source, tmp_path
 
 @pytest.mark.parametrize("seed", range(8))
 def test_after_a_lost_answer_the_same_content_is_written_again(witness, source, tmp_path, seed):
-    faulty = FaultyStore(witness, SeededFaults(seed, rate=0.3))
+    faulty = FaultyStore(witness, SeededFaults(seed, {"before": 0.15, "after": 0.15}))
     store = RetryingStore(faulty, cancel=Cancel(), clock=ManualClock(), sleep=lambda _: None)
     whole_runs(store, source, tmp_path / "target")
     assert witness.written_twice
