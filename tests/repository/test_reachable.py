@@ -5,7 +5,7 @@ import pytest
 from tests.sample_repository import init, nodes, reopen, write_files
 
 from holdfast.errors import Cancelled, DamagedData
-from holdfast.ids import BlobId
+from holdfast.ids import BlobId, PackId
 from holdfast.model.cancel import Cancel
 from holdfast.repository.index import Index
 from holdfast.repository.layout import file_name
@@ -141,6 +141,20 @@ def test_what_the_index_learns_later_is_found(store):
     assert list(reached.add(root)) == []
     assert reached.trees == 2
     assert reached.has(BlobType.DATA, content_ids(found[b"d/b"])[0])
+
+
+def test_what_the_index_learns_after_the_walk_is_reachable_once_it_is_not_named_as_damage(store):
+    repository = init(store)
+    _, found = a_tree_of(repository, a=b"1")
+    [blob_id] = content_ids(found[b"a"])
+    place = repository.index.find(BlobType.DATA, blob_id)
+    root = BlobId.parse(repository.load_snapshot(repository.snapshot_ids()[0]).tree)
+    repository.index.forget_packs([place.pack])
+    reached = reachable(repository)
+    reached.add_many([root])
+    repository.index.add_pack(PackId.of(b"another"), [place.blob])
+    assert list(reached.damage_below(root)) == []
+    assert reached.has(BlobType.DATA, blob_id)
 
 
 def test_a_walk_can_be_cancelled(repository):

@@ -137,7 +137,9 @@ class _Check:
         """Where the newest check that read data came to."""
         for snapshot in sorted(self._earlier.values(), key=Snapshot.moment, reverse=True):
             with contextlib.suppress(ValueError):
-                return round(float(Tags.parse(snapshot.tags).get(tags.READ_TO)) * RING) % RING
+                read_to = float(Tags.parse(snapshot.tags).get(tags.READ_TO))
+                if 0 <= read_to <= 1:
+                    return round(read_to * RING) % RING
         return 0
 
     def _describe(self, report: CheckReport, interval: IdInterval | None) -> CheckRun:

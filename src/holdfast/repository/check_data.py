@@ -12,7 +12,7 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.repository.ahead import ahead
 from holdfast.repository.check_report import CheckReport
-from holdfast.repository.check_structure import is_outdated
+from holdfast.repository.check_structure import LOST, is_outdated
 from holdfast.repository.id_interval import IdInterval
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import decode_header
@@ -79,7 +79,7 @@ def read_packs(
                 report.damaged_pack(read.pack, "is damaged", why + more, _CHANGED.format(read.pack.hex()))
     for pack_id in _still_listed(repository, report, vanished):
         why = "the store no longer has it, and the index still lists it"
-        report.damaged_pack(pack_id, "vanished while it was checked", why, _CHANGED.format(pack_id.hex()))
+        report.damaged_pack(pack_id, "vanished while it was checked", why, LOST)
 
 
 def _chosen(repository: Repository, interval: IdInterval) -> Iterator[tuple[PackId, int]]:

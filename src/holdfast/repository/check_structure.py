@@ -30,7 +30,7 @@ _TRIES = 3
 _MOST_NAMED = 10
 _NOT_LISTED = (1 << 64) - 1
 
-_LOST = (
+LOST = (
     "Put the file back from a copy of the store, or make a new backup: it stores again what still exists."
     " `holdfast repository repair index` then forgets what is gone."
 )
@@ -117,10 +117,10 @@ class _Structure:
             if listed == _NOT_LISTED:
                 missing.add(pack_id)
                 why = "the index lists it but the store does not have it"
-                self._report.damaged_pack(pack_id, "is missing", why, _LOST)
+                self._report.damaged_pack(pack_id, "is missing", why, LOST)
             elif listed != size:
                 why = f"it has {listed} bytes where the index says {size}"
-                self._report.damaged_pack(pack_id, "has the wrong size", why, _LOST)
+                self._report.damaged_pack(pack_id, "has the wrong size", why, LOST)
         if missing:
             index.forget_packs(missing)  # so that the files which need them are named
 

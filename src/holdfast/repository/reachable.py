@@ -211,8 +211,11 @@ class Reachable:
         """Empty for a file that is whole, and for all that is no file."""
         try:
             for blob_id in map(BlobId.parse, link.content or ()):
-                if self._numbers(BlobType.DATA, blob_id)[0] < 0:
+                [number] = self._numbers(BlobType.DATA, blob_id)
+                if number < 0:
                     self._index.find(BlobType.DATA, blob_id)
+                else:
+                    self._seen[BlobType.DATA][number] = 1  # if the index learned of it after the walk
         except DamagedData as error:
             return str(error)
         return ""
