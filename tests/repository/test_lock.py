@@ -411,6 +411,26 @@ def test_a_refresh_whose_deletion_was_not_answered_loses_nothing(clock):
         assert len(names(store)) == 1
 
 
+def test_a_refresh_while_the_old_file_is_removed_is_seen(store, clock):
+    """The holder's clock is behind, so that the other one takes its new file for dead too."""
+    later = ManualClock()
+    later.advance(31 * MINUTE)
+    with take(store, clock) as lock:
+
+        class Between(MemoryStore):
+            def delete(self, name):
+                if name in names(store) and len(deleted) == 0:
+                    deleted.append(name)
+                    lock._write()
+                store.delete(name)
+
+        deleted, between = [], Between()
+        between.list, between.get, between.put = store.list, store.get, store.put
+        with held(between, KEY, later, Cancel(), exclusive=True), pytest.raises(LockLost):
+            lock.prove()
+        assert deleted
+
+
 def test_a_refresh_is_not_mistaken_for_a_removal(store, clock):
     with take(store, clock) as lock, ThreadPoolExecutor(1) as pool:
         proving = pool.submit(lambda: [lock.prove() for _ in range(300)])

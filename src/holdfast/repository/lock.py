@@ -142,14 +142,21 @@ class Lock:
             self._ids.pop()
 
     def _refuse_conflicts(self) -> None:
+        while self._removes_dead_locks():
+            pass  # a holder that lives after all may just have refreshed: that is seen now, or it sees that it lost its lock
+
+    def _removes_dead_locks(self) -> bool:
+        """Whether there were any in the way. Raises RepositoryLocked for one that lives."""
         moment = self._moment()
-        mine, hostname = self._file(moment), own_hostname()
+        mine, hostname, removed = self._file(moment), own_hostname(), False
         for found in list_locks(self._store, self._key):
             if found.id in self._ids or not conflict(mine, found.file):
                 continue
             if not found.is_stale(moment.wall, hostname):
                 raise RepositoryLocked("the repository is locked", why=found.describe(), next=_NEXT)
-            self._store.delete(file_name(found.id))  # if its holder lives after all, it must see that
+            self._store.delete(file_name(found.id))
+            removed = True
+        return removed
 
     def _write(self) -> None:
         """Stores a new file, then removes the old one. Does neither if the lock is lost already."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from holdfast.errors import DamagedData, FileMissing, LockLost
+from holdfast.errors import DamagedData, FileMissing, HoldfastError
 from holdfast.ids import IndexId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
@@ -104,8 +104,8 @@ class _Sweep:
         """Leaves out packs on which a run may count that began before their marks could be seen."""
         own = {lock.run for lock in self._locks}
         oldest, who = None, ""
-        # Before the others are listed: a run whose lock is taken for dead here cannot publish any more (see `lock`).
-        remove_stale_locks(self._store, self._key, self._repository.clock)
+        while remove_stale_locks(self._store, self._key, self._repository.clock):
+            pass  # a run whose lock is taken for dead here cannot publish any more: see `holdfast.repository.lock`
         for found in list_live_locks(self._store, self._key, self._repository.clock):
             if found.file is not None and found.file.holdfast is not None and found.file.holdfast.run in own:
                 continue
@@ -157,7 +157,7 @@ class _Sweep:
             self._store.delete(file_name(index_id))
             try:
                 self._prove()
-            except LockLost:
+            except HoldfastError:
                 self._list_again(sealed.decode(self._key, content, IndexFile, file_name(index_id)))
                 raise
 
@@ -202,9 +202,9 @@ class _Sweep:
 
     def _prove(self) -> None:
         """Raises LockLost, Cancelled."""
-        self._cancel.check()
         for lock in self._locks:
             lock.prove()
+        self._cancel.check()
 
 
 class _Listing(NamedTuple):
