@@ -18,7 +18,7 @@ from holdfast.model.clock import SystemClock
 from holdfast.repository import lock as lock_module
 from holdfast.repository import sealed
 from holdfast.repository.lock import held
-from holdfast.repository.lock_file import LockFile, list_locks, own_hostname, remove_stale_locks
+from holdfast.repository.lock_file import LockFile, Role, list_locks, own_hostname, remove_stale_locks
 from holdfast.store.local import LocalStore
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
@@ -347,6 +347,25 @@ def test_a_released_lock_protects_nothing(store, clock):
         pass
     with pytest.raises(LockLost):
         lock.check()
+
+
+# beside a sweep
+
+
+def test_nothing_is_swept_while_a_check_reads(store, clock):
+    with held(store, KEY, clock, Cancel(), exclusive=False, role=Role.CHECK):
+        with take(store, clock):
+            pass  # backups go on
+        with pytest.raises(RepositoryLocked):
+            held(store, KEY, clock, Cancel(), exclusive=True, role=Role.SWEEP).__enter__()
+
+
+def test_a_check_waits_for_a_sweep_and_a_backup_does_not(store, clock):
+    with held(store, KEY, clock, Cancel(), exclusive=True, role=Role.SWEEP):
+        with take(store, clock):
+            pass
+        with pytest.raises(RepositoryLocked):
+            held(store, KEY, clock, Cancel(), exclusive=False, role=Role.CHECK).__enter__()
 
 
 # taken for dead

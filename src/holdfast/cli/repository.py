@@ -75,10 +75,11 @@ def check(session: Session, read_data: str) -> int:
     """Check that all backups are whole: structure always, stored data as asked. Exit code 1 if anything is damaged."""
     from holdfast.repository.check import Severity  # noqa: PLC0415
     from holdfast.repository.check import check as check_repository  # noqa: PLC0415
+    from holdfast.repository.lock_file import Role  # noqa: PLC0415
 
     fraction = parse_percent(read_data)
     repository = session.open_repository()
-    with repository.lock(session.cancel):
+    with repository.lock(session.cancel, role=Role.CHECK):
         report = check_repository(repository, read_fraction=fraction, cancel=session.cancel, progress=session.progress)
     document = {
         "outcome": "failed" if report.errors else "done",

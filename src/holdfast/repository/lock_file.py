@@ -33,6 +33,7 @@ class Role(StrEnum):
     """What a lock of ours is for."""
 
     WORK = "work"  # shared: whatever relies on stored data. Exclusive: whatever mends a repository, alone
+    CHECK = "check"  # shared: relies on all that is listed, needed or not, so that nothing is swept meanwhile
     PRUNE = "prune"  # shared: decides what is rubbish and marks it; one at a time
     SWEEP = "sweep"  # exclusive for restic, which does not know of marks: removes what was marked long ago; ours go on
 
@@ -96,6 +97,8 @@ def conflict(mine: LockFile, found: LockFile | None) -> bool:
             return False  # one run may hold several
         roles = {ours.role, theirs.role}
         if roles <= {Role.PRUNE, Role.SWEEP}:
+            return True
+        if roles == {Role.SWEEP, Role.CHECK}:
             return True
         if Role.SWEEP in roles:
             # A sweep removes only what no run began to rely on since it was marked, so shared work goes on beside it.
