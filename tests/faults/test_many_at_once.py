@@ -46,7 +46,7 @@ class Place:
         arguments = *arguments, "--progress", "none", "-o", "json"
         child = start("SIGKILL", "store", 0, self.location, "/dev/null", *arguments, environ=self.environ)
         code, output, errors = ended(child)
-        assert code == 0, (arguments, code, errors)
+        assert code == 0, (arguments, code, output, errors)
         return json.loads(output)
 
 
@@ -86,6 +86,15 @@ def prune_all_the_time(place, is_over):
     return times, removed
 
 
+def check_all_the_time(place, is_over):
+    """It finds nothing wrong, though packs are removed while it reads. Returns how often it read all."""
+    times = 0
+    while not is_over.wait(2):
+        place.run("repository", "check", "--read-data")
+        times += 1
+    return times
+
+
 def forget_all_the_time(place, is_over):
     times = 0
     while not is_over.wait(0.5):
@@ -95,18 +104,20 @@ def forget_all_the_time(place, is_over):
 
 
 def test_nothing_is_lost_and_nobody_fails(place, tmp_path, restics, say):
-    written, prunes, forgets, removed = {}, 0, 0, 0
+    written, prunes, forgets, checks, removed = {}, 0, 0, 0, 0
     for wave in range(WAVES):
         place.clock.write_text(str(2 * wave * 24 * 3600))
         is_over = threading.Event()
-        with ThreadPoolExecutor(WRITERS + 2) as pool:
+        with ThreadPoolExecutor(WRITERS + 3) as pool:
             pruning = pool.submit(prune_all_the_time, place, is_over)
+            checking = pool.submit(check_all_the_time, place, is_over)
             forgetting = pool.submit(forget_all_the_time, place, is_over)
             try:
                 for made in pool.map(lambda number, wave=wave: write(place, wave, number, tmp_path), range(WRITERS)):
                     written |= made
             finally:
                 is_over.set()
+            checks += checking.result()
             times, packs = pruning.result()
             prunes, removed, forgets = prunes + times, removed + packs, forgets + forgetting.result()
 
@@ -123,7 +134,7 @@ def test_nothing_is_lost_and_nobody_fails(place, tmp_path, restics, say):
         restic.check(directory)
     say(
         f"{WRITERS} writers at once: {len(written)} backups, {prunes} prunes removed {removed} packs, {forgets} forgets, "
-        f"0 blobs lost (seed {SEED})"
+        f"{checks} checks, 0 blobs lost (seed {SEED})"
     )
     assert removed > 10
     place.clock.write_text(str((2 * WAVES + 2) * 24 * 3600))

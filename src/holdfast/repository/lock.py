@@ -46,6 +46,8 @@ _NEXT = (
     "last refreshed, `unlock --all` at once."
 )
 
+_MOST_LOOKS = 10
+
 SETTLE = 0.2
 """Seconds between writing a lock and looking for competitors that wrote theirs at the same moment."""
 
@@ -142,8 +144,11 @@ class Lock:
             self._ids.pop()
 
     def _refuse_conflicts(self) -> None:
-        while self._removes_dead_locks():
-            pass  # a holder that lives after all may just have refreshed: that is seen now, or it sees that it lost its lock
+        for _ in range(_MOST_LOOKS):
+            # A holder that lives after all may just have refreshed: that is seen next time, or it sees that it lost its lock.
+            if not self._removes_dead_locks():
+                return
+        raise RepositoryLocked("the repository is locked", why="dead locks come again as they are removed", next=_NEXT)
 
     def _removes_dead_locks(self) -> bool:
         """Whether there were any in the way. Raises RepositoryLocked for one that lives."""
