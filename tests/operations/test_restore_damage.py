@@ -249,7 +249,7 @@ def test_repair_and_a_new_backup_heal_a_pack_with_flipped_bits(lab, vault, saved
     place = location(vault, saved, path_of(lab, "map-3"))
     flip_bits(vault, place)
     command = ["repair", "packs", place.pack.hex()]
-    assert f"restic {' '.join(command)}" in advice(vault, place)[0]
+    assert f"repository {' '.join(command)}" in advice(vault, place)[0]
 
     restic.run(vault.store.url, *command)
     vault.reopen()
