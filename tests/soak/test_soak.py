@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_a_short_run_loses_nothing(arguments, say):
     say(f"soak, {' '.join(arguments)}: {counts}")
 
 
-def test_a_lost_pack_is_found(monkeypatch, capsys):
+def test_a_lost_pack_is_found(monkeypatch, capsys, tmp_path):
     looks = []
 
     def sabotaged(place, *arguments):
@@ -56,6 +57,7 @@ def test_a_lost_pack_is_found(monkeypatch, capsys):
 
     true = life.judge
     monkeypatch.setattr(life, "judge", sabotaged)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     assert program.main(["--seed", "7", "--no-s3", "--minutes", "5"]) == 1
 
