@@ -29,6 +29,7 @@ from holdfast.ids import BlobId, LockId, PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.repository import index_loader, sealed
+from holdfast.repository import index_rewriter as rewriter_module
 from holdfast.repository import lock as lock_module
 from holdfast.repository import prune as prune_module
 from holdfast.repository import sweep as sweep_module
@@ -707,7 +708,8 @@ def test_index_files_are_split_where_a_writer_splits_them(repository, monkeypatc
     for number in range(1, 10):
         write(repository, **{f"f{number}": content(number)})
     rubbish(repository, 30)
-    monkeypatch.setattr(sweep_module, "FULL_AT", 6)
+    for module in (sweep_module, rewriter_module):
+        monkeypatch.setattr(module, "FULL_AT", 6)
     monkeypatch.setattr(sweep_module, "_MANY_FILES", 2)
     prune(repository, hours=0, max_unused=1.0, max_repack=0)
     counts = [

@@ -6,25 +6,28 @@ that are listed twice, which harms nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 
 from holdfast.codec.crypto import SealingKey
+from holdfast.errors import DamagedData, FileMissing, HoldfastError
 from holdfast.ids import IndexId, PackId
-from holdfast.repository.index_file import FULL_AT, save_index
-from holdfast.repository.layout import file_name
-from holdfast.repository.lock import Lock
+from holdfast.repository import sealed
+from holdfast.repository.index_file import FULL_AT, IndexFile, decode_packs, save_index
+from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import PackedBlob
+from holdfast.repository.under_lock import save_under
 from holdfast.store.base import Store
 
 
 class IndexRewriter:
     """Takes packs with their blobs, and the ids of files that need not list them any more. Memory: one index file."""
 
-    def __init__(self, store: Store, key: SealingKey, lock: Lock | None) -> None:
-        """Without a lock nothing is changed: for a dry run."""
+    def __init__(self, store: Store, key: SealingKey, prove: Callable[[], None] | None) -> None:
+        """`prove` raises if the lock under which this goes on is lost. Without it nothing is changed: for a dry run."""
         self._store = store
         self._key = key
-        self._lock = lock
+        self._prove = prove
         self._packs: list[tuple[PackId, Sequence[PackedBlob]]] = []
         self._blobs = 0
         self.replaced: list[IndexId] = []
@@ -44,16 +47,35 @@ class IndexRewriter:
     def finish(self) -> None:
         """Stores what is left, then deletes what was replaced. Raises LockLost."""
         self._save()
-        for index_id in self.replaced:
-            if self._lock is not None:
-                self._lock.check()
-                self._store.delete(file_name(index_id))
+        if self._prove is not None:
+            for index_id in self.replaced:
+                self._remove(index_id, self._prove)
 
     def _save(self) -> None:
         if not self._packs:
             return
-        if self._lock is not None:
-            self._lock.check()
-            save_index(self._store, self._key, self._packs)
+        if self._prove is not None:
+            save_under(self._prove, self._store, lambda: save_index(self._store, self._key, self._packs))
         self.written += 1
         self._packs, self._blobs = [], 0
+
+    def _remove(self, index_id: IndexId, prove: Callable[[], None]) -> None:
+        """A process that was stopped just before may do this last thing long after its time: then it is mended."""
+        with contextlib.suppress(FileMissing):  # somebody was faster
+            content = self._store.get(file_name(index_id))
+            prove()
+            self._store.delete(file_name(index_id))
+            try:
+                prove()
+            except HoldfastError:
+                with contextlib.suppress(DamagedData):  # one that a repair replaces, perhaps
+                    self._list_again(index_id, content)
+                raise
+
+    def _list_again(self, index_id: IndexId, content: bytes) -> None:
+        listed = (parse_name(entry.name, PackId) for entry in self._store.list(Directory.PACKS.value))
+        stored = {pack_id for pack_id in listed if pack_id is not None}
+        removed = sealed.decode(self._key, content, IndexFile, file_name(index_id))
+        packs = [(pack_id, blobs) for pack_id, blobs in decode_packs(removed) if pack_id in stored]
+        if packs:
+            save_index(self._store, self._key, packs)

@@ -66,7 +66,7 @@ def repair_index(
     what the store raises; whenever it ends, the index is no worse than it was.
     """
     with repository.lock(cancel, exclusive=not dry_run) as lock:
-        rewriter = IndexRewriter(repository.store, repository.key, None if dry_run else lock)
+        rewriter = IndexRewriter(repository.store, repository.key, None if dry_run else lock.prove)
         report = compare_index(repository, rewriter, cancel, progress, read_all_packs=read_all_packs)
         progress.phase("replace index files")
         rewriter.finish()

@@ -234,7 +234,7 @@ class _Repair:
 
     def _remove(self) -> None:
         """Takes the packs out of the index, then out of the store."""
-        rewriter = IndexRewriter(self._repository.store, self._repository.key, self._lock)
+        rewriter = IndexRewriter(self._repository.store, self._repository.key, self._lock.prove)
         for index_id, packs in self._index_files():
             if any(pack_id in self._faults for pack_id, _ in packs):
                 rewriter.replace(index_id)

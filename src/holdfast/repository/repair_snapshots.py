@@ -124,7 +124,9 @@ class _Repair:
 
     def _right_index(self) -> IndexRepair:
         """Sees to it that nothing seems lost that is not; a dry run only refuses. Raises PlanRefused."""
-        rewriter = IndexRewriter(self._repository.store, self._repository.key, None if self._dry_run else self._lock)
+        rewriter = IndexRewriter(
+            self._repository.store, self._repository.key, None if self._dry_run else self._lock.prove
+        )
         index = compare_index(self._repository, rewriter, self._cancel, self._progress)
         for doubtful in index.doubtful:
             if doubtful.listed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,19 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from holdfast.errors import DamagedData, FileMissing, HoldfastError
+from holdfast.errors import DamagedData
 from holdfast.ids import IndexId, PackId, SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
-from holdfast.repository import sealed
 from holdfast.repository.index_file import (
     FULL_AT,
-    IndexFile,
     decode_packs,
     list_index_files,
     load_index_files,
-    save_index,
 )
+from holdfast.repository.index_rewriter import IndexRewriter
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import list_live_locks, remove_stale_locks
@@ -31,7 +28,6 @@ from holdfast.repository.pack import PackedBlob
 from holdfast.repository.prune_survey import add_snapshots
 from holdfast.repository.reachable import Reachable
 from holdfast.repository.repository import Repository
-from holdfast.repository.under_lock import save_under
 
 CLOCKS_APART = dt.timedelta(hours=1)
 """How far the clocks of two machines may be from one another: a run that began so shortly after a mark may not have seen it."""
@@ -43,6 +39,9 @@ _SMALL = 4
 """An index file is small if it lists less than a fourth of what a writer puts into one."""
 
 _PARALLEL_DELETES = 4
+
+_MOST_LOOKS = 10
+"""Times that dead locks may come again as they are removed, because a holder that lives after all refreshes its own."""
 
 _BATCH = 64
 """Packs that are removed between two looks at our own locks."""
@@ -104,8 +103,10 @@ class _Sweep:
         """Leaves out packs on which a run may count that began before their marks could be seen."""
         own = {lock.run for lock in self._locks}
         oldest, who = None, ""
-        while remove_stale_locks(self._store, self._key, self._repository.clock):
-            pass  # a run whose lock is taken for dead here cannot publish any more: see `holdfast.repository.lock`
+        for _ in range(_MOST_LOOKS):
+            # A run whose lock is taken for dead here cannot publish any more: see `holdfast.repository.lock`.
+            if not remove_stale_locks(self._store, self._key, self._repository.clock):
+                break
         for found in list_live_locks(self._store, self._key, self._repository.clock):
             if found.file is not None and found.file.holdfast is not None and found.file.holdfast.run in own:
                 continue
@@ -135,42 +136,16 @@ class _Sweep:
     def _rewrite(self, index_ids: list[IndexId], going: set[PackId]) -> None:
         """Stores what these index files list besides, then removes them."""
         self._progress.phase("write the index", len(index_ids))
-        rest: list[tuple[PackId, list[PackedBlob]]] = []
+        rewriter = IndexRewriter(self._store, self._key, self._prove)
         kept: set[PackId] = set()
-        for _, packs in self._index_files(index_ids):
+        for index_id, packs in self._index_files(index_ids):
+            rewriter.replace(index_id)
             for pack_id, blobs in packs:
                 if pack_id not in going and pack_id not in kept:
                     kept.add(pack_id)
-                    rest.append((pack_id, blobs))
-            if sum(len(blobs) for _, blobs in rest) >= FULL_AT:
-                self._save_index(rest)
+                    rewriter.add(pack_id, blobs)
             self._progress.advance()
-        self._save_index(rest)
-        for index_id in index_ids:
-            self._remove_index(index_id)
-
-    def _remove_index(self, index_id: IndexId) -> None:
-        """A process that was stopped just before may do this last thing long after its time: then it is mended."""
-        with contextlib.suppress(FileMissing):  # somebody was faster
-            content = self._store.get(file_name(index_id))
-            self._prove()
-            self._store.delete(file_name(index_id))
-            try:
-                self._prove()
-            except HoldfastError:
-                self._list_again(sealed.decode(self._key, content, IndexFile, file_name(index_id)))
-                raise
-
-    def _list_again(self, removed: IndexFile) -> None:
-        stored = dict(self._repository.stored_packs())
-        packs = [(pack_id, blobs) for pack_id, blobs in decode_packs(removed) if pack_id in stored]
-        if packs:
-            save_index(self._store, self._key, packs)
-
-    def _save_index(self, packs: list[tuple[PackId, list[PackedBlob]]]) -> None:
-        if packs:
-            save_under(self._prove, self._store, lambda: save_index(self._store, self._key, packs))
-            packs.clear()
+        rewriter.finish()
 
     def _index_files(
         self, index_ids: Iterable[IndexId]
