@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.cli.backup import parse_before
-from holdfast.cli.check import parse_percent
 from holdfast.cli.output import local_time, printable
 from holdfast.cli.progress_text import format_size
+from holdfast.cli.quantities import parse_percent
 from holdfast.errors import UsageError
 
 
@@ -38,13 +38,13 @@ def test_any_size_has_a_short_text(size):
 
 @pytest.mark.parametrize(("text", "value"), [("100%", 1.0), ("0%", 0.0), ("5%", 0.05), ("2.5%", 0.025)])
 def test_parts_of_the_data(text, value):
-    assert parse_percent(text) == value
+    assert parse_percent("--read-data", text) == value
 
 
 @pytest.mark.parametrize("text", ["", "5", "%", "101%", "-1%", "half", "nan%", "inf%"])
 def test_what_is_no_part_of_the_data_is_refused(text):
     with pytest.raises(UsageError):
-        parse_percent(text)
+        parse_percent("--read-data", text)
 
 
 def test_a_time_with_a_zone_is_that_time():

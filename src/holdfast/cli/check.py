@@ -10,7 +10,7 @@ from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import on_one_line, show_document
 from holdfast.cli.progress_text import format_size
-from holdfast.errors import UsageError
+from holdfast.cli.quantities import parse_percent
 
 if TYPE_CHECKING:  # imported when used: see assembly
     from holdfast.operations.check_repository import CheckRun
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # imported when used: see assembly
 @click.pass_obj
 def check(session: Session, read_data: str) -> int:
     """Check that all backups are whole: structure always, stored data as asked. Exit code 1 if anything is damaged."""
-    fraction = parse_percent(read_data)
+    fraction = parse_percent("--read-data", read_data)
     repository = session.open_repository("holdfast.operations.check_repository")
     from holdfast.operations.check_repository import check_repository  # noqa: PLC0415
 
@@ -70,18 +70,3 @@ def _show_summary(run: CheckRun) -> None:
         click.echo(click.style(f"{counts['errors']:,} errors were found", fg="red", bold=True))
     else:
         click.echo(click.style("no errors were found", fg="green"))
-
-
-def parse_percent(text: str) -> float:
-    """`5%` → 0.05. Raises UsageError."""
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = -1.0
-    if not text.endswith("%") or not 0 <= value <= 100:
-        raise UsageError(
-            f"--read-data={text} is not a part of the data",
-            why="a part is a percentage from 0% to 100%",
-            next="Write --read-data or --read-data=5%.",
-        )
-    return value / 100

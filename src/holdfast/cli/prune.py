@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ import click
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.output import counted, local_time, say, show_document, show_table
 from holdfast.cli.progress_text import format_seconds, format_size
-from holdfast.errors import UsageError
+from holdfast.cli.quantities import parse_percent, parse_size
 
 if TYPE_CHECKING:  # see main
     from holdfast.repository.prune import PruneReport
@@ -20,7 +19,6 @@ if TYPE_CHECKING:  # see main
     from holdfast.repository.repository import Repository
 
 _LONGEST_GRACE = dt.timedelta(days=365 * 100)  # longer, and the calendar would end before it
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @click.command("prune", cls=VerbCommand)
@@ -84,8 +82,8 @@ def prune_options(*, max_unused: str, max_repack: str, grace: str) -> PruneOptio
     from holdfast.repository.prune_plan import PruneOptions  # noqa: PLC0415
 
     return PruneOptions(
-        max_unused=_parse_unused(max_unused),
-        max_repack=_parse_size("--max-repack", max_repack) if max_repack else None,
+        max_unused=1.0 if max_unused == "unlimited" else parse_percent("--max-unused", max_unused),
+        max_repack=parse_size("--max-repack", max_repack) if max_repack else None,
         grace=_parse_grace(grace),
     )
 
@@ -158,31 +156,6 @@ def _plan_document(plan: PrunePlan) -> dict[str, Any]:
 
 def _hours(grace: dt.timedelta) -> str:
     return counted(round(grace.total_seconds() / 3600), "hour")
-
-
-def _parse_unused(text: str) -> float:
-    if text == "unlimited":
-        return 1.0
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = -1.0
-    if not text.endswith("%") or not 0 <= value <= 100:
-        raise UsageError(
-            f"--max-unused {text!r:.80} is not a part",
-            why="it is a percentage from 0% to 100%, or the word unlimited",
-            next="Write --max-unused 5%.",
-        )
-    return value / 100
-
-
-def _parse_size(flag: str, text: str) -> int:
-    found = re.fullmatch(r"(\d{1,15})([KMGT]?)(?:iB|B)?", text, re.ASCII | re.IGNORECASE)
-    if found is None:
-        raise UsageError(
-            f"{flag} {text!r:.80} is not a size", why="it is a number with K, M, G or T", next=f"Write {flag} 20G."
-        )
-    return int(found[1]) * _UNITS[found[2].upper()]
 
 
 def _parse_grace(text: str) -> dt.timedelta:
