@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from holdfast.repository.lock import Lock
     from holdfast.repository.new_snapshot import NewSnapshot
     from holdfast.repository.pack import BlobType
+    from holdfast.repository.prune import PruneReport
+    from holdfast.repository.prune import prune as prune_repository
+    from holdfast.repository.prune_plan import PruneOptions
     from holdfast.repository.reader import BlobReader
     from holdfast.repository.repository import Repository, init_repository, open_repository
     from holdfast.repository.snapshot import Snapshot, Summary
@@ -62,6 +65,8 @@ __all__ = [
     "Node",
     "NodeType",
     "Progress",
+    "PruneOptions",
+    "PruneReport",
     "Repository",
     "Severity",
     "Silent",
@@ -79,6 +84,7 @@ __all__ = [
     "format_time",
     "init_repository",
     "open_repository",
+    "prune_repository",
     "store_at",
     "subtree_id",
 ]
@@ -94,6 +100,8 @@ _HOMES = {
     "holdfast.repository.lock": ("Lock",),
     "holdfast.repository.new_snapshot": ("NewSnapshot",),
     "holdfast.repository.pack": ("BlobType",),
+    "holdfast.repository.prune": ("PruneReport",),
+    "holdfast.repository.prune_plan": ("PruneOptions",),
     "holdfast.repository.reader": ("BlobReader",),
     "holdfast.repository.repository": ("Repository", "init_repository", "open_repository"),
     "holdfast.repository.snapshot": ("Snapshot", "Summary"),
@@ -108,6 +116,7 @@ _HOMES = {
 
 _PLACES = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _PLACES["check_repository"] = ("holdfast.repository.check", "check")  # `check` is the module's name here
+_PLACES["prune_repository"] = ("holdfast.repository.prune", "prune")
 
 
 if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
