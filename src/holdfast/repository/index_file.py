@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -14,6 +14,7 @@ from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData, FileMissing
 from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.repository import go_json, sealed
+from holdfast.repository.ahead import ahead
 from holdfast.repository.layout import Directory, file_name, parse_name
 from holdfast.repository.pack import BlobType, PackedBlob
 from holdfast.repository.snapshot import parse_time
@@ -73,35 +74,19 @@ def load_index_files(
     """The files in the order of `index_ids`; a damaged one comes as its error. One that vanished was superseded: it is
     left out. A few are loaded ahead, never all.
     """
-    waiting: deque[tuple[IndexId, Future[IndexFile | DamagedData | None]]] = deque()
     with ThreadPoolExecutor(_LOADED_AHEAD, thread_name_prefix="holdfast-index") as pool:
-        try:
-            for index_id in index_ids:
-                waiting.append((index_id, pool.submit(_try_load, store, key, index_id)))
-                if len(waiting) > _LOADED_AHEAD:
-                    yield from _arrived(*waiting.popleft())
-            while waiting:
-                yield from _arrived(*waiting.popleft())
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        for index_id, loaded in ahead(pool, partial(_try_load, store, key), index_ids, _LOADED_AHEAD):
+            if loaded is not None:
+                yield index_id, loaded
 
 
-def _arrived(
-    index_id: IndexId, future: Future[IndexFile | DamagedData | None]
-) -> Iterator[tuple[IndexId, IndexFile | DamagedData]]:
-    outcome = future.result()
-    if outcome is not None:
-        yield index_id, outcome
-
-
-def _try_load(store: Store, key: SealingKey, index_id: IndexId) -> IndexFile | DamagedData | None:
+def _try_load(store: Store, key: SealingKey, index_id: IndexId) -> tuple[IndexId, IndexFile | DamagedData | None]:
     try:
-        return sealed.load(store, key, index_id, IndexFile)
+        return index_id, sealed.load(store, key, index_id, IndexFile)
     except FileMissing:
-        return None
+        return index_id, None
     except DamagedData as error:
-        return error
+        return index_id, error
 
 
 def of_file(index_id: IndexId, error: DamagedData) -> DamagedData:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple, TypeVar
@@ -154,13 +153,7 @@ class BlobReader:
         Memory: up to 5 blobs, which are read ahead.
         """
         with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool:
-            waiting: deque[Future[bytes]] = deque()
-            for blob_id in content:
-                waiting.append(pool.submit(self.load, BlobType.DATA, blob_id))
-                if len(waiting) > _PARALLEL_READS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from ahead(pool, partial(self.load, BlobType.DATA), content, _PARALLEL_READS)
 
     def load_many(self, wanted: Iterable[tuple[BlobId, Tag]]) -> Iterator[tuple[Tag, bytes | DamagedData]]:
         """Data blobs with the caller's tag for each, in whatever order is cheapest to read.

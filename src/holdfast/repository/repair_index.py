@@ -6,15 +6,15 @@ have another size, are asked themselves. Nothing but index files is written or d
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from holdfast.errors import DamagedData, FileMissing
 from holdfast.ids import IndexId, PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
+from holdfast.repository.ahead import ahead
 from holdfast.repository.index_file import IndexFile, decode_packs, list_index_files, load_index_files, of_file
 from holdfast.repository.index_rewriter import IndexRewriter
 from holdfast.repository.pack import PackedBlob, pack_size, read_header
@@ -189,16 +189,11 @@ class _Comparison:
         """The packs with their headers, in their order, a few of them read ahead."""
         if not packs:
             return
-        waiting: deque[tuple[PackId, Future[Entry | DamagedData]]] = deque()
         with ThreadPoolExecutor(_PARALLEL_HEADERS, thread_name_prefix="holdfast-header") as pool:
-            for pack_id, size in packs:
+            headers = ahead(pool, lambda pack: _own_entry(self._repository, *pack), packs, _PARALLEL_HEADERS)
+            for (pack_id, _), header in zip(packs, headers, strict=True):
                 self._cancel.check()
-                waiting.append((pack_id, pool.submit(_own_entry, self._repository, pack_id, size)))
-                if len(waiting) > _PARALLEL_HEADERS:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
+                yield pack_id, header
 
 
 def _own_entry(repository: Repository, pack_id: PackId, size: int) -> Entry | DamagedData:

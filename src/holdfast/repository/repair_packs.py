@@ -7,9 +7,8 @@ without the damaged packs, and only then these are deleted.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from holdfast.errors import DamagedData, FileMissing, HoldfastError, NotFound
 from holdfast.ids import BlobId, IndexId, PackId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
+from holdfast.repository.ahead import ahead
 from holdfast.repository.index import Index
 from holdfast.repository.index_file import decode_packs, list_index_files, load_index_files
 from holdfast.repository.index_rewriter import IndexRewriter
@@ -119,23 +119,15 @@ class _Repair:
         """Reads every pack; gives those whose bytes are not what their name says."""
         stored = list(self._repository.stored_packs())
         self._progress.phase("read packs", len(stored), sum(size for _, size in stored))
-        waiting: deque[tuple[PackId, Future[tuple[int, bool]]]] = deque()
         changed: list[PackId] = []
-
-        def take_first() -> None:
-            pack_id, future = waiting.popleft()
-            self._read[pack_id], is_changed = future.result()
-            self._progress.advance(size=self._read[pack_id])
-            if is_changed:
-                changed.append(pack_id)
-
         with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="holdfast-read") as pool:
-            for pack_id, _ in stored:
-                waiting.append((pack_id, pool.submit(self._size_and_whether_changed, pack_id)))
-                if len(waiting) > _PARALLEL_READS:
-                    take_first()
-            while waiting:
-                take_first()
+            packs = [pack_id for pack_id, _ in stored]
+            read = ahead(pool, self._size_and_whether_changed, packs, _PARALLEL_READS)
+            for pack_id, (size, is_changed) in zip(packs, read, strict=True):
+                self._read[pack_id] = size
+                self._progress.advance(size=size)
+                if is_changed:
+                    changed.append(pack_id)
         return changed
 
     def _size_and_whether_changed(self, pack_id: PackId) -> tuple[int, bool]:
