@@ -88,5 +88,8 @@ def restorable(store):
 
 
 def damages(store):
-    """What a full check finds."""
-    return {f"{error.what}: {error.why}" for error in check_all(reopen(store)).errors}
+    """What a full check finds: of a snapshot the paths that are damaged, for whatever reason."""
+    return {
+        f"snapshot {error.snapshot}: {sorted(error.paths)}" if error.paths else f"{error.what}: {error.why}"
+        for error in check_all(reopen(store)).errors
+    }

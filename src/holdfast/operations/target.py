@@ -63,7 +63,7 @@ class Target:
     def forget(self, resource: Resource) -> None:
         """Drops the lists of a kind that was planned: they may be large."""
         with self._guard:
-            for scope in [scope for scope in self._listed if scope[0] == resource]:
+            for scope in [scope for scope in list(self._listed) if scope[0] == resource]:  # others add to it
                 del self._listed[scope]
 
     def live(self, key: ObjectKey) -> Object | None:
