@@ -7,7 +7,7 @@ import signal
 import pytest
 from tests.sample_repository import init, reopen, write_files
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import FileMissing, HoldfastError
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.operations import check_repository as check_module
@@ -31,7 +31,7 @@ def repository(monkeypatch):
 
 @pytest.fixture
 def helpers(repository):
-    with PackHelpers(repository.key, 1) as started:
+    with PackHelpers(repository.store, repository.key, 1) as started:
         helper = started._free.get(timeout=60)  # ready
         started._free.put(helper)
         yield started
@@ -58,22 +58,59 @@ def test_a_helper_says_what_would_be_found_out_here(repository, helpers, positio
     for pack_id, content in contents.items():
         if position is not None:
             contents[pack_id] = content[:position] + bytes([content[position] ^ 1]) + content[position:][1:]
+            repository.store.put(file_name(pack_id), [contents[pack_id]])
     here = {
         pack_id: seen(PackExaminer(repository.key).examine(pack_id, content)) for pack_id, content in contents.items()
     }
     only_helpers(monkeypatch)
-    assert {pack_id: seen(helpers.examine(pack_id, content)) for pack_id, content in contents.items()} == here
+    assert {pack_id: seen(helpers.look(pack_id).examined) for pack_id in contents} == here
     assert any(faults for faults, _ in here.values()) == (position is not None)
 
 
 def test_without_a_helper_all_is_done_here(repository):
-    with PackHelpers(repository.key, 0) as none:
+    with PackHelpers(repository.store, repository.key, 0) as none:
+        none.begin(packs(repository))
         for pack_id, content in packs(repository).items():
-            assert none.examine(pack_id, content).faults == []
+            size, examined = none.look(pack_id)
+            assert (size, examined.faults) == (len(content), [])
+
+
+def test_what_helpers_began_is_there_when_it_is_asked_for(repository, helpers, monkeypatch):
+    here = {
+        pack_id: PackExaminer(repository.key).examine(pack_id, content)
+        for pack_id, content in packs(repository).items()
+    }
+    only_helpers(monkeypatch)
+    first = list(here)[: pack_helpers._EARLY]
+    helpers.begin(here)
+    assert list(helpers._begun) == first
+    for begun in list(helpers._begun.values()):
+        begun.result(timeout=60)
+    monkeypatch.setattr(repository.store, "get", lambda _: pytest.fail("read again"))
+    assert {pack_id: seen(helpers.look(pack_id).examined) for pack_id in first} == {
+        pack_id: seen(here[pack_id]) for pack_id in first
+    }
+    assert helpers._begun == {}
+
+
+def test_what_helpers_did_not_come_to_is_done_when_it_is_asked_for(repository):
+    with PackHelpers(repository.store, repository.key, 1) as started:
+        started._free.get(timeout=60)  # it is busy with something else
+        started.begin(packs(repository))
+        last = list(started._begun)[-1]
+        assert started.look(last).examined.faults == []
+
+
+def test_a_pack_that_is_gone_when_helpers_begin_is_missing_when_it_is_asked_for(repository, helpers):
+    pack_id = next(iter(packs(repository)))
+    repository.store.delete(file_name(pack_id))
+    helpers.begin([pack_id])
+    with pytest.raises(FileMissing):
+        helpers.look(pack_id)
 
 
 def test_helpers_end_with_the_block(repository):
-    with PackHelpers(repository.key, 2) as started:
+    with PackHelpers(repository.store, repository.key, 2) as started:
         pids = [helper.pid for helper in started._helpers]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
@@ -83,9 +120,9 @@ def test_helpers_end_with_the_block(repository):
 def test_a_helper_that_dies_ends_the_check(repository, helpers):
     [helper] = helpers._helpers
     os.kill(helper.pid, signal.SIGKILL)
-    pack_id, content = next(iter(packs(repository).items()))
+    pack_id = next(iter(packs(repository)))
     with pytest.raises(HoldfastError, match="ended with signal 9"):
-        helpers.examine(pack_id, content)
+        helpers.look(pack_id)
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
@@ -95,8 +132,8 @@ def test_a_check_with_helpers_finds_the_same(repository, is_damaged, monkeypatch
     started = []
 
     class Watched(PackHelpers):
-        def __init__(self, key, count):
-            super().__init__(key, count)
+        def __init__(self, store, key, count):
+            super().__init__(store, key, count)
             started.append(count)
             self._free.put(self._free.get(timeout=60))
 

@@ -26,6 +26,7 @@ from holdfast.repository.check_data import WORKERS, read_packs
 from holdfast.repository.check_report import CheckReport, Finding
 from holdfast.repository.check_structure import check_structure
 from holdfast.repository.id_interval import RING, IdInterval
+from holdfast.repository.index import Index
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_hostname
 from holdfast.repository.repository import Repository
@@ -33,6 +34,7 @@ from holdfast.repository.snapshot import Snapshot
 
 _KEPT_REPORTS = 5
 _SMALL = 64 << 10  # bytes of a blob
+_WORTH_BEGINNING = 1 << 20  # bytes of a pack
 
 
 class Level(StrEnum):
@@ -75,10 +77,14 @@ class _Check:
         self._log = RunLog(progress, repository.clock)
         self._notes: list[str] = []
         self._earlier: dict[SnapshotId, Snapshot] = {}  # reports of checks
+        self._ending = contextlib.ExitStack()
+        self._helpers: PackHelpers | None = None
 
     def run(self) -> CheckRun:
-        with self._lock_if_allowed() as lock:
-            report = check_structure(self._repository, cancel=self._cancel, progress=self._log, meet=self._meet)
+        with self._lock_if_allowed() as lock, self._ending:
+            report = check_structure(
+                self._repository, cancel=self._cancel, progress=self._log, meet=self._meet, indexed=self._begin_early
+            )
             if lock is not None:
                 # Its waiting time passed meanwhile.
                 lock.confirm(self._cancel)
@@ -91,18 +97,29 @@ class _Check:
                 self._publish(lock, run, interval)
         return run
 
+    def _begin_early(self, index: Index) -> None:
+        """The structure keeps one processor busy. If all is read afterwards, the others begin with that."""
+        if self._fraction >= 1 and self._helpers is None:
+            blobs = index.examine(lambda parts: sum(part.blob_count for part in parts))
+            self._helpers = self._start_helpers(blobs, sum(size for _, size in index.packs()))
+            self._helpers.begin(pack_id for pack_id, size in index.packs() if size >= _WORTH_BEGINNING)
+
+    def _start_helpers(self, blobs: int, stored_bytes: int, part: float = 1.0) -> PackHelpers:
+        """As many as are useful for reading this part; none for long blobs, which are not Python's work."""
+        count = PackHelpers.useful(int(blobs * part)) if stored_bytes < blobs * _SMALL else 0
+        return self._ending.enter_context(PackHelpers(self._repository.store, self._repository.key, count))
+
     def _read(self, report: CheckReport, interval: IdInterval) -> None:
-        helpers = PackHelpers.useful(report.blobs * interval.length // RING) if _is_small(report) else 0
-        with PackHelpers(self._repository.key, helpers) as examiner:
-            read_packs(
-                self._repository,
-                report,
-                interval,
-                cancel=self._cancel,
-                progress=self._log,
-                examine=examiner.examine,
-                workers=max(WORKERS, helpers + 1),
-            )
+        helpers = self._helpers or self._start_helpers(report.blobs, report.stored_bytes, part=interval.length / RING)
+        read_packs(
+            self._repository,
+            report,
+            interval,
+            cancel=self._cancel,
+            progress=self._log,
+            look=helpers.look,
+            workers=max(WORKERS, helpers.count + 1),
+        )
 
     @contextlib.contextmanager
     def _lock_if_allowed(self) -> Iterator[Lock | None]:
@@ -188,11 +205,6 @@ class _Check:
         with contextlib.suppress(StoreError):
             for snapshot_id in newest_first[_KEPT_REPORTS - 1 :]:
                 self._repository.delete_snapshot(snapshot_id)
-
-
-def _is_small(report: CheckReport) -> bool:
-    """Whether blobs are so small on average that proving them is mostly Python's work, which needs processes."""
-    return report.stored_bytes < report.blobs * _SMALL
 
 
 def _is_check(snapshot: Snapshot) -> bool:

@@ -1,5 +1,5 @@
 """Packs of many small blobs are examined by helper processes too: a small blob is mostly Python's work, and that is done by one
-processor at a time in each process.
+processor at a time in each process. So they can also begin while this process is at something else.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ import contextlib
 import os
 import queue
 import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import Self
 
 from holdfast.codec.crypto import SealingKey
@@ -16,18 +19,29 @@ from holdfast.ids import PackId
 from holdfast.operations.file_process import FileProcess
 from holdfast.operations.helper import EXAMINE, decode_examined
 from holdfast.operations.processors import processors
+from holdfast.repository.check_data import Looked
+from holdfast.repository.layout import file_name
 from holdfast.repository.pack_examination import Examined, PackExaminer
+from holdfast.store.base import Store
 
 _WORTH_HELPERS = 20_000  # blobs; fewer are examined before helpers are ready
 _MOST = 4
+_EARLY = 8
+"""Packs that helpers look at beforehand: what is kept of each is its header, 400 KB at most for packs of ours."""
+
+_PATIENCE = 10.0  # seconds for a helper to start
 
 
 class PackHelpers:
     """Use in a `with` block, which ends the helpers. Thread-safe: one thread more than there are helpers keeps all busy."""
 
-    def __init__(self, key: SealingKey, count: int) -> None:
+    def __init__(self, store: Store, key: SealingKey, count: int) -> None:
         """Starts so many processes; until they are ready all is done here."""
+        self.count = count
+        self._store = store
         self._here = PackExaminer(key)
+        self._early = ThreadPoolExecutor(max(1, count), thread_name_prefix="holdfast-early")
+        self._begun: dict[PackId, Future[Looked]] = {}
         self._free: queue.SimpleQueue[FileProcess] = queue.SimpleQueue()
         self._helpers = [FileProcess(key) for _ in range(count)]
         for helper in self._helpers:
@@ -42,20 +56,31 @@ class PackHelpers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._early.shutdown(wait=False, cancel_futures=True)
         for helper in self._helpers:
             helper.dismiss()
         for helper in self._helpers:
             helper.close()
 
-    def examine(self, pack_id: PackId, content: bytes) -> Examined:
-        """By a helper if one is free, else here. Raises HoldfastError if the helper dies over it."""
+    def begin(self, pack_ids: Iterable[PackId]) -> None:
+        """Lets helpers look at the first few of these; `look` has what they found."""
+        for pack_id in islice(pack_ids, _EARLY if self.count else 0):
+            self._begun[pack_id] = self._early.submit(self._look, pack_id, _PATIENCE)
+
+    def look(self, pack_id: PackId) -> Looked:
+        """By a helper if one is free, else here. Raises FileMissing, HoldfastError if the helper dies over it."""
+        begun = self._begun.pop(pack_id, None)
+        return self._look(pack_id, 0) if begun is None or begun.cancel() else begun.result()
+
+    def _look(self, pack_id: PackId, patience: float) -> Looked:
+        content = self._store.get(file_name(pack_id))
         try:
-            helper = self._free.get_nowait()
+            helper = self._free.get(block=patience > 0, timeout=patience or None)
         except queue.Empty:
-            return self._here.examine(pack_id, content)
+            return Looked(len(content), self._here.examine(pack_id, content))
         examined = _examined_by(helper, pack_id, content)
         self._free.put(helper)
-        return examined
+        return Looked(len(content), examined)
 
     def _welcome(self, helper: FileProcess) -> None:
         with contextlib.suppress(HoldfastError):  # it did not start: there is one less

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -15,10 +15,11 @@ from holdfast.repository.check_report import CheckReport
 from holdfast.repository.check_structure import LOST, is_outdated
 from holdfast.repository.id_interval import IdInterval
 from holdfast.repository.layout import file_name
-from holdfast.repository.pack import decode_header
+from holdfast.repository.pack import PackedBlob
 from holdfast.repository.pack_examination import Examined, PackExaminer
 from holdfast.repository.pack_sums import PackSums
 from holdfast.repository.repository import Repository
+from holdfast.store.base import Store
 
 WORKERS = 2
 """Threads that read and prove packs: two keep two processors busy with decryption. Each has a pack in memory."""
@@ -31,7 +32,15 @@ _CHANGED = (
 )
 
 
-Examine = Callable[[PackId, bytes], Examined]
+class Looked(NamedTuple):
+    """At one pack."""
+
+    size: int
+    examined: Examined
+
+
+Look = Callable[[PackId], Looked]
+"""Reads and examines a pack. Raises FileMissing."""
 
 
 class _Read(NamedTuple):
@@ -49,12 +58,12 @@ def read_packs(
     *,
     cancel: Cancel,
     progress: Progress,
-    examine: Examine | None = None,
+    look: Look | None = None,
     workers: int = WORKERS,
 ) -> None:
     """Reads the packs that lie in an interval, and adds to the report of `check_structure`, which was just made.
 
-    `examine` is called by as many threads as there are workers; without it they do it themselves.
+    `look` is called by as many threads as there are workers; without it they do it themselves.
 
     A pack that is not there although the report does not miss it may have been removed by a prune: then the index is read anew.
     """
@@ -62,7 +71,7 @@ def read_packs(
     for _, pack_size in _chosen(repository, interval):
         count, size = count + 1, size + pack_size
     progress.phase("read packs", count, size)
-    proof = _Proof(repository, examine or PackExaminer(repository.key).examine, cancel)
+    proof = _Proof(repository, look or looking_at(repository.store, PackExaminer(repository.key).examine), cancel)
     vanished = []
     with ThreadPoolExecutor(workers, thread_name_prefix="holdfast-check") as pool:
         for read in ahead(pool, proof.of, _chosen(repository, interval), workers):
@@ -82,6 +91,16 @@ def read_packs(
         report.damaged_pack(pack_id, "vanished while it was checked", why, LOST)
 
 
+def looking_at(store: Store, examine: Callable[[PackId, bytes], Examined]) -> Look:
+    """Examines what the store has."""
+
+    def look(pack_id: PackId) -> Looked:
+        content = store.get(file_name(pack_id))
+        return Looked(len(content), examine(pack_id, content))
+
+    return look
+
+
 def _chosen(repository: Repository, interval: IdInterval) -> Iterator[tuple[PackId, int]]:
     return ((pack_id, size) for pack_id, size in repository.index.packs() if interval.has(pack_id))
 
@@ -96,9 +115,9 @@ def _still_listed(repository: Repository, report: CheckReport, pack_ids: list[Pa
 class _Proof:
     """Thread-safe."""
 
-    def __init__(self, repository: Repository, examine: Examine, cancel: Cancel) -> None:
+    def __init__(self, repository: Repository, look: Look, cancel: Cancel) -> None:
         self._repository = repository
-        self._examine = examine
+        self._look = look
         self._sums = PackSums(repository.index)
         self._cancel = cancel
 
@@ -109,18 +128,16 @@ class _Proof:
         try:
             for _ in range(2):
                 self._cancel.check()
-                content = self._repository.store.get(file_name(pack_id))
-                size = len(content)
-                examined = self._examine(pack_id, content)
-                faults = [*examined.faults, *self._index_faults(pack_id, examined.header)]
+                size, examined = self._look(pack_id)
+                faults = [*examined.faults, *self._index_faults(pack_id, examined.blobs())]
                 if not faults:
                     break
         except FileMissing:
             return _Read(pack_id, size, None)
         return _Read(pack_id, size, faults)
 
-    def _index_faults(self, pack_id: PackId, header: bytes) -> Iterator[DamagedData]:
-        for blob in self._sums.misplaced(pack_id, decode_header(header)) if header else ():
+    def _index_faults(self, pack_id: PackId, blobs: Sequence[PackedBlob]) -> Iterator[DamagedData]:
+        for blob in self._sums.misplaced(pack_id, blobs) if blobs else ():
             if self._repository.index.has(blob.type, blob.id):
                 yield DamagedData(f"blob {blob.id.short} lies elsewhere than the index says", why="the index is wrong")
             else:

@@ -7,7 +7,7 @@ hashes to its id.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from holdfast.codec.crypto import SealingKey
@@ -28,6 +28,11 @@ class Examined(NamedTuple):
 
     faults: list[DamagedData]
     header: bytes  # opened; empty if it cannot be
+    decoded: Sequence[PackedBlob] | None = None  # the header's entries, where they are at hand
+
+    def blobs(self) -> Sequence[PackedBlob]:
+        """What the header lists."""
+        return decode_header(self.header) if self.decoded is None else self.decoded
 
 
 class PackExaminer:
@@ -54,7 +59,7 @@ class PackExaminer:
         end = blobs[-1].offset + blobs[-1].length if blobs else 0
         if end != len(view) - LENGTH_SIZE - length:
             faults.append(DamagedData("its header does not cover its content", why=f"{end} bytes of blobs are listed"))
-        return Examined(faults, header)
+        return Examined(faults, header, blobs)
 
     def _blob_faults(self, blobs: Iterable[PackedBlob], content: memoryview) -> Iterator[DamagedData]:
         waiting: list[PackedBlob] = []
