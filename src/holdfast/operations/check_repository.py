@@ -27,6 +27,7 @@ from holdfast.repository.check_report import CheckReport, Finding
 from holdfast.repository.check_structure import check_structure
 from holdfast.repository.id_interval import RING, IdInterval
 from holdfast.repository.index import Index
+from holdfast.repository.layout import Directory
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_hostname
 from holdfast.repository.repository import Repository
@@ -35,6 +36,7 @@ from holdfast.repository.snapshot import Snapshot
 _KEPT_REPORTS = 5
 _SMALL = 64 << 10  # bytes of a blob
 _WORTH_BEGINNING = 1 << 20  # bytes of a pack
+_INDEX_BYTES = 45  # of an index file for each blob that it lists, about
 
 
 class Level(StrEnum):
@@ -82,6 +84,8 @@ class _Check:
 
     def run(self) -> CheckRun:
         with self._lock_if_allowed() as lock, self._ending:
+            if self._fraction >= 1:
+                self._start_early()
             report = check_structure(
                 self._repository, cancel=self._cancel, progress=self._log, meet=self._meet, indexed=self._begin_early
             )
@@ -97,28 +101,37 @@ class _Check:
                 self._publish(lock, run, interval)
         return run
 
+    def _start_early(self) -> None:
+        """Blobs are not counted yet, but the index files are the longer the more there are."""
+        listed = self._repository.store.list(Directory.INDEX.value)
+        self._helpers = self._start_helpers(sum(file.size for file in listed) // _INDEX_BYTES)
+
     def _begin_early(self, index: Index) -> None:
         """The structure keeps one processor busy. If all is read afterwards, the others begin with that."""
-        if self._fraction >= 1 and self._helpers is None:
+        if self._helpers is not None and not self._helpers.has_begun:
             blobs = index.examine(lambda parts: sum(part.blob_count for part in parts))
-            self._helpers = self._start_helpers(blobs, sum(size for _, size in index.packs()))
-            self._helpers.begin(pack_id for pack_id, size in index.packs() if size >= _WORTH_BEGINNING)
+            if _are_small(blobs, sum(size for _, size in index.packs())):
+                self._helpers.begin(pack_id for pack_id, size in index.packs() if size >= _WORTH_BEGINNING)
+            else:
+                self._helpers = self._start_helpers(0)
 
-    def _start_helpers(self, blobs: int, stored_bytes: int, part: float = 1.0) -> PackHelpers:
-        """As many as are useful for reading this part; none for long blobs, which are not Python's work."""
-        count = PackHelpers.useful(int(blobs * part)) if stored_bytes < blobs * _SMALL else 0
-        return self._ending.enter_context(PackHelpers(self._repository.store, self._repository.key, count))
+    def _start_helpers(self, blobs: int) -> PackHelpers:
+        """As many as are useful for so many small blobs."""
+        started = PackHelpers(self._repository.store, self._repository.key, PackHelpers.useful(blobs))
+        return self._ending.enter_context(started)
 
     def _read(self, report: CheckReport, interval: IdInterval) -> None:
-        helpers = self._helpers or self._start_helpers(report.blobs, report.stored_bytes, part=interval.length / RING)
+        if self._helpers is None:
+            blobs = report.blobs * interval.length // RING
+            self._helpers = self._start_helpers(blobs if _are_small(report.blobs, report.stored_bytes) else 0)
         read_packs(
             self._repository,
             report,
             interval,
             cancel=self._cancel,
             progress=self._log,
-            look=helpers.look,
-            workers=max(WORKERS, helpers.count + 1),
+            look=self._helpers.look,
+            workers=max(WORKERS, self._helpers.count + 1),
         )
 
     @contextlib.contextmanager
@@ -205,6 +218,11 @@ class _Check:
         with contextlib.suppress(StoreError):
             for snapshot_id in newest_first[_KEPT_REPORTS - 1 :]:
                 self._repository.delete_snapshot(snapshot_id)
+
+
+def _are_small(blobs: int, stored_bytes: int) -> bool:
+    """Whether blobs are so small on average that proving them is mostly Python's work, which needs processes."""
+    return stored_bytes < blobs * _SMALL
 
 
 def _is_check(snapshot: Snapshot) -> bool:

@@ -42,6 +42,7 @@ class PackHelpers:
         self._here = PackExaminer(key)
         self._early = ThreadPoolExecutor(max(1, count), thread_name_prefix="holdfast-early")
         self._begun: dict[PackId, Future[Looked]] = {}
+        self.has_begun = False
         self._free: queue.SimpleQueue[FileProcess] = queue.SimpleQueue()
         self._helpers = [FileProcess(key) for _ in range(count)]
         for helper in self._helpers:
@@ -64,6 +65,7 @@ class PackHelpers:
 
     def begin(self, pack_ids: Iterable[PackId]) -> None:
         """Lets helpers look at the first few of these; `look` has what they found."""
+        self.has_begun = True
         for pack_id in islice(pack_ids, _EARLY if self.count else 0):
             self._begun[pack_id] = self._early.submit(self._look, pack_id, _PATIENCE)
 
