@@ -71,8 +71,10 @@ class PackHelpers:
 
     def look(self, pack_id: PackId) -> Looked:
         """By a helper if one is free, else here. Raises FileMissing, HoldfastError if the helper dies over it."""
+        for later in list(self._begun.values()):
+            later.cancel()  # from now on helpers are wanted for what is looked at
         begun = self._begun.pop(pack_id, None)
-        return self._look(pack_id, 0) if begun is None or begun.cancel() else begun.result()
+        return self._look(pack_id, 0) if begun is None or begun.cancelled() else begun.result()
 
     def _look(self, pack_id: PackId, patience: float) -> Looked:
         content = self._store.get(file_name(pack_id))
