@@ -26,7 +26,6 @@ from holdfast.repository.check_data import WORKERS, read_packs
 from holdfast.repository.check_report import CheckReport, Finding
 from holdfast.repository.check_structure import check_structure
 from holdfast.repository.id_interval import RING, IdInterval
-from holdfast.repository.index import Index
 from holdfast.repository.layout import Directory
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_hostname
@@ -85,10 +84,8 @@ class _Check:
     def run(self) -> CheckRun:
         with self._lock_if_allowed() as lock, self._ending:
             if self._fraction >= 1:
-                self._start_early()
-            report = check_structure(
-                self._repository, cancel=self._cancel, progress=self._log, meet=self._meet, indexed=self._begin_early
-            )
+                self._begin_early()
+            report = check_structure(self._repository, cancel=self._cancel, progress=self._log, meet=self._meet)
             if lock is not None:
                 # Its waiting time passed meanwhile.
                 lock.confirm(self._cancel)
@@ -101,19 +98,17 @@ class _Check:
                 self._publish(lock, run, interval)
         return run
 
-    def _start_early(self) -> None:
-        """Blobs are not counted yet, but the index files are the longer the more there are."""
-        listed = self._repository.store.list(Directory.INDEX.value)
-        self._helpers = self._start_helpers(sum(file.size for file in listed) // _INDEX_BYTES)
+    def _begin_early(self) -> None:
+        """Loading the index and checking the structure keep one processor busy. The others begin with the packs meanwhile.
 
-    def _begin_early(self, index: Index) -> None:
-        """The structure keeps one processor busy. If all is read afterwards, the others begin with that."""
-        if self._helpers is not None and not self._helpers.has_begun:
-            blobs = index.examine(lambda parts: sum(part.blob_count for part in parts))
-            if _are_small(blobs, sum(size for _, size in index.packs())):
-                self._helpers.begin(pack_id for pack_id, size in index.packs() if size >= _WORTH_BEGINNING)
-            else:
-                self._helpers = self._start_helpers(0)
+        Blobs are not counted yet, but the index files are the longer the more there are.
+        """
+        blobs = sum(file.size for file in self._repository.store.list(Directory.INDEX.value)) // _INDEX_BYTES
+        if PackHelpers.useful(blobs):
+            packs = list(self._repository.stored_packs())
+            if _are_small(blobs, sum(size for _, size in packs)):
+                self._helpers = self._start_helpers(blobs)
+                self._helpers.begin(pack_id for pack_id, size in packs if size >= _WORTH_BEGINNING)
 
     def _start_helpers(self, blobs: int) -> PackHelpers:
         """As many as are useful for so many small blobs."""

@@ -40,9 +40,9 @@ class PackHelpers:
         self.count = count
         self._store = store
         self._here = PackExaminer(key)
+        self._at_work_here = threading.Semaphore(1 if count else _MOST)
         self._early = ThreadPoolExecutor(max(1, count), thread_name_prefix="holdfast-early")
         self._begun: dict[PackId, Future[Looked]] = {}
-        self.has_begun = False
         self._free: queue.SimpleQueue[FileProcess] = queue.SimpleQueue()
         self._helpers = [FileProcess(key) for _ in range(count)]
         for helper in self._helpers:
@@ -65,26 +65,37 @@ class PackHelpers:
 
     def begin(self, pack_ids: Iterable[PackId]) -> None:
         """Lets helpers look at the first few of these; `look` has what they found."""
-        self.has_begun = True
         for pack_id in islice(pack_ids, _EARLY if self.count else 0):
-            self._begun[pack_id] = self._early.submit(self._look, pack_id, _PATIENCE)
+            self._begun[pack_id] = self._early.submit(self._look, pack_id, early=True)
 
     def look(self, pack_id: PackId) -> Looked:
         """By a helper if one is free, else here. Raises FileMissing, HoldfastError if the helper dies over it."""
         for later in list(self._begun.values()):
             later.cancel()  # from now on helpers are wanted for what is looked at
         begun = self._begun.pop(pack_id, None)
-        return self._look(pack_id, 0) if begun is None or begun.cancelled() else begun.result()
+        return self._look(pack_id, early=False) if begun is None or begun.cancelled() else begun.result()
 
-    def _look(self, pack_id: PackId, patience: float) -> Looked:
+    def _look(self, pack_id: PackId, *, early: bool) -> Looked:
         content = self._store.get(file_name(pack_id))
-        try:
-            helper = self._free.get(block=patience > 0, timeout=patience or None)
-        except queue.Empty:
-            return Looked(len(content), self._here.examine(pack_id, content))
+        helper = self._free_helper(early=early)
+        if helper is None:
+            try:
+                return Looked(len(content), self._here.examine(pack_id, content))
+            finally:
+                self._at_work_here.release()
         examined = _examined_by(helper, pack_id, content)
         self._free.put(helper)
         return Looked(len(content), examined)
+
+    def _free_helper(self, *, early: bool) -> FileProcess | None:
+        """None if this process is to do it, which with helpers one thread does at a time: two would get in each other's way."""
+        with contextlib.suppress(queue.Empty):
+            return self._free.get_nowait()
+        if early or not self._at_work_here.acquire(blocking=False):
+            with contextlib.suppress(queue.Empty):
+                return self._free.get(timeout=_PATIENCE)
+            self._at_work_here.acquire()
+        return None
 
     def _welcome(self, helper: FileProcess) -> None:
         with contextlib.suppress(HoldfastError):  # it did not start: there is one less

@@ -36,23 +36,17 @@ LOST = (
 )
 
 Meet = Callable[[SnapshotId, Snapshot], None]
-Indexed = Callable[[Index], None]
 
 
 def check_structure(
-    repository: Repository,
-    *,
-    cancel: Cancel,
-    progress: Progress,
-    meet: Meet = lambda *_: None,
-    indexed: Indexed = lambda _: None,
+    repository: Repository, *, cancel: Cancel, progress: Progress, meet: Meet = lambda *_: None
 ) -> CheckReport:
-    """`meet` is called for every snapshot that can be read, `indexed` when the index was loaded, perhaps again.
+    """`meet` is called for every snapshot that can be read.
 
     Whatever seems to be lost while index files vanish may have been moved by a prune: then all is looked at again.
     """
     for _ in range(_TRIES):
-        report = _Structure(repository, cancel, progress, meet, indexed).check()
+        report = _Structure(repository, cancel, progress, meet).check()
         if not report.errors or not is_outdated(repository, report):
             break
     return report
@@ -64,14 +58,11 @@ def is_outdated(repository: Repository, report: CheckReport) -> bool:
 
 
 class _Structure:
-    def __init__(
-        self, repository: Repository, cancel: Cancel, progress: Progress, meet: Meet, indexed: Indexed
-    ) -> None:
+    def __init__(self, repository: Repository, cancel: Cancel, progress: Progress, meet: Meet) -> None:
         self._repository = repository
         self._cancel = cancel
         self._progress = progress
         self._meet = meet
-        self._indexed = indexed
         self._report = CheckReport()
 
     def check(self) -> CheckReport:
@@ -82,7 +73,6 @@ class _Structure:
         self._progress.phase("load the index")
         self._report.index_files = frozenset(list_index_files(self._repository.store))
         index = self._repository.reread_index()
-        self._indexed(index)
         for fault in index.faults:
             self._report.damaged(fault)
         self._progress.phase("list the packs")
