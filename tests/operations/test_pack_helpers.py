@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.sample_repository import init, reopen, write_files
@@ -99,6 +100,25 @@ def test_what_helpers_did_not_come_to_is_done_when_it_is_asked_for(repository):
         started.begin(packs(repository))
         last = list(started._begun)[-1]
         assert started.look(last).examined.faults == []
+
+
+def test_two_threads_do_not_examine_here_while_there_are_helpers(repository, monkeypatch):
+    with PackHelpers(repository.store, repository.key, 1) as started:
+        helper = started._free.get(timeout=60)
+        started._at_work_here.acquire()  # by another thread
+        only_helpers(monkeypatch)
+        with ThreadPoolExecutor(1) as pool:
+            looked = pool.submit(started.look, next(iter(packs(repository))))
+            started._free.put(helper)
+            assert looked.result(timeout=60).examined.faults == []
+
+
+def test_a_helper_that_never_comes_is_not_waited_for_for_ever(repository, monkeypatch):
+    monkeypatch.setattr(pack_helpers, "_PATIENCE", 0.05)
+    with PackHelpers(repository.store, repository.key, 1) as started:
+        started._free.get(timeout=60)
+        started.begin(packs(repository))
+        assert all(begun.result(timeout=60).examined.faults == [] for begun in list(started._begun.values()))
 
 
 def test_a_pack_that_is_gone_when_helpers_begin_is_missing_when_it_is_asked_for(repository, helpers):
