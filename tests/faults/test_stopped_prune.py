@@ -82,7 +82,7 @@ def stop(prepared, tmp_path, restics, others, moment):
 
     expected = prepared[1].expected | made
     rubbish.assert_whole(directory, expected)
-    restics[moment % 2].check(directory)
+    restics[moment // 4 % 2].check(directory)
     for day in (5, 7):
         prune_on(directory, day)
     repository = rubbish.assert_whole(directory, expected, rubbish.Shifted(7 * rubbish.DAY))
@@ -92,8 +92,9 @@ def stop(prepared, tmp_path, restics, others, moment):
     return code
 
 
-@pytest.mark.parametrize("others", [others_of_ours, restics_backup])
-def test_at_every_operation_of_the_store(prepared, tmp_path, restics, say, others):
+@pytest.mark.parametrize(("others", "first"), [(others_of_ours, 1), (restics_backup, 2)])
+def test_at_every_operation_of_the_store(prepared, tmp_path, restics, say, others, first):
+    """Every second one with the one kind of others, the rest with the other."""
     clock = tmp_path / "clock"
     clock.write_text("0")
     code, _, errors = ended(start_prune(shutil.copytree(prepared[0], tmp_path / "alive"), 0, clock))
@@ -101,8 +102,8 @@ def test_at_every_operation_of_the_store(prepared, tmp_path, restics, say, other
     total = moments(errors)
     with ThreadPoolExecutor(2) as pool:
         each = partial(stop, prepared, tmp_path, restics, others)
-        codes = list(pool.map(each, range(1, total + 1)))
+        codes = list(pool.map(each, range(first, total + 1, 2)))
     loud = sum(code != 0 for code in codes)
     say(f"prune: {len(codes)} stops of {total} operations, {loud} failed loudly, 0 blobs lost")
-    assert len(codes) == total
+    assert len(codes) >= total // 2
     assert 0 < loud < total
