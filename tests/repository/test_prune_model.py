@@ -248,7 +248,7 @@ class Life:
             report = prune(repository, **options)
             COUNTS["removed"] += report.removed_packs
             COUNTS["recovered"] += report.recovered_packs
-        except (RepositoryLocked, StoreUnavailable):
+        except (LockLost, RepositoryLocked, StoreUnavailable):
             pass  # a prune that died has left its lock; or dies now
 
 
