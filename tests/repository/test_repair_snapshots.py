@@ -16,6 +16,7 @@ from holdfast.model.progress import Silent
 from holdfast.repository import lock, sealed
 from holdfast.repository.index_file import save_index
 from holdfast.repository.layout import Directory, file_name
+from holdfast.repository.marks import replace_marks
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repair_index import repair_index
 from holdfast.repository.repair_packs import repair_packs
@@ -357,3 +358,13 @@ def test_a_repair_can_be_cancelled(store, phase):
         repair_snapshots(reopen(store), forget=True, dry_run=False, cancel=cancel, progress=Cancelling())
     assert reopen(store).snapshot_ids() == before
     assert names(store, Directory.LOCKS.value) == []
+
+
+def test_what_lies_in_marked_packs_only_is_not_lost(store):
+    write_files(init(store), {"one": b"one"})
+    repository = reopen(store)
+    with repository.lock(Cancel()) as lock:
+        now = repository.clock.now()
+        replace_marks(repository, {pack_id: now for pack_id, _ in repository.index.packs()}, lock)
+    report = repair_snapshots(reopen(store), forget=True, dry_run=False, cancel=Cancel(), progress=Silent())
+    assert (report.snapshots, report.damaged) == (1, [])

@@ -190,7 +190,7 @@ class _Repair:
         return self._repository.reader.load(BlobType.TREE, tree_id)
 
     def _fault(self, blob_id: BlobId) -> str:
-        if self._repository.index.has(BlobType.DATA, blob_id):
+        if self._repository.index.places(BlobType.DATA, blob_id):  # also in a pack that is going to be removed
             return ""
         return f"data blob {blob_id.short} is in no pack"
 
