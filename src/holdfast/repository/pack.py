@@ -115,6 +115,13 @@ def header_length(tail: bytes | memoryview, size: int) -> int:
     return length
 
 
+def open_header(key: SealingKey, content: bytes | memoryview) -> bytes:
+    """The opened header of a whole pack, for `decode_header`. Raises DamagedData."""
+    view = memoryview(content)
+    length = header_length(view[-LENGTH_SIZE:], len(view))
+    return key.open(view[-LENGTH_SIZE - length : -LENGTH_SIZE])
+
+
 def read_header(store: Store, key: SealingKey, pack_id: PackId, size: int) -> list[PackedBlob]:
     """The blobs of a stored pack of `size` bytes, from its own header. Raises FileMissing, DamagedData."""
     name = file_name(pack_id)

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from holdfast.codec.crypto import SealingKey
+from holdfast.codec.crypto import OVERHEAD, SealingKey
 from holdfast.errors import DamagedData
 from holdfast.ids import PackId
 from holdfast.repository.blob import Opener, open_blobs
-from holdfast.repository.pack import LENGTH_SIZE, PackedBlob, decode_header, header_length
+from holdfast.repository.pack import LENGTH_SIZE, PackedBlob, decode_header, open_header
 
 _LONG = 256 << 10
 """A blob with more content is opened part by part; shorter ones together."""
@@ -50,14 +50,13 @@ class PackExaminer:
                 DamagedData("its content does not match its name", why="bytes were changed after it was written")
             )
         try:
-            length = header_length(view[-LENGTH_SIZE:], len(view))
-            header = self._key.open(view[-LENGTH_SIZE - length : -LENGTH_SIZE])
+            header = open_header(self._key, view)
             blobs = decode_header(header)
         except DamagedData as error:
             return Examined([*faults, error], b"")
         faults += self._blob_faults(blobs, view)
         end = blobs[-1].offset + blobs[-1].length if blobs else 0
-        if end != len(view) - LENGTH_SIZE - length:
+        if end != len(view) - LENGTH_SIZE - OVERHEAD - len(header):
             faults.append(DamagedData("its header does not cover its content", why=f"{end} bytes of blobs are listed"))
         return Examined(faults, header, blobs)
 

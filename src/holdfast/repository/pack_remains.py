@@ -9,7 +9,7 @@ from holdfast.codec.crypto import SealingKey
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId, PackId
 from holdfast.repository.blob import open_blob
-from holdfast.repository.pack import LENGTH_SIZE, BlobType, PackedBlob, decode_header, header_length
+from holdfast.repository.pack import BlobType, PackedBlob, decode_header, open_header
 
 BlobKey = tuple[BlobType, BlobId]
 
@@ -54,9 +54,7 @@ def read_blob(key: SealingKey, content: bytes, blob: PackedBlob) -> bytes:
 
 def _header(key: SealingKey, content: bytes) -> tuple[list[PackedBlob], str]:
     """The blobs that the pack's header lists, or none and why."""
-    view = memoryview(content)
     try:
-        length = header_length(view[-LENGTH_SIZE:], len(content))
-        return decode_header(key.open(view[-LENGTH_SIZE - length : -LENGTH_SIZE])), ""
+        return decode_header(open_header(key, content)), ""
     except DamagedData as error:
         return [], str(error)

@@ -32,7 +32,7 @@ from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import Role
 from holdfast.repository.marks import replace_marks
-from holdfast.repository.pack import LENGTH_SIZE, BlobType, PackedBlob, decode_header, header_length
+from holdfast.repository.pack import BlobType, PackedBlob, decode_header, open_header
 from holdfast.repository.prune_plan import Action, PackUse, PruneOptions, PrunePlan, plan_prune
 from holdfast.repository.prune_survey import Survey, survey_repository
 from holdfast.repository.repository import Repository
@@ -146,11 +146,9 @@ class _Prune:
         if PackId.of(content) != pack.id:
             raise DamagedData(f"pack {pack.id.short} is damaged", why="its content does not match its name")
         view = memoryview(content)
-        length = header_length(view[-LENGTH_SIZE:], len(content))
-        header = decode_header(self._key.open(view[-LENGTH_SIZE - length : -LENGTH_SIZE]))
         return [
             (blob.type, self._resealed(blob, view[blob.offset : blob.offset + blob.length]))
-            for blob in header
+            for blob in decode_header(open_header(self._key, view))
             if self._survey.reachable.has(blob.type, blob.id)
         ]
 
