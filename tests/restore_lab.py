@@ -27,8 +27,8 @@ from holdfast.model.selection import ClusterObjects, Selection
 from holdfast.objects.mapping import NameMap, ObjectMapping
 from holdfast.operations.back_up import BackUpOptions, back_up
 from holdfast.operations.catalog import read_catalog
-from holdfast.operations.restore_plan import RestoreOptions
-from holdfast.operations.restore_run import make_plan, open_backup, restore, show_plan
+from holdfast.operations.restore.plan import RestoreOptions
+from holdfast.operations.restore.run import make_plan, open_backup, restore, show_plan
 from holdfast.store.memory import MemoryStore
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)

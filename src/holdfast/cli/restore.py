@@ -72,7 +72,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     if dry_run:
         return _plan(session, reference, flags)
     repository, backup, cluster, options = _open(session, reference, flags)
-    from holdfast.operations.restore_run import restore  # noqa: PLC0415
+    from holdfast.operations.restore.run import restore  # noqa: PLC0415
 
     if options.on_conflict is OnConflict.UPDATE and not yes and is_interactive():
         confirm("Objects that exist and differ will be overwritten. Go on?")
@@ -88,10 +88,10 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     selection = make_selection(flags, default=EVERYTHING)
     mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
     before = parse_before(flags["before"])
-    cluster, repository = session.connect_and_open("holdfast.operations.restore_run")
+    cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.restore_plan import RestoreOptions  # noqa: PLC0415
-    from holdfast.operations.restore_run import open_backup  # noqa: PLC0415
+    from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
+    from holdfast.operations.restore.run import open_backup  # noqa: PLC0415
 
     options = RestoreOptions(selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]))
     entry = read_catalog(repository).find_backup(reference, before=before)
@@ -100,7 +100,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
 
 def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     repository, backup, cluster, options = _open(session, reference, flags)
-    from holdfast.operations.restore_run import show_plan  # noqa: PLC0415
+    from holdfast.operations.restore.run import show_plan  # noqa: PLC0415
 
     view = show_plan(repository, backup, cluster, options, session.cancel, session.progress)
     blocked = view.counts.get(Action.BLOCKED, 0) or view.errors
@@ -188,7 +188,7 @@ def list_restores(session: Session) -> None:
 @click.pass_obj
 def show(session: Session, reference: str, log: bool) -> None:
     """Show what a restore did to each object. RESTORE is the start of its id, or `latest`."""
-    from holdfast.operations.restore_run import read_report  # noqa: PLC0415
+    from holdfast.operations.restore.run import read_report  # noqa: PLC0415
 
     report, text = read_report(session.open_repository(), reference)
     if log:

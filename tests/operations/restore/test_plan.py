@@ -21,7 +21,7 @@ from tests.restore_lab import (
 from holdfast.errors import NotFound, NothingSelected, PlanRefused
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
-from holdfast.operations.restore import Execution
+from holdfast.operations.restore.execution import Execution
 
 
 @pytest.fixture

@@ -20,13 +20,14 @@ from holdfast.model.run import RESTORE_VERBS, Outcome, Problem, Run, Verb, new_r
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
-from holdfast.operations.dry_run import judge
 from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported
 from holdfast.operations.record_recovery import read_record
-from holdfast.operations.restore import Execution
-from holdfast.operations.restore_plan import RestoreOptions, RestorePlan, plan_restore
+from holdfast.operations.restore.dry_run import judge
+from holdfast.operations.restore.execution import Execution
+from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
+from holdfast.operations.restore.planner import plan_restore
+from holdfast.operations.restore.target import Target
 from holdfast.operations.run_log import RunLog
-from holdfast.operations.target import Target
 from holdfast.repository.repository import Repository
 
 

@@ -1,106 +1,34 @@
 """What a restore would do, object by object, computed from lists before anything is changed.
 
 Order: select from the backup, then for each object: is its kind served, what do the transforms make of it, is it there
-already and equal. A plan checks itself and is used once.
+already and equal.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from holdfast.errors import ApiRefused, NothingSelected, PlanRefused
+from holdfast.errors import ApiRefused, NothingSelected
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
-from holdfast.model.restore import Action, ObjectPlan, OnConflict
-from holdfast.model.run import Problem
-from holdfast.model.selection import Selection
+from holdfast.model.restore import Action, OnConflict
 from holdfast.objects.comparison import differences
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of
-from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
-from holdfast.objects.transforms import TRANSFORMS, Context, Transform, apply, merged
+from holdfast.objects.transforms import Context, apply, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
-from holdfast.operations.target import NAMESPACES, Target
+from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
+from holdfast.operations.restore.target import NAMESPACES, Target
 
 _PARALLEL_CHECKS = 8
 _PARALLEL_KINDS = 4
 _CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreOptions:
-    """What a user asks for. `transforms` is the whole table except in tests of its rows."""
-
-    selection: Selection
-    mapping: ObjectMapping = field(default_factory=ObjectMapping)
-    on_conflict: OnConflict = OnConflict.SKIP
-    transforms: Sequence[Transform] = TRANSFORMS
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedObject:
-    """One object of the plan; its content stays in the backup until it is needed."""
-
-    resource: Resource  # as the backup has it; the same version in the target
-    key: ObjectKey  # in the target
-    path: str  # in the backup
-    owners: tuple[ObjectKey, ...]
-    action: Action
-    why: str = ""
-    next: str = ""
-    differences: tuple[str, ...] = ()
-
-    def view(self) -> ObjectPlan:
-        return ObjectPlan(
-            kind=self.key.group_resource,
-            namespace=self.key.namespace,
-            name=self.key.name,
-            action=self.action,
-            why=self.why,
-            next=self.next,
-            differences=list(self.differences),
-        )
-
-
-@dataclass(slots=True)
-class RestorePlan:
-    """Made by `plan_restore`. `check` it, then hand it to `execute`, which takes it only once."""
-
-    options: RestoreOptions
-    target: Target
-    context: Context
-    source: BackupSource
-    objects: list[PlannedObject]
-    problems: list[Problem]
-    used: bool = False
-
-    @property
-    def counts(self) -> Counter[Action]:
-        return Counter(item.action for item in self.objects)
-
-    def check(self) -> None:
-        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
-        if self.options.on_conflict is OnConflict.FAIL:
-            existing = [str(item.key) for item in self.objects if item.action is Action.EXISTS]
-            if existing:
-                raise PlanRefused(
-                    f"{len(existing)} objects exist and differ, and --on-conflict is fail",
-                    why=", ".join(existing[:5]) + (", …" if len(existing) > 5 else ""),
-                    next="Nothing was changed. Use --on-conflict skip or update, or restore into another namespace.",
-                )
-
-    def take(self) -> None:
-        """Marks the plan as used. Raises PlanRefused the second time: what it says about the target is out of date."""
-        if self.used:
-            raise PlanRefused("a plan can be used only once", next="Make a new plan.")
-        self.used = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import Action
 from holdfast.objects.fields import Object
 from holdfast.objects.transforms import apply
-from holdfast.operations.restore_plan import PlannedObject, RestorePlan
+from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
 _THREADS = 8
 _CHUNK = 256

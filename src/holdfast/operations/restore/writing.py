@@ -1,28 +1,21 @@
-"""Carrying out a restore plan: wave by wave, the objects of a wave side by side, each with an outcome that was read back.
+"""Writing one object of a restore: create it, or change the one that is there, and give its fields back to their owners.
 
-A run that is killed is simply run again: what it created is then unchanged, and what it left half done (owners of fields) is
-recognised and finished. Nothing is retried that may have been carried out without looking first.
+What was done is read back from the server's answer. Nothing is retried that may have been carried out without looking first.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
 from holdfast.cluster.cluster import PatchType
-from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
-from holdfast.model.cancel import Cancel
+from holdfast.errors import ApiRefused, ClusterUnreachable
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, OnConflict, Result
 from holdfast.objects.comparison import same
 from holdfast.objects.fields import Object, at
 from holdfast.objects.metadata import glimpse
-from holdfast.objects.order import Item, waves
 from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import (
     FIELD_MANAGER,
@@ -34,101 +27,22 @@ from holdfast.objects.ownership import (
     restoring_patch,
 )
 from holdfast.objects.transforms import apply, carried, merged
-from holdfast.operations.restore_plan import PlannedObject, RestorePlan
-from holdfast.operations.target import DEFINITIONS
+from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
-THREADS = 16
-_CHUNK = 256
-_IMMUTABLE = "What differs cannot be changed in place. Delete it if nothing in it is needed, and run the restore again."
 _TRIES = 5
-_UNAUTHORIZED = 401
-_TO_DO = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.MERGE))
-_RESULTS = {
-    Action.UNCHANGED: Result.UNCHANGED,
-    Action.EXISTS: Result.SKIPPED,
-    Action.LEFT_OUT: Result.SKIPPED,
-    Action.BLOCKED: Result.FAILED,
-}
 
 
-class Execution:
-    """One use of a plan. `results` grows while it runs, so that a cancelled or failed run can still be reported."""
+class ObjectWriter:
+    """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed."""
 
-    def __init__(self, plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
-        self._plan = plan
+    def __init__(self, plan: RestorePlan) -> None:
+        self._options = plan.options
+        self._context = plan.context
         self._target = plan.target
-        self._cancel = cancel
-        self._progress = progress
-        self._created: set[ObjectKey] = set()
-        self.results: list[ObjectResult] = []
+        self.created: set[ObjectKey] = set()
 
-    def run(self) -> None:
-        """Raises PlanRefused before anything is changed; Cancelled and ClusterUnreachable in between."""
-        self._plan.check()
-        self._plan.take()
-        to_do = {item.key: item for item in self._plan.objects if item.action in _TO_DO}
-        for item in self._plan.objects:
-            if item.action not in _TO_DO:
-                self.results.append(_result(item, _RESULTS[item.action], item.why, item.next))
-        self._progress.phase("restore", len(to_do))
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore") as pool:
-            for wave in waves(Item(item.key, item.owners) for item in to_do.values()):
-                self._restore_wave([to_do[item.key] for item in wave], pool)
-
-    def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
-        tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object
-        try:
-            for start in range(0, len(wave), _CHUNK):
-                self._cancel.check()
-                by_path = {item.path: item for item in wave[start : start + _CHUNK]}
-                for path, original in self._plan.source.read_objects(list(by_path)):
-                    if len(tasks) == _CHUNK:
-                        tasks.popleft().result()
-                    tasks.append(pool.submit(self._restore_one, by_path.pop(path), original))
-                for item in by_path.values():
-                    why = "its content in the backup is damaged"
-                    self.results.append(
-                        _result(item, Result.FAILED, why, "See `holdfast repository check --read-data`.")
-                    )
-            while tasks:
-                tasks.popleft().result()
-        except BaseException:
-            for task in tasks:
-                task.cancel()  # those that have not begun: a server that is away would let each one wait
-            raise
-        definitions = [item for item in wave if item.key.group_resource == DEFINITIONS]
-        if definitions:
-            self._await(definitions)
-
-    def _await(self, definitions: Sequence[PlannedObject]) -> None:
-        """Objects of a new kind can be made only once it is served."""
-        for item in definitions:
-            try:
-                self._target.cluster.wait_established(item.key.name)
-            except ClusterError as error:
-                self._progress.warn(str(error))
-        self._target.cluster.refresh_surface()
-
-    def _restore_one(self, item: PlannedObject, original: Object) -> None:
-        """Enters the result as soon as it is known, so that a run that ends early reports all that it did."""
-        try:
-            self._cancel.check()
-            result = self._apply_until_answered(item, original)
-        except ApiRefused as error:
-            if error.status == _UNAUTHORIZED:
-                raise  # nothing else can be done with this credential either
-            next_step = _IMMUTABLE if error.reason == "Invalid" and item.action is Action.UPDATE else error.next
-            result = _result(item, Result.FAILED, error.why or error.what, next_step)
-        except (Cancelled, ClusterUnreachable):
-            if item.key in self._created:  # it ended between the two calls
-                why = "its field owners were not brought back yet"
-                self.results.append(_result(item, Result.CREATED, why, "Run the restore again."))
-            raise
-        self.results.append(result)
-        self._progress.advance()
-
-    def _apply_until_answered(self, item: PlannedObject, original: Object) -> ObjectResult:
-        """A lost answer may have been a success. Once more is safe: what was made is then found and looked at."""
+    def write(self, item: PlannedObject, original: Object) -> ObjectResult:
+        """Raises ApiRefused, ClusterUnreachable. A lost answer may have been a success, so what is there is looked at first."""
         for _ in range(_TRIES - 1):
             try:
                 return self._apply(item, original)
@@ -140,11 +54,11 @@ class Execution:
         served = self._target.served(item.resource)
         if served is None:
             why = f"the cluster does not serve {item.resource.group_resource}"
-            return _result(item, Result.FAILED, why, "Look at its CustomResourceDefinition in this report.")
-        outcome = apply(self._plan.options.transforms, item.resource.group_resource, original, self._plan.context)
+            return result_of(item, Result.FAILED, why, "Look at its CustomResourceDefinition in this report.")
+        outcome = apply(self._options.transforms, item.resource.group_resource, original, self._context)
         if outcome.object is None:
-            return _result(item, Result.SKIPPED, outcome.not_restored or "")
-        desired, dropped = relink(outcome.object, self._find_uid, self._plan.options.mapping)
+            return result_of(item, Result.SKIPPED, outcome.not_restored or "")
+        desired, dropped = relink(outcome.object, self._find_uid, self._options.mapping)
         note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
         if item.action in (Action.CREATE, Action.UNCHECKED):
             return self._create(served, item, original, desired, note)
@@ -175,9 +89,9 @@ class Execution:
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
-        self._created.add(key)
+        self.created.add(key)
         problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
-        return _result(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
+        return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
 
     def _change(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
@@ -199,29 +113,29 @@ class Execution:
     def _change_once(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
     ) -> ObjectResult:
-        plan, key, kind = self._plan, item.key, item.resource.group_resource
-        rows = plan.options.transforms
-        completed = merged(rows, kind, live, desired, plan.context)
-        if completed is None and same(live, desired, rows, kind, plan.context):
+        key, kind = item.key, item.resource.group_resource
+        rows, context = self._options.transforms, self._context
+        completed = merged(rows, kind, live, desired, context)
+        if completed is None and same(live, desired, rows, kind, context):
             if not is_unfinished(original, live):
-                return _result(item, Result.UNCHANGED)
+                return result_of(item, Result.UNCHANGED)
             problem = self._restore_owners(served, key, owners(original, desired), msgspec.json.encode(live))
-            return _result(item, Result.UPDATED, problem or "its field owners were completed")
+            return result_of(item, Result.UPDATED, problem or "its field owners were completed")
         is_update = completed is None
         if completed is None:
-            if plan.options.on_conflict is not OnConflict.UPDATE or item.action is not Action.UPDATE:
+            if self._options.on_conflict is not OnConflict.UPDATE or item.action is not Action.UPDATE:
                 why = "it appeared after the plan was made, differs, and was left alone"
-                return _result(item, Result.SKIPPED, why, "Make a new plan.")
-            completed = carried(rows, kind, live, desired, plan.context)
+                return result_of(item, Result.SKIPPED, why, "Make a new plan.")
+            completed = carried(rows, kind, live, desired, context)
         body = msgspec.json.encode(completed)
         made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
         if _version(msgspec.json.decode(made)) == _version(live):
-            return _result(item, Result.UNCHANGED)
+            return result_of(item, Result.UNCHANGED)
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
         # that nobody else has written to; among other owners it stays ours.
         theirs = is_update or not owners(live, live)
         problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
-        return _result(item, Result.UPDATED, problem)
+        return result_of(item, Result.UPDATED, problem)
 
     def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
         """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
@@ -263,7 +177,7 @@ def _version(obj: Any) -> str:
     return str(at(obj, "metadata").get("resourceVersion"))
 
 
-def _result(item: PlannedObject, result: Result, why: str = "", next: str = "") -> ObjectResult:  # noqa: A002
+def result_of(item: PlannedObject, result: Result, why: str = "", next: str = "") -> ObjectResult:  # noqa: A002
     return ObjectResult(
         kind=item.key.group_resource,
         namespace=item.key.namespace,

@@ -1,0 +1,1 @@
+"""Restoring an application: plan, check, execute, report."""

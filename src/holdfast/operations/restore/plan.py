@@ -1,0 +1,86 @@
+"""A restore plan: what would become of each object, computed before anything is changed; it checks itself and is used once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from holdfast.errors import PlanRefused
+from holdfast.model.kubernetes import ObjectKey, Resource
+from holdfast.model.restore import Action, ObjectPlan, OnConflict
+from holdfast.model.run import Problem
+from holdfast.model.selection import Selection
+from holdfast.objects.mapping import ObjectMapping
+from holdfast.objects.transforms import TRANSFORMS, Context, Transform
+from holdfast.operations.backup_source import BackupSource
+from holdfast.operations.restore.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOptions:
+    """What a user asks for. `transforms` is the whole table except in tests of its rows."""
+
+    selection: Selection
+    mapping: ObjectMapping = field(default_factory=ObjectMapping)
+    on_conflict: OnConflict = OnConflict.SKIP
+    transforms: Sequence[Transform] = TRANSFORMS
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedObject:
+    """One object of the plan; its content stays in the backup until it is needed."""
+
+    resource: Resource  # as the backup has it; the same version in the target
+    key: ObjectKey  # in the target
+    path: str  # in the backup
+    owners: tuple[ObjectKey, ...]
+    action: Action
+    why: str = ""
+    next: str = ""
+    differences: tuple[str, ...] = ()
+
+    def view(self) -> ObjectPlan:
+        return ObjectPlan(
+            kind=self.key.group_resource,
+            namespace=self.key.namespace,
+            name=self.key.name,
+            action=self.action,
+            why=self.why,
+            next=self.next,
+            differences=list(self.differences),
+        )
+
+
+@dataclass(slots=True)
+class RestorePlan:
+    """Made by `plan_restore`. `check` it, then hand it to `execute`, which takes it only once."""
+
+    options: RestoreOptions
+    target: Target
+    context: Context
+    source: BackupSource
+    objects: list[PlannedObject]
+    problems: list[Problem]
+    used: bool = False
+
+    @property
+    def counts(self) -> Counter[Action]:
+        return Counter(item.action for item in self.objects)
+
+    def check(self) -> None:
+        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
+        if self.options.on_conflict is OnConflict.FAIL:
+            existing = [str(item.key) for item in self.objects if item.action is Action.EXISTS]
+            if existing:
+                raise PlanRefused(
+                    f"{len(existing)} objects exist and differ, and --on-conflict is fail",
+                    why=", ".join(existing[:5]) + (", …" if len(existing) > 5 else ""),
+                    next="Nothing was changed. Use --on-conflict skip or update, or restore into another namespace.",
+                )
+
+    def take(self) -> None:
+        """Marks the plan as used. Raises PlanRefused the second time: what it says about the target is out of date."""
+        if self.used:
+            raise PlanRefused("a plan can be used only once", next="Make a new plan.")
+        self.used = True
