@@ -7,7 +7,7 @@ recognised and finished.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
@@ -15,14 +15,16 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
 from holdfast.objects.fields import Object
-from holdfast.objects.order import Item, waves
+from holdfast.objects.order import Item, early_and_late, waves
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.operations.restore.release import release_held, still_held
 from holdfast.operations.restore.target import DEFINITIONS
 from holdfast.operations.restore.writing import ObjectWriter, result_of
 
 THREADS = 16
 _CHUNK = 256
 _IMMUTABLE = "What differs cannot be changed in place. Delete it if nothing in it is needed, and run the restore again."
+_ONCE_READY = "Run the restore again once the workloads are ready."
 _UNAUTHORIZED = 401
 _TO_DO = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.MERGE))
 _RESULTS = {
@@ -36,8 +38,16 @@ _RESULTS = {
 class Execution:
     """One use of a plan. `results` grows while it runs, so that a cancelled or failed run can still be reported."""
 
-    def __init__(self, plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
+    def __init__(
+        self,
+        plan: RestorePlan,
+        cancel: Cancel,
+        progress: Progress,
+        await_ready: Callable[[Sequence[ObjectResult]], str] = lambda _: "",
+    ) -> None:
+        """`await_ready` comes between the workloads and what acts on them; it returns what is not ready, "" if all is."""
         self._plan = plan
+        self._await_ready = await_ready
         self._target = plan.target
         self._cancel = cancel
         self._progress = progress
@@ -54,8 +64,21 @@ class Execution:
                 self.results.append(result_of(item, _RESULTS[item.action], item.why, item.next))
         self._progress.phase("restore", len(to_do))
         with ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore") as pool:
-            for wave in waves(Item(item.key, item.owners) for item in to_do.values()):
-                self._restore_wave([to_do[item.key] for item in wave], pool)
+            early, late = early_and_late(waves(Item(item.key, item.owners) for item in to_do.values()))
+            try:
+                for wave in early:
+                    self._restore_wave([to_do[item.key] for item in wave], pool)
+                unready = self._await_ready(self.results)
+                for wave in late:
+                    items = [to_do[item.key] for item in wave]
+                    if unready:
+                        self.results += [result_of(item, Result.FAILED, unready, _ONCE_READY) for item in items]
+                    else:
+                        self._restore_wave(items, pool)
+                self.results[:] = release_held(self._writer, self.results, unready)
+            except BaseException:
+                self.results[:] = still_held(self._writer, self.results)
+                raise
 
     def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
         tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object

@@ -20,6 +20,7 @@ from holdfast.objects.comparison import differences
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
+from holdfast.objects.pausing import HELD_BACK, PAUSES, is_paused, resumed
 from holdfast.objects.transforms import Context, apply, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
@@ -151,12 +152,17 @@ class _Planner:
         if at(live, "metadata").get("deletionTimestamp"):
             return Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.", ()
         rows, kind = self._options.transforms, resource.group_resource
+        pause = PAUSES.get(kind) if is_paused(live) else None
+        if pause is not None:
+            live = resumed(live, pause)  # what counts is how it acts when it is let go
         completed = merged(rows, kind, live, desired, self.context)
         if completed is not None:
             if completed == live:
                 return Action.UNCHANGED, "", "", ()
             return Action.MERGE, "it gets what it lacks", "", ()
         found = differences(live, desired, rows, kind, self.context)
+        if kind in HELD_BACK and pause is not None and not (found and self._options.on_conflict is OnConflict.UPDATE):
+            return Action.MERGE, "an interrupted restore left it suspended", "", found
         if not found:
             if is_unfinished(original, live):
                 return Action.MERGE, "an interrupted restore left its field owners unfinished", "", ()

@@ -5,6 +5,7 @@ What was done is read back from the server's answer. Nothing is retried that may
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,11 +21,22 @@ from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import (
     FIELD_MANAGER,
     Call,
+    Ownership,
     create_only,
     is_unfinished,
     owners,
     ownership,
     restoring_patch,
+)
+from holdfast.objects.pausing import (
+    HELD_BACK,
+    PAUSES,
+    is_paused,
+    is_still,
+    paused,
+    resumed,
+    resuming_command,
+    resuming_patch,
 )
 from holdfast.objects.transforms import apply, carried, merged
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
@@ -32,14 +44,27 @@ from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 _TRIES = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object that was written paused, and the owners that its fields get once it is let go."""
+
+    served: Resource
+    key: ObjectKey
+    entries: tuple[Object, ...]
+
+
 class ObjectWriter:
-    """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed."""
+    """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed.
+
+    `held` are CronJobs, which must not start anything yet: `release` lets each go once the workloads are there.
+    """
 
     def __init__(self, plan: RestorePlan) -> None:
         self._options = plan.options
         self._context = plan.context
         self._target = plan.target
         self.created: set[ObjectKey] = set()
+        self.held: dict[ObjectKey, Held] = {}
 
     def write(self, item: PlannedObject, original: Object) -> ObjectResult:
         """Raises ApiRefused, ClusterUnreachable. A lost answer may have been a success, so what is there is looked at first."""
@@ -49,6 +74,38 @@ class ObjectWriter:
             except ClusterUnreachable:
                 self._target.cluster.version()  # a read waits for a server that comes back, and fails for one that does not
         return self._apply(item, original)
+
+    def release(self, held: Held) -> str:
+        """Lets an object act as it did before; returns why that was not possible, "" if it was.
+
+        Raises ClusterUnreachable. What somebody else does to it meanwhile is a conflict: look again, try again.
+        """
+        pause = PAUSES[held.key.group_resource]
+        for _ in range(_TRIES):
+            live = self._get(held.served, held.key)
+            if live is None or not is_paused(live):
+                return ""  # somebody else took it away, or let it go
+            body = msgspec.json.encode(resuming_patch(live, pause))
+            try:
+                made = self._target.cluster.patch(
+                    held.served,
+                    held.key.namespace,
+                    held.key.name,
+                    body,
+                    patch_type=PatchType.MERGE,
+                    field_manager=FIELD_MANAGER,
+                )
+            except ApiRefused as error:
+                if error.reason == "Conflict":
+                    continue
+                return error.why or error.what
+            return self._restore_owners(held.served, held.key, held.entries, made) if held.entries else ""
+        return "somebody else keeps writing to it"
+
+    def release_command(self, held: Held) -> str:
+        """What a user can do where `release` could not."""
+        live = self._get(held.served, held.key)
+        return resuming_command(held.key, live or {}, PAUSES[held.key.group_resource])
 
     def _apply(self, item: PlannedObject, original: Object) -> ObjectResult:
         served = self._target.served(item.resource)
@@ -72,15 +129,18 @@ class ObjectWriter:
     ) -> ObjectResult:
         """Raises ApiRefused unless the object was made or is there."""
         key, cluster = item.key, self._target.cluster
-        plan = ownership(original, desired)
+        pause = HELD_BACK.get(key.group_resource)
+        held = pause is not None and not is_still(desired, pause)
+        sent = paused(desired, pause) if pause is not None and held else desired
+        plan = Ownership(Call.POST, FIELD_MANAGER) if held else ownership(original, desired)
         try:
             if plan.call is Call.APPLY:
-                body = msgspec.json.encode(create_only(desired))
+                body = msgspec.json.encode(create_only(sent))
                 made = cluster.patch(
                     served, key.namespace, key.name, body, patch_type=PatchType.APPLY, field_manager=plan.field_manager
                 )
             else:
-                body = msgspec.json.encode(desired)
+                body = msgspec.json.encode(sent)
                 made = cluster.create(served, key.namespace, body, field_manager=plan.field_manager)
         except ApiRefused as error:
             if error.reason not in ("AlreadyExists", "Conflict"):
@@ -90,6 +150,8 @@ class ObjectWriter:
                 raise
             return self._change(served, item, original, desired, live)
         self.created.add(key)
+        if held:
+            self._hold(served, key, original, desired)
         problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
         return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
 
@@ -115,9 +177,16 @@ class ObjectWriter:
     ) -> ObjectResult:
         key, kind = item.key, item.resource.group_resource
         rows, context = self._options.transforms, self._context
+        pause = PAUSES.get(kind) if is_paused(live) else None
+        if pause is not None:
+            live = resumed(live, pause)  # what counts is how it acts when it is let go
+            if kind in HELD_BACK:
+                self._hold(served, key, original, desired)
+                if item.action is not Action.UPDATE:
+                    return result_of(item, Result.UPDATED, "an interrupted restore had left it suspended")
         completed = merged(rows, kind, live, desired, context)
         if completed is None and same(live, desired, rows, kind, context):
-            if not is_unfinished(original, live):
+            if pause is not None or not is_unfinished(original, live):
                 return result_of(item, Result.UNCHANGED)
             problem = self._restore_owners(served, key, owners(original, desired), msgspec.json.encode(live))
             return result_of(item, Result.UPDATED, problem or "its field owners were completed")
@@ -127,15 +196,18 @@ class ObjectWriter:
                 why = "it appeared after the plan was made, differs, and was left alone"
                 return result_of(item, Result.SKIPPED, why, "Make a new plan.")
             completed = carried(rows, kind, live, desired, context)
-        body = msgspec.json.encode(completed)
+        body = msgspec.json.encode(completed if pause is None else paused(completed, pause))
         made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
         if _version(msgspec.json.decode(made)) == _version(live):
             return result_of(item, Result.UNCHANGED)
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
         # that nobody else has written to; among other owners it stays ours.
-        theirs = is_update or not owners(live, live)
+        theirs = (is_update or not owners(live, live)) and key not in self.held
         problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
         return result_of(item, Result.UPDATED, problem)
+
+    def _hold(self, served: Resource, key: ObjectKey, original: Object, desired: Object) -> None:
+        self.held[key] = Held(served, key, owners(original, desired))
 
     def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
         """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
