@@ -35,6 +35,8 @@ EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
+MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine"}
+"""Options of a restore that tests give as they are."""
 NOT_LISTED = {"events", "endpoints", "endpointslices", "leases", "bindings"}
 
 
@@ -231,6 +233,7 @@ class Vault:
 
 
 def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", **selection):
+    more = {name: selection.pop(name) for name in MORE_OPTIONS & selection.keys()}
     if selection:
         everywhere = not selection.keys() & {"namespaces_in", "objects"}
         selection = {"all_namespaces": everywhere, **selection}
@@ -239,6 +242,7 @@ def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", **sel
         selection=Selection(**selection) if selection else EVERYTHING,
         mapping=ObjectMapping(NameMap(namespaces or {}), NameMap(storage_classes or {})),
         on_conflict=OnConflict(on_conflict),
+        **more,
     )
 
 

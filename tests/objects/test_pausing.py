@@ -22,8 +22,6 @@ ACTING = {
     "deployments.apps": {"replicas": 3},
     "helmreleases.helm.toolkit.fluxcd.io": {},
     "kustomizations.kustomize.toolkit.fluxcd.io": {"suspend": False},
-    "replicasets.apps": {"replicas": 3},
-    "replicationcontrollers": {"replicas": 3},
     "statefulsets.apps": {"replicas": 1},
 }
 STILL = {
@@ -32,8 +30,6 @@ STILL = {
     "deployments.apps": {"replicas": 0},
     "helmreleases.helm.toolkit.fluxcd.io": {"suspend": True},
     "kustomizations.kustomize.toolkit.fluxcd.io": {"suspend": True},
-    "replicasets.apps": {"replicas": 0},
-    "replicationcontrollers": {"replicas": 0},
     "statefulsets.apps": {"replicas": 0},
 }
 

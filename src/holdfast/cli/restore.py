@@ -41,6 +41,17 @@ def _restore_options(function: Any) -> Any:
             show_default=True,
             help="Objects that exist and differ: leave them, make them as in the backup, or do not begin.",
         ),
+        click.option(
+            "--pause-gitops",
+            is_flag=True,
+            help="Pause the Flux and Argo CD owners of what is restored while the restore runs.",
+        ),
+        click.option(
+            "--scale-down-first",
+            multiple=True,
+            metavar="KIND/NAMESPACE/NAME",
+            help="A Deployment or StatefulSet, such as an operator, that has no pods while the restore runs.",
+        ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
     )
     for option in reversed(options):
@@ -93,7 +104,13 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import open_backup  # noqa: PLC0415
 
-    options = RestoreOptions(selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]))
+    options = RestoreOptions(
+        selection=selection,
+        mapping=mapping,
+        on_conflict=OnConflict(flags["on_conflict"]),
+        pause_gitops=flags["pause_gitops"],
+        scale_down_first=flags["scale_down_first"],
+    )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, open_backup(repository, entry), cluster, options
 

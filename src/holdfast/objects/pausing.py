@@ -38,8 +38,6 @@ GITOPS: Mapping[str, Pause] = {
 }
 SCALED: Mapping[str, Pause] = {
     "deployments.apps": _SCALE,
-    "replicasets.apps": _SCALE,
-    "replicationcontrollers": _SCALE,
     "statefulsets.apps": _SCALE,
 }
 HELD_BACK: Mapping[str, Pause] = {"cronjobs.batch": _SUSPEND}

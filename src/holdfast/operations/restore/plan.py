@@ -25,6 +25,8 @@ class RestoreOptions:
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
     transforms: Sequence[Transform] = TRANSFORMS
+    pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
+    scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class RestorePlan:
     objects: list[PlannedObject]
     problems: list[Problem]
     used: bool = False
+    notes: list[str] = field(default_factory=list)
+    to_hold: list[ObjectKey] = field(default_factory=list)  # what holds still while the plan is carried out
 
     @property
     def counts(self) -> Counter[Action]:

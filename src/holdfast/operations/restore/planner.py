@@ -24,6 +24,7 @@ from holdfast.objects.pausing import HELD_BACK, PAUSES, is_paused, resumed
 from holdfast.objects.transforms import Context, apply, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
+from holdfast.operations.restore.advice import Advice
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
 from holdfast.operations.restore.target import NAMESPACES, Target
 
@@ -66,7 +67,9 @@ def plan_restore(
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
     objects = planner.run()
     problems = [*captured.problems, *source.problems]
-    return RestorePlan(options, target, planner.context, source, objects, problems)
+    plan = RestorePlan(options, target, planner.context, source, objects, problems)
+    plan.notes, plan.to_hold = planner.advice.notes(), planner.advice.to_hold()
+    return plan
 
 
 class _Planner:
@@ -88,6 +91,7 @@ class _Planner:
         self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
+        self.advice = Advice(target, options)
         self.context = Context(
             mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
         )
@@ -121,7 +125,8 @@ class _Planner:
 
         def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
             owners = self._owners(desired) if desired else ()
-            return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
+            item = PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
+            return self.advice.look_at(item, original, desired)
 
         if desired is None:
             return planned(Action.LEFT_OUT, outcome.not_restored or "")

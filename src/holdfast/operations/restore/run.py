@@ -24,6 +24,7 @@ from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report
 from holdfast.operations.record_recovery import read_record
 from holdfast.operations.restore.dry_run import judge
 from holdfast.operations.restore.execution import Execution
+from holdfast.operations.restore.pausing import holding_still
 from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
 from holdfast.operations.restore.planner import plan_restore
 from holdfast.operations.restore.target import Target
@@ -80,7 +81,7 @@ def show_plan(
         on_conflict=options.on_conflict,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
-        notes=_volume_notes(plan, backup.record),
+        notes=[*_volume_notes(plan, backup.record), *plan.notes],
         errors=plan.problems,
     )
 
@@ -131,8 +132,9 @@ class _Restore:
             )
             lock.confirm(self._cancel)
             self._execution = Execution(self._plan, self._cancel, self._run_log)
-            self._execution.run()
-            problems = [*self._plan.problems, *_failures(self._execution.results)]
+            with holding_still(self._cluster, self._plan.to_hold, self._run_log) as unresumed:
+                self._execution.run()
+            problems = [*self._plan.problems, *_failures(self._execution.results), *unresumed]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
             publish_report(self._repository, lock, report, self._run_log, hostname=self._target_uid)
         return report
@@ -160,7 +162,7 @@ class _Restore:
             counts={result.value: counts[result.value] for result in Result},
             bytes={},
             errors=problems,
-            notes=_volume_notes(self._plan, self._backup.record) if self._plan else [],
+            notes=[*_volume_notes(self._plan, self._backup.record), *self._plan.notes] if self._plan else [],
             backup=self._backup.entry.id.hex(),
             cluster=self._target_uid,
             namespaces=dict(self._options.mapping.namespaces.names),
