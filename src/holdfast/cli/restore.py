@@ -42,6 +42,11 @@ def _restore_options(function: Any) -> Any:
             help="Objects that exist and differ: leave them, make them as in the backup, or do not begin.",
         ),
         click.option(
+            "--quarantine",
+            is_flag=True,
+            help="For clones: into new namespaces without a way in or out, with nothing that takes the original's place.",
+        ),
+        click.option(
             "--pause-gitops",
             is_flag=True,
             help="Pause the Flux and Argo CD owners of what is restored while the restore runs.",
@@ -108,6 +113,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         selection=selection,
         mapping=mapping,
         on_conflict=OnConflict(flags["on_conflict"]),
+        quarantine=flags["quarantine"],
         pause_gitops=flags["pause_gitops"],
         scale_down_first=flags["scale_down_first"],
     )

@@ -30,9 +30,11 @@ def items(obj: Object, *path: str) -> list[Object]:
 
 
 def put(obj: Object, *path: str, value: Any) -> None:
-    """Sets the field at `path`, making the maps on the way."""
+    """Sets the field at `path`, making the maps on the way; what is none makes room."""
     for part in path[:-1]:
-        obj = obj.setdefault(part, {})
+        if not isinstance(obj.get(part), dict):
+            obj[part] = {}
+        obj = obj[part]
     obj[path[-1]] = value
 
 

@@ -16,7 +16,8 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
 from holdfast.objects.fields import Object
 from holdfast.objects.order import Item, early_and_late, waves
-from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.operations.restore.plan import PlannedObject, RestorePlan, namespaces_of
+from holdfast.operations.restore.quarantine import close_namespace
 from holdfast.operations.restore.release import release_held, still_held
 from holdfast.operations.restore.target import DEFINITIONS
 from holdfast.operations.restore.writing import ObjectWriter, result_of
@@ -52,6 +53,7 @@ class Execution:
         self._cancel = cancel
         self._progress = progress
         self._writer = ObjectWriter(plan)
+        self._to_close = namespaces_of([item for item in plan.objects if item.action in _TO_DO])
         self.results: list[ObjectResult] = []
 
     def run(self) -> None:
@@ -81,6 +83,8 @@ class Execution:
                 raise
 
     def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
+        if self._plan.options.quarantine and any(item.key.namespace for item in wave):
+            self._close_namespaces()
         tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object
         try:
             for start in range(0, len(wave), _CHUNK):
@@ -104,6 +108,12 @@ class Execution:
         definitions = [item for item in wave if item.key.group_resource == DEFINITIONS]
         if definitions:
             self._await(definitions)
+
+    def _close_namespaces(self) -> None:
+        """Once they are made, and before anything is in them."""
+        while self._to_close:
+            self.results.append(close_namespace(self._target.cluster, self._to_close[0]))
+            self._to_close.pop(0)
 
     def _await(self, definitions: Sequence[PlannedObject]) -> None:
         """Objects of a new kind can be made only once it is served."""

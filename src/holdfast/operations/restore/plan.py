@@ -14,7 +14,8 @@ from holdfast.model.selection import Selection
 from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
 from holdfast.operations.backup_source import BackupSource
-from holdfast.operations.restore.target import Target
+from holdfast.operations.restore.quarantine import refuse_foreign_namespaces
+from holdfast.operations.restore.target import NAMESPACES, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class RestoreOptions:
     on_conflict: OnConflict = OnConflict.SKIP
     transforms: Sequence[Transform] = TRANSFORMS
     pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
+    quarantine: bool = False  # what is restored must not reach, or stand in for, the original
     scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
 
 
@@ -73,7 +75,11 @@ class RestorePlan:
         return Counter(item.action for item in self.objects)
 
     def check(self) -> None:
-        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
+        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs; with a quarantine,
+        when a namespace exists that is none.
+        """
+        if self.options.quarantine:
+            refuse_foreign_namespaces(self.target, namespaces_of(self.objects))
         if self.options.on_conflict is OnConflict.FAIL:
             existing = [str(item.key) for item in self.objects if item.action is Action.EXISTS]
             if existing:
@@ -88,3 +94,9 @@ class RestorePlan:
         if self.used:
             raise PlanRefused("a plan can be used only once", next="Make a new plan.")
         self.used = True
+
+
+def namespaces_of(objects: Sequence[PlannedObject]) -> list[str]:
+    """The namespaces that objects are in or make, in order."""
+    keys = [item.key for item in objects]
+    return sorted({key.name if key.group_resource == NAMESPACES else key.namespace for key in keys} - {""})

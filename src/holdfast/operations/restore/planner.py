@@ -91,10 +91,14 @@ class _Planner:
         self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
-        self.advice = Advice(target, options)
         self.context = Context(
-            mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
+            mapping=options.mapping,
+            live=target.live,
+            in_plan=self._in_plan,
+            subresources=self._subresources,
+            quarantine=options.quarantine,
         )
+        self.advice = Advice(target, options, self.context)
 
     def run(self) -> list[PlannedObject]:
         self._progress.phase("plan", len(self._selected))
