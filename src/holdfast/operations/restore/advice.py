@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from holdfast.errors import NotFound, UsageError
@@ -12,6 +13,7 @@ from holdfast.objects.pausing import SCALED
 from holdfast.objects.selection import parse_object
 from holdfast.objects.transforms import Context
 from holdfast.operations.restore.gitops import Owner, Owners
+from holdfast.operations.restore.limits import Limits
 from holdfast.operations.restore.pausing import leftovers
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions
 from holdfast.operations.restore.quarantine_notes import QuarantineNotes
@@ -36,6 +38,7 @@ class Advice:
         self._context = context
         self._quarantine = QuarantineNotes(target)
         self._owners = Owners(target)
+        self._limits = Limits(target)
         self._scaled = [self._workload(text) for text in options.scale_down_first]
 
     def look_at(self, item: PlannedObject, original: Object, desired: Object | None) -> PlannedObject:
@@ -44,11 +47,17 @@ class Advice:
             item = self._quarantine.look_at(item, original, self._context)
         if desired is not None and item.action in _CHANGES:
             self._owners.look_at(original, desired)
+            item = self._limits.look_at(item, desired)
         return item
+
+    def complete(self, objects: Sequence[PlannedObject]) -> list[PlannedObject]:
+        """All objects, once each was looked at, with what only their sum tells."""
+        return self._limits.complete(objects)
 
     def notes(self) -> list[str]:
         """Sentences for the plan and the report."""
         notes = [owner.note(pausing=self._options.pause_gitops) for owner in self._found]
+        notes += self._limits.notes()
         if self._options.quarantine:
             notes.append(self._quarantine.note())
         left = [str(key) for _, key in leftovers(self._target.cluster)]

@@ -65,7 +65,7 @@ def plan_restore(
         why = "; ".join(problem.what for problem in [*captured.problems, *source.problems][:3])
         raise NothingSelected("the backup holds no objects of this selection", why=why)
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
-    objects = planner.run()
+    objects = planner.advice.complete(planner.run())
     problems = [*captured.problems, *source.problems]
     plan = RestorePlan(options, target, planner.context, source, objects, problems)
     plan.notes, plan.to_hold = planner.advice.notes(), planner.advice.to_hold()
