@@ -16,6 +16,7 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
 from holdfast.objects.fields import Object
 from holdfast.objects.order import Item, early_and_late, waves
+from holdfast.operations.restore.patience import Patience
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan, namespaces_of
 from holdfast.operations.restore.quarantine import close_namespace
 from holdfast.operations.restore.release import release_held, still_held
@@ -53,6 +54,7 @@ class Execution:
         self._cancel = cancel
         self._progress = progress
         self._writer = ObjectWriter(plan)
+        self._patience = Patience(namespaces_of(plan.objects), cancel, progress)
         self._to_close = namespaces_of([item for item in plan.objects if item.action in _TO_DO])
         self.results: list[ObjectResult] = []
 
@@ -128,7 +130,7 @@ class Execution:
         """Enters the result as soon as it is known, so that a run that ends early reports all that it did."""
         try:
             self._cancel.check()
-            result = self._writer.write(item, original)
+            result = self._patience.attempt(lambda: self._writer.write(item, original))
         except ApiRefused as error:
             if error.status == _UNAUTHORIZED:
                 raise  # nothing else can be done with this credential either

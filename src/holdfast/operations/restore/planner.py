@@ -22,6 +22,7 @@ from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
 from holdfast.objects.pausing import HELD_BACK, PAUSES, is_paused, resumed
 from holdfast.objects.transforms import Context, apply, merged
+from holdfast.objects.webhook_failures import unanswered
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.restore.advice import Advice
@@ -148,7 +149,7 @@ class _Planner:
         try:
             live = self._target.find(served, key.namespace, key.name)
         except ApiRefused as error:
-            if error.reason != "Forbidden":
+            if error.reason != "Forbidden" and unanswered(error.why) is None:
                 raise
             return planned(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
         if live is None:
