@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.objects.more_cases import MORE
 from tests.objects.quarantine_cases import CLOSED, QUARANTINE
 from tests.objects.transform_cases import CASES as ORDINARY
 from tests.objects.transform_cases import MAPPED, PLAIN, REFUSED, Carry, Change, Merge
@@ -11,7 +12,7 @@ from tests.objects.transform_cases import MAPPED, PLAIN, REFUSED, Carry, Change,
 from holdfast.objects.fields import copied
 from holdfast.objects.transforms import TRANSFORMS, Transform, Transformed, apply, carried, merged
 
-CASES = {**ORDINARY, **QUARANTINE}
+CASES = {**ORDINARY, **MORE, **QUARANTINE}
 ROWS = {row.id: row for row in TRANSFORMS}
 DOCS = Path(__file__).parents[2] / "docs" / "transforms.md"
 

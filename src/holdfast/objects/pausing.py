@@ -46,6 +46,22 @@ HELD_BACK: Mapping[str, Pause] = {"cronjobs.batch": _SUSPEND}
 PAUSES: Mapping[str, Pause] = {**GITOPS, **SCALED, **HELD_BACK}
 
 
+_NAMES = {
+    "Application": "applications.argoproj.io",
+    "CronJob": "cronjobs.batch",
+    "Deployment": "deployments.apps",
+    "HelmRelease": "helmreleases.helm.toolkit.fluxcd.io",
+    "Kustomization": "kustomizations.kustomize.toolkit.fluxcd.io",
+    "StatefulSet": "statefulsets.apps",
+}
+
+
+def pause_of(obj: Object) -> Pause | None:
+    """How an object is paused, by what it says that it is; None if it cannot be."""
+    kind = _NAMES.get(str(obj.get("kind")), "")
+    return PAUSES[kind] if kind and str(obj.get("apiVersion")).startswith(f"{kind.partition('.')[2]}/") else None
+
+
 def is_still(obj: Object, pause: Pause) -> bool:
     """Whether the object does not act anyway."""
     value = at(obj, *pause.path[:-1]).get(pause.path[-1])

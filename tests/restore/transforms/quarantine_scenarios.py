@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.restore.transforms.more_scenarios import serve
 from tests.restore.transforms.scenarios import (
     account_in,
     binding,
@@ -17,8 +18,6 @@ from tests.restore.transforms.scenarios import (
 from tests.restore.transforms.stage import Stage, Table
 
 from holdfast.objects.fields import Object, name_of
-
-_PATTERN = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
 
 
 def closed(stage: Stage) -> object:
@@ -89,7 +88,7 @@ def ingress_is_left_out(stage: Stage, transforms: Table) -> None:
 
 @row("quarantine-certificates")
 def certificate_is_left_out(stage: Stage, transforms: Table) -> None:
-    _serve(stage, "cert-manager.io", "certificates", "Certificate")
+    serve(stage, "cert-manager.io", "certificates", "Certificate")
 
     assert restored(stage, transforms, obj("cert-manager.io/v1", "Certificate", "web", spec={})) is None
 
@@ -126,7 +125,7 @@ def clone_gets_no_rights_in_the_cluster(stage: Stage, transforms: Table) -> None
 
 @row("quarantine-deployers")
 def application_is_left_out(stage: Stage, transforms: Table) -> None:
-    _serve(stage, "argoproj.io", "applicationsets", "ApplicationSet")
+    serve(stage, "argoproj.io", "applicationsets", "ApplicationSet")
 
     assert restored(stage, transforms, obj("argoproj.io/v1", "ApplicationSet", "shop", spec={})) is None
 
@@ -153,14 +152,3 @@ def claim_does_not_take_a_free_volume(stage: Stage, transforms: Table) -> None:
     spec = stage.restore(backup, transforms, closed(stage))["spec"]
 
     assert not spec.keys() & {"volumeName", "selector"}
-
-
-def _serve(stage: Stage, group: str, plural: str, kind: str) -> None:
-    """The kind, without the program behind it."""
-    names = {"plural": plural, "singular": kind.lower(), "kind": kind}
-    version = {"name": "v1", "served": True, "storage": True, "schema": _PATTERN}
-    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
-    made = obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{plural}.{group}", spec=spec)
-    stage.eventually(lambda: stage.find(made) is None, "an earlier test's kind is gone")
-    stage.make(made)
-    stage.eventually(lambda: stage.serves(f"{group}/v1", kind), "the kind is served")

@@ -143,7 +143,8 @@ class ObjectWriter:
                 body = msgspec.json.encode(sent)
                 made = cluster.create(served, key.namespace, body, field_manager=plan.field_manager)
         except ApiRefused as error:
-            if error.reason not in ("AlreadyExists", "Conflict"):
+            # A Service of that name may be there with its node port: the server then finds the port taken, not the name.
+            if error.reason not in ("AlreadyExists", "Conflict", "Invalid"):
                 raise
             live = self._get(served, key)
             if live is None:
