@@ -26,6 +26,7 @@ class RestoreOptions:
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
     transforms: Sequence[Transform] = TRANSFORMS
+    restore_status: tuple[str, ...] = ()  # kinds whose status comes back, as a user names them
     pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
     quarantine: bool = False  # what is restored must not reach, or stand in for, the original
     scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
@@ -68,6 +69,7 @@ class RestorePlan:
     problems: list[Problem]
     used: bool = False
     notes: list[str] = field(default_factory=list)
+    status_kinds: frozenset[str] = frozenset()  # group resources
     to_hold: list[ObjectKey] = field(default_factory=list)  # what holds still while the plan is carried out
 
     @property

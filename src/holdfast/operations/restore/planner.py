@@ -60,6 +60,7 @@ def plan_restore(
     source: BackupSource, target: Target, options: RestoreOptions, cancel: Cancel, progress: Progress
 ) -> RestorePlan:
     """Raises NothingSelected, and what selections and the target raise."""
+    status_kinds = frozenset(source.api_surface().find(kind).group_resource for kind in options.restore_status)
     sink = _SelectedSink()
     captured = Capture(source, options.selection, sink, cancel, progress).run()
     if not sink.selected:
@@ -69,6 +70,7 @@ def plan_restore(
     objects = planner.advice.complete(planner.run())
     problems = [*captured.problems, *source.problems]
     plan = RestorePlan(options, target, planner.context, source, objects, problems)
+    plan.status_kinds = status_kinds
     plan.notes, plan.to_hold = planner.advice.notes(), planner.advice.to_hold()
     return plan
 

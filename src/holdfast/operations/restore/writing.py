@@ -38,8 +38,11 @@ from holdfast.objects.pausing import (
     resuming_command,
     resuming_patch,
 )
+from holdfast.objects.status import status_owners, wants_status
 from holdfast.objects.transforms import apply, carried, merged
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.operations.restore.status import NEXT as STATUS_NEXT
+from holdfast.operations.restore.status import restore_status
 
 _TRIES = 5
 
@@ -63,6 +66,7 @@ class ObjectWriter:
         self._options = plan.options
         self._context = plan.context
         self._target = plan.target
+        self._status_kinds = plan.status_kinds
         self.created: set[ObjectKey] = set()
         self.held: dict[ObjectKey, Held] = {}
 
@@ -132,7 +136,9 @@ class ObjectWriter:
         pause = HELD_BACK.get(key.group_resource)
         held = pause is not None and not is_still(desired, pause)
         sent = paused(desired, pause) if pause is not None and held else desired
-        plan = Ownership(Call.POST, FIELD_MANAGER) if held else ownership(original, desired)
+        # What is not finished with one call is ours until it is, so that a run that is killed is recognised.
+        several = held or self._wants_status(served, original)
+        plan = Ownership(Call.POST, FIELD_MANAGER) if several else ownership(original, desired)
         try:
             if plan.call is Call.APPLY:
                 body = msgspec.json.encode(create_only(sent))
@@ -151,10 +157,32 @@ class ObjectWriter:
                 raise
             return self._change(served, item, original, desired, live)
         self.created.add(key)
-        if held:
-            self._hold(served, key, original, desired)
+        if several:
+            return self._finish(served, item, original, desired, made, result_of(item, Result.CREATED, note))
         problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
         return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
+
+    def _finish(
+        self, served: Resource, item: PlannedObject, original: Object, desired: Object, made: bytes, done: ObjectResult
+    ) -> ObjectResult:
+        """What comes after the object itself: its status where that is asked for, and, unless it is held, its owners."""
+        key, entries = item.key, owners(original, desired)
+        if self._wants_status(served, original):
+            try:
+                made = restore_status(self._target.cluster, served, key, original, made)
+            except ApiRefused as error:
+                why = f"it is there, but its status was not restored: {error.why or error.what}"
+                return result_of(item, Result.FAILED, why, STATUS_NEXT)
+            entries += status_owners(original)
+        if is_paused(msgspec.json.decode(made)):
+            self.held[key] = Held(served, key, entries)
+            return done
+        problem = self._restore_owners(served, key, entries, made) if entries else ""
+        return msgspec.structs.replace(done, why="; ".join(filter(None, (done.why, problem))))
+
+    def _wants_status(self, served: Resource, original: Object) -> bool:
+        chosen = served.group_resource in self._status_kinds
+        return "status" in served.subresources and wants_status(original, chosen=chosen)
 
     def _change(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
@@ -189,8 +217,9 @@ class ObjectWriter:
         if completed is None and same(live, desired, rows, kind, context):
             if pause is not None or not is_unfinished(original, live):
                 return result_of(item, Result.UNCHANGED)
-            problem = self._restore_owners(served, key, owners(original, desired), msgspec.json.encode(live))
-            return result_of(item, Result.UPDATED, problem or "its field owners were completed")
+            what = "its status and field owners" if self._wants_status(served, original) else "its field owners"
+            done = result_of(item, Result.UPDATED, f"{what} were completed")
+            return self._finish(served, item, original, desired, msgspec.json.encode(live), done)
         is_update = completed is None
         if completed is None:
             if self._options.on_conflict is not OnConflict.UPDATE or item.action is not Action.UPDATE:
