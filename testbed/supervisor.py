@@ -14,6 +14,7 @@ DIRECTORY/processes.json always tells who we are and what runs, for those who co
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -25,10 +26,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from testbed import cgroups
 from testbed.processes import ProcessId
 
 STATE_FILE = "processes.json"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _REAP_SECONDS = 0.5
 
 
@@ -42,6 +45,7 @@ class _Supervisor:
         # Not the owner's: its ETCD_*, MINIO_* or AWS_* variables would change what the servers do.
         self._environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(directory)}
         self._libc = ctypes.CDLL(None)
+        self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def serve(self) -> None:
         """Answer requests until the owner is gone."""
@@ -66,6 +70,11 @@ class _Supervisor:
             child.kill()
         for child in self._children.values():
             child.wait()
+        # What they left running in namespaces of their own is being killed by the kernel, and ends as our child.
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait()
+        cgroups.remove(self._directory)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def write_state(self) -> None:
