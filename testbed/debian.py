@@ -30,7 +30,9 @@ def unpack(packages: Sequence[str], suite: str, directory: Path, *, dependencies
     options = _state_of_our_own(scratch, suite, mirror())
     _run(["apt-get", *options, "update", "--error-on=any"], scratch)
     if dependencies:
-        _run(["apt-get", *options, "install", "--yes", "--download-only", "--no-install-recommends", *packages], scratch)
+        _run(
+            ["apt-get", *options, "install", "--yes", "--download-only", "--no-install-recommends", *packages], scratch
+        )
     else:
         _run(["apt-get", *options, "download", *packages], scratch)
     for archive in sorted(scratch.rglob("*.deb")):

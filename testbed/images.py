@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import platform
 import shutil
 import subprocess
 import tarfile
@@ -21,6 +22,8 @@ from testbed.cache import Say, to_terminal
 from testbed.node_tools import NodeTools
 
 Command = Sequence[str]
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""By the kernel's word, that of images."""
 _ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 
 
@@ -90,7 +93,7 @@ def _write_archive(target: Path, root: Path, commands: Mapping[str, Command]) ->
         for reference, command in commands.items():
             name = f"{hashlib.sha256(reference.encode()).hexdigest()}.json"
             configuration = {
-                "architecture": "amd64",
+                "architecture": _ARCHITECTURES[platform.machine()],
                 "os": "linux",
                 "config": {"Cmd": list(command), "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
                 "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},

@@ -65,7 +65,7 @@ class Machine:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"{value}\n")
         namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        set_up = ["sh", "-c", _SET_UP, "sh", self.directory, volumes, VOLUMES]
+        set_up: list[str | Path] = ["sh", "-c", _SET_UP, "sh", self.directory, volumes, VOLUMES]
         workspace.start(name, ["unshare", *namespaces, *set_up], tools.environment)
         self._pid = workspace.processes[name].pid
         wait_until((self.directory / "ready").exists, name, workspace)

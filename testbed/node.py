@@ -11,7 +11,6 @@ from testbed.images import PAUSE
 from testbed.machine import Machine
 from testbed.workspace import Workspace
 
-
 _BARELY_ANYTHING = "1Mi"
 
 

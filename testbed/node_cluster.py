@@ -50,13 +50,21 @@ class NodeCluster(ControlPlane):
         self._reachable: set[int] = set()
 
     @classmethod
-    def start_with_nodes(
-        cls, nodes: int = 1, *, name: str = "cluster", group: str | None = None, say: Say = to_terminal
+    def start(
+        cls,
+        version: str = NEWEST,
+        *,
+        name: str = "cluster",
+        group: str | None = None,
+        say: Say = to_terminal,
+        nodes: int = 1,
     ) -> Self:
-        """Start a cluster with 1 or 2 nodes and return after some seconds; `wait_ready` waits for the rest.
+        """Start a cluster with 1 or 2 nodes, of the newest version only, and return after a second.
 
         Builds and fetches what is not in the cache yet. `group`: see Workspace.open. Raises ToolMissing, SetupFailed.
         """
+        if version != NEWEST:
+            raise SetupFailed(f"no nodes of Kubernetes {version}", why=f"there are programs for {NEWEST} only")
         check_machine()
         build.ensure([*programs.control_plane(NEWEST), *programs.NODE, programs.KUBECTL], say)
         tools = NodeTools.provide(say)
@@ -140,9 +148,7 @@ class NodeCluster(ControlPlane):
 
     def _forward(self, name: str, source: Path, listening: str, target: Path, serving: str, *ports: int) -> None:
         argv: Sequence[str | Path] = [source, listening, target, serving, *map(str, ports)]
-        self.workspace.start(
-            name, [sys.executable, "-m", "testbed.forwarder", *argv], {"PYTHONPATH": str(CHECKOUT)}
-        )
+        self.workspace.start(name, [sys.executable, "-m", "testbed.forwarder", *argv], {"PYTHONPATH": str(CHECKOUT)})
 
 
 def check_machine() -> None:
@@ -150,8 +156,9 @@ def check_machine() -> None:
     if os.geteuid():
         raise ToolMissing("root", why="nodes make namespaces and mounts", next="Run it as root.")
     if not Path("/sys/fs/cgroup/memory/cgroup.procs").exists():
-        raise ToolMissing(
-            "control groups, version 1,", why="/sys/fs/cgroup/memory is not one", next="Use a machine that has them."
-        )
-    if "overlay" not in Path("/proc/filesystems").read_text():
-        raise ToolMissing("overlayfs", why="/proc/filesystems does not name it", next="Use another kernel.")
+        hint = "Use a machine that has them."
+        raise ToolMissing("control groups, version 1,", why="/sys/fs/cgroup/memory is not one", next=hint)
+    attempt = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "true"]
+    done = subprocess.run(attempt, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolMissing("the right to make namespaces", why=done.stderr.strip(), next="Use a machine that allows it.")

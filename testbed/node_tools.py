@@ -6,6 +6,7 @@ The packages are unpacked into the cache and run from there; the machine gets no
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 from testbed import cache, debian
@@ -17,7 +18,7 @@ _PACKAGES = [
     "iproute2", "libbpf1", "libelf1", "libbsd0", "libmd0",
     "busybox-static",
 ]  # fmt: skip
-_LIBRARIES = "x86_64-linux-gnu"
+_LIBRARIES = f"{platform.machine()}-linux-gnu"
 
 
 class NodeTools:

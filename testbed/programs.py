@@ -38,7 +38,9 @@ class Program:
     def key(self) -> str:
         module = MODULES / self.module
         pins = [(module / name).read_bytes() for name in ("go.mod", "go.sum")]
-        pins += [source.read_bytes() for source in module.glob("main.go")]  # a program of our own, from others' packages
+        pins += [
+            source.read_bytes() for source in module.glob("main.go")
+        ]  # a program of our own, from others' packages
         flags = "\0".join([*self.arguments, self.package]).encode()
         digest = hashlib.sha256(b"\0".join([*pins, flags])).hexdigest()
         return f"{self.name}-{self.version}-{digest[:12]}"

@@ -14,7 +14,6 @@ DIRECTORY/processes.json always tells who we are and what runs, for those who co
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -70,12 +69,17 @@ class _Supervisor:
             child.kill()
         for child in self._children.values():
             child.wait()
-        # What they left running in namespaces of their own is being killed by the kernel, and ends as our child.
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                os.wait()
+        self._end_orphans()
         cgroups.remove(self._directory)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _end_orphans(self) -> None:
+        """End what our children have started and left to us; return when the last has ended, with all it ran in namespaces."""
+        ours = Path(f"/proc/self/task/{os.getpid()}/children")
+        while orphans := ours.read_text().split():
+            for orphan in orphans:
+                os.kill(int(orphan), signal.SIGKILL)
+            os.wait()
 
     def write_state(self) -> None:
         """Atomic, so that a reader never meets half a file."""
