@@ -26,6 +26,8 @@ mount --make-rshared /
 mount --bind "$1/run" /run
 mount --bind "$1/log" /var/log
 mount -t overlay -o "lowerdir=/var/lib,upperdir=$1/lib,workdir=$1/lib.work" overlay /var/lib
+mkdir -p /var/lib/kubelet
+mount --bind "$1/kubelet" /var/lib/kubelet
 mkdir -p "$3"
 mount --bind "$2" "$3"
 cd "$1/sysctl"
@@ -58,7 +60,7 @@ class Machine:
         self._workspace = workspace
         volumes = workspace.directory / "volumes"
         volumes.mkdir(exist_ok=True)
-        for part in ("run", "log", "lib", "lib.work"):
+        for part in ("run", "log", "lib", "lib.work", "kubelet"):
             (self.directory / part).mkdir(parents=True)
         for setting, value in _KUBELETS_SETTINGS.items():
             file = self.directory / "sysctl" / setting

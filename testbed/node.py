@@ -41,7 +41,6 @@ class Node:
                 f"--kubeconfig={kubelet_login}",
                 f"--hostname-override={self.name}",
                 f"--node-ip={self.address}",
-                f"--root-dir={directory / 'kubelet'}",
             ],
         )
         self.machine.start(

@@ -80,7 +80,7 @@ def namespaces_in_use():
     for process in Path("/proc").glob("[0-9]*"):
         for kind in ("net", "mnt"):
             try:
-                found.add(os.readlink(process / "ns" / kind))
+                found.add((process / "ns" / kind).readlink())
             except OSError:  # it ended in this moment
                 continue
     return found
@@ -124,10 +124,16 @@ def test_pods_run_and_show_their_logs(node_cluster, space):
 
 
 def test_a_service_is_found_by_its_name(node_cluster, space):
+    start(node_cluster, space, pod("web", SERVE), pod("client", "exec sleep 600"))
+    expose(node_cluster, space, "web")
+    assert fetch(node_cluster, space, "client", "http://web") == "web"
+    assert fetch(node_cluster, space, "client", f"http://web.{space}.svc.cluster.local") == "web"
+
+
+def test_a_pod_reaches_itself_through_its_service(node_cluster, space):
     start(node_cluster, space, pod("web", SERVE))
     expose(node_cluster, space, "web")
-    assert fetch(node_cluster, space, "web", "http://web") == "web"
-    assert fetch(node_cluster, space, "web", f"http://web.{space}.svc.cluster.local") == "web"
+    assert fetch(node_cluster, space, "web", f"http://web.{space}") == "web"
 
 
 def test_the_api_server_reaches_services_for_webhooks_and_proxies(node_cluster, space):
@@ -140,7 +146,7 @@ def test_the_api_server_reaches_services_for_webhooks_and_proxies(node_cluster, 
 
 def test_pods_reach_the_api_server(node_cluster, space):
     start(node_cluster, space, pod("caller", "exec sleep 600"))
-    assert execute(node_cluster, space, "caller", "nc", "-z", "-w", "5", "kubernetes.default", "443") == ""
+    assert "v1.34" in execute(node_cluster, space, "caller", "wget", "-qO-", "https://kubernetes.default/version")
 
 
 def test_data_of_a_claim_survives_its_pod(node_cluster, space):
@@ -268,7 +274,7 @@ def worlds_of(directory):
     """The namespaces of the machines of a cluster: two kinds for each."""
     state = json.loads((directory / STATE_FILE).read_text())
     processes = [state["processes"][name][0] for name in ("control-plane", "node-1")]
-    return {os.readlink(f"/proc/{pid}/ns/{kind}") for pid in processes for kind in ("net", "mnt")}
+    return {Path(f"/proc/{pid}/ns/{kind}").readlink() for pid in processes for kind in ("net", "mnt")}
 
 
 DATABASE = f"""
