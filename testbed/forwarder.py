@@ -3,7 +3,7 @@
     python -m testbed.forwarder FROM ADDRESS TO ADDRESS PORT…
 
 FROM and TO are files like /proc/1/ns/net. Who connects to ADDRESS:PORT in FROM is talking to ADDRESS:PORT in TO. A socket
-stays in the namespace it was made in, so one process can hold both ends.
+stays in the namespace it was made in, so one process can hold both ends. It says `LISTENING` when connections are taken.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 import sys
 from functools import partial
 
+LISTENING = "listening"
 _CLONE_NEWNET = 0x40000000
 _PIECE = 1 << 18
 
@@ -26,6 +27,7 @@ def main(source: str, listening: str, target: str, serving: str, *ports: str) ->
         _enter(source_network.fileno())
         listeners = {int(port): socket.create_server((listening, int(port)), backlog=128) for port in ports}
         _enter(target_network.fileno())
+    print(LISTENING, flush=True)
     asyncio.run(_serve(listeners, serving))
 
 

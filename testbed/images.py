@@ -32,7 +32,7 @@ class Image:
     reference: str
     """What a pod's `image` says."""
     version: str
-    """To be changed with anything that goes into it: the name in the cache."""
+    """Another one whenever other things go into it: part of the name in the cache."""
     commands: Mapping[str, Command]
     """What containers run by default, for each reference under which the image is known."""
     fill: Callable[[Path, Say], None]

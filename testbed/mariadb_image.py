@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from testbed import debian
+from testbed import cache, debian
 from testbed.cache import Say
 from testbed.images import Image, lay_busybox
 
@@ -52,4 +52,9 @@ def _fill(root: Path, say: Say) -> None:
     start.chmod(0o755)
 
 
-MARIADB = Image("testbed/mariadb:10.11", "1", {"docker.io/testbed/mariadb:10.11": ["/usr/sbin/start-mariadb"]}, _fill)
+MARIADB = Image(
+    "testbed/mariadb:10.11",
+    cache.digest(debian.BOOKWORM, *_PACKAGES, _START),
+    {"docker.io/testbed/mariadb:10.11": ["/usr/sbin/start-mariadb"]},
+    _fill,
+)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from testbed import accounts, build, containerd, dns, network, programs
+from testbed import accounts, build, containerd, dns, forwarder, network, programs
 from testbed.api import JsonObject
 from testbed.cache import Say, to_terminal
 from testbed.control_plane import NEWEST, ControlPlane, Place
@@ -147,8 +146,18 @@ class NodeCluster(ControlPlane):
         )
 
     def _forward(self, name: str, source: Path, listening: str, target: Path, serving: str, *ports: int) -> None:
-        argv: Sequence[str | Path] = [source, listening, target, serving, *map(str, ports)]
-        self.workspace.start(name, [sys.executable, "-m", "testbed.forwarder", *argv], {"PYTHONPATH": str(CHECKOUT)})
+        argv: list[str | Path] = [
+            sys.executable,
+            "-m",
+            forwarder.__name__,
+            source,
+            listening,
+            target,
+            serving,
+            *map(str, ports),
+        ]
+        self.workspace.start(name, argv, {"PYTHONPATH": str(CHECKOUT)})
+        wait_until(lambda: forwarder.LISTENING in self.workspace.end_of_log(name), name, self.workspace)
 
 
 def check_machine() -> None:
@@ -156,8 +165,8 @@ def check_machine() -> None:
     if os.geteuid():
         raise ToolMissing("root", why="nodes make namespaces and mounts", next="Run it as root.")
     if not Path("/sys/fs/cgroup/memory/cgroup.procs").exists():
-        hint = "Use a machine that has them."
-        raise ToolMissing("control groups, version 1,", why="/sys/fs/cgroup/memory is not one", next=hint)
+        hint = "Use a machine that has it."
+        raise ToolMissing("version 1 of control groups", why="no /sys/fs/cgroup/memory", next=hint)
     attempt = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "true"]
     done = subprocess.run(attempt, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -30,7 +30,7 @@ class NodeTools:
         self.runc = root / "usr/sbin/runc"
         self.network_plugins = root / "usr/lib/cni"
         self.busybox = root / "bin/busybox"
-        directories = [root / "commands", root / "usr/bin", root / "usr/sbin", root / "sbin", root / "bin"]
+        directories = [root / part for part in ("commands", "usr/bin", "usr/sbin", "bin")]
         libraries = [root / "usr/lib" / _LIBRARIES, root / "lib" / _LIBRARIES]
         self.environment = {
             "PATH": ":".join([*map(str, directories), os.environ.get("PATH", os.defpath)]),
@@ -44,11 +44,11 @@ class NodeTools:
         """Fetches them where the cache does not have them. Raises ToolMissing, SetupFailed."""
 
         def fetch(directory: Path) -> None:
-            say("fetching containerd and what else a node needs of Debian, about 20 s")
+            say("fetching containerd and what else a node needs of Debian, about 5 s")
             debian.unpack(_PACKAGES, debian.BOOKWORM, directory)
             _name_iptables(directory)
 
-        return cls(cache.provide(f"node-tools-{debian.BOOKWORM}", fetch, say))
+        return cls(cache.provide(f"node-tools-{cache.digest(debian.BOOKWORM, *_PACKAGES)}", fetch, say))
 
 
 def _name_iptables(directory: Path) -> None:

@@ -72,10 +72,10 @@ CONTROLLER_MANAGER = {
     "1.30": _kubernetes("kube-controller-manager", "1.30", 45),
 }
 
-SCHEDULER = _kubernetes("kube-scheduler", "1.34", 9)
+SCHEDULER = _kubernetes("kube-scheduler", "1.34", 8)
 KUBELET = _kubernetes("kubelet", "1.34", 37)
-KUBE_PROXY = _kubernetes("kube-proxy", "1.34", 16)
-COREDNS = Program("coredns", "1.15.0", "coredns", ".", 90)
+KUBE_PROXY = _kubernetes("kube-proxy", "1.34", 11)
+COREDNS = Program("coredns", "1.15.0", "coredns", ".", 67)
 
 
 def control_plane(minor: str) -> list[Program]:
