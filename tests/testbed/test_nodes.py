@@ -26,7 +26,7 @@ from testbed.node_cluster import NodeCluster
 cluster = NodeCluster.start(name="owned")
 cluster.wait_ready()
 cluster.kubectl("run", "busy", "--image=testbed/busybox:1", "--", "sleep", "600")
-cluster.kubectl("wait", "--for=condition=Ready", "pod/busy", "--timeout=60s")
+cluster.kubectl("wait", "--for=condition=Ready", "pod/busy", "--timeout=120s")
 print(cluster.directory, flush=True)
 time.sleep(600)
 """
@@ -48,7 +48,7 @@ def pod(name, script, *, claim=None, node=None):
 def start(cluster, namespace, *pods):
     cluster.kubectl("apply", f"--namespace={namespace}", "-f", "-", input=yaml.safe_dump_all(pods))
     names = [f"pod/{one['metadata']['name']}" for one in pods]
-    cluster.kubectl("wait", f"--namespace={namespace}", "--for=condition=Ready", "--timeout=60s", *names)
+    cluster.kubectl("wait", f"--namespace={namespace}", "--for=condition=Ready", "--timeout=120s", *names)
 
 
 def execute(cluster, namespace, name, *command):
@@ -57,7 +57,7 @@ def execute(cluster, namespace, name, *command):
 
 def fetch(cluster, namespace, name, url):
     """What a pod gets from a URL; services take a moment to reach the nodes."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             return execute(cluster, namespace, name, "wget", "-qO-", url).strip()
@@ -90,7 +90,7 @@ def groups_of(directory):
     return list(Path("/sys/fs/cgroup").glob(f"*/{cgroups.name(directory)}"))
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -190,7 +190,7 @@ def test_pods_are_scheduled_to_both_nodes(two_node_cluster, make_namespace):
         "create", "deployment", f"--namespace={space}", "many", f"--image={BUSYBOX.reference}", "--replicas=4", "--",
         "sleep", "600",
     )  # fmt: skip
-    two_node_cluster.kubectl("rollout", "status", f"--namespace={space}", "deployment/many", "--timeout=60s")
+    two_node_cluster.kubectl("rollout", "status", f"--namespace={space}", "deployment/many", "--timeout=120s")
     nodes = two_node_cluster.kubectl("get", "pods", f"--namespace={space}", "-o", "jsonpath={.items[*].spec.nodeName}")
     assert set(nodes.split()) == {"node-1", "node-2"}
 
