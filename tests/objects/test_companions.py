@@ -337,7 +337,9 @@ def test_every_rule_has_a_case_for_each_of_its_kinds():
     assert {case[0] for case in KIND_CASES} == {rule.id for rule in BY_KIND}
     assert set(SEARCH_CASES) == {rule.id for rule in BY_SEARCH}
     tested = {(case[0], case[1]) for case in OBJECT_CASES}
-    assert tested == {(rule.id, kind) for rule in BY_OBJECT for kind in {*rule.kinds, *([CUSTOM] if rule.custom else [])}}
+    assert tested == {
+        (rule.id, kind) for rule in BY_OBJECT for kind in {*rule.kinds, *([CUSTOM] if rule.custom else [])}
+    }
 
 
 def test_the_documented_table_is_the_table():

@@ -67,6 +67,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     \b
     holdfast restore run latest
     holdfast restore run shop-20261123-051942 -n shop --map-namespace shop=shop-copy
+    holdfast restore run latest --workload deployment/shop/web
     holdfast restore run latest --object configmap/shop/settings --on-conflict update
     """
     if dry_run:
@@ -106,6 +107,8 @@ def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     blocked = view.counts.get(Action.BLOCKED, 0) or view.errors
     if not show_document(session, view):
         _show_plan(session, view)
+        if options.selection.workloads:
+            _show_reasons(session, view)
     return 3 if blocked else 0
 
 
@@ -121,6 +124,13 @@ def _show_plan(session: Session, view: RestorePlanView) -> None:
         say(session, f"Note: {note}")
     for problem in view.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Missing")
+
+
+def _show_reasons(session: Session, view: RestorePlanView) -> None:
+    """Why each object belongs to a workload, which no flag names by itself."""
+    click.echo()
+    rows = [(item.kind, item.namespace or "-", item.name, item.reason) for item in view.objects]
+    show_table(session, ("KIND", "NAMESPACE", "NAME", "BELONGS TO THE WORKLOAD BECAUSE"), rows)
 
 
 def _why(why: str, differences: list[str]) -> str:

@@ -13,6 +13,7 @@ from holdfast.objects.relations.rule import NamingRule, Way
 
 DEFAULT_ACCOUNT = "default"
 ROUTES = frozenset(f"{kind}routes.gateway.networking.k8s.io" for kind in ("grpc", "http", "tcp", "tls", "udp"))
+CERTIFICATES = "certificates.cert-manager.io"
 INGRESSES = "ingresses.networking.k8s.io"
 ROLE_BINDINGS = "rolebindings.rbac.authorization.k8s.io"
 
@@ -106,6 +107,11 @@ def _trigger_authentications(document: Document) -> Iterator[ObjectKey]:
     for trigger in items(document.spec, "triggers"):
         if found := document.referred(at(trigger, "authenticationRef"), group=_KEDA, kind="TriggerAuthentication"):
             yield found
+
+
+def _issuer(document: Document) -> Iterator[ObjectKey]:
+    if found := document.referred(at(document.spec, "issuerRef"), group="cert-manager.io", kind="Issuer"):
+        yield found
 
 
 def owners(document: Document) -> Iterator[ObjectKey]:
@@ -230,6 +236,13 @@ NAMED: tuple[NamingRule, ...] = (
         reason="authentication of",
         kinds=frozenset({f"scaledobjects.{_KEDA}", f"scaledjobs.{_KEDA}"}),
         names=_trigger_authentications,
+    ),
+    NamingRule(
+        id="issuers",
+        what="the Issuer or ClusterIssuer of cert-manager's Certificate",
+        reason="issuer of",
+        kinds=frozenset({CERTIFICATES}),
+        names=_issuer,
     ),
     NamingRule(
         id="owners",

@@ -10,7 +10,7 @@ from holdfast.objects.fields import Object, at, items, text, texts
 from holdfast.objects.label_selector import Expression, LabelSelector
 from holdfast.objects.metadata import Glimpse
 from holdfast.objects.relations.document import Document
-from holdfast.objects.relations.needs import DEFAULT_ACCOUNT, INGRESSES, ROLE_BINDINGS, ROUTES, owners
+from holdfast.objects.relations.needs import CERTIFICATES, DEFAULT_ACCOUNT, INGRESSES, ROLE_BINDINGS, ROUTES, owners
 from holdfast.objects.relations.references import ACCOUNTS, CLAIMS, CONFIG_MAPS, SECRETS
 from holdfast.objects.relations.rule import PointingRule, SelectingRule
 
@@ -107,6 +107,10 @@ def _openshift_backends(document: Document) -> Iterator[ObjectKey]:
         yield document.beside("", SERVICES, text(backend, "name"))
 
 
+def _filled_secret(document: Document) -> Iterator[ObjectKey]:
+    yield document.beside("", SECRETS, text(document.spec, "secretName"))
+
+
 def _bound(document: Document) -> Iterator[ObjectKey]:
     return accounts(items(document.body, "subjects"))
 
@@ -181,6 +185,13 @@ POINTING: tuple[PointingRule, ...] = (
         reason="routes to",
         kinds=frozenset({"routes.route.openshift.io"}),
         points_at=_openshift_backends,
+    ),
+    PointingRule(
+        id="certificates",
+        what="cert-manager's Certificate that fills a Secret",
+        reason="fills",
+        kinds=frozenset({CERTIFICATES}),
+        points_at=_filled_secret,
     ),
     PointingRule(
         id="addresses",

@@ -39,6 +39,7 @@ class PlannedObject:
     why: str = ""
     next: str = ""
     differences: tuple[str, ...] = ()
+    reason: str = ""  # why it is selected
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -49,6 +50,7 @@ class PlannedObject:
             why=self.why,
             next=self.next,
             differences=list(self.differences),
+            reason=self.reason,
         )
 
 

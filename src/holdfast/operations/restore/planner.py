@@ -36,6 +36,7 @@ class _Selected:
     resource: Resource
     key: ObjectKey  # in the backup
     path: str
+    reason: str
 
 
 class _SelectedSink:
@@ -47,7 +48,7 @@ class _SelectedSink:
         if seen.metadata.uid is None:
             return None  # a namespace that is not in the backup itself, see BackupSource
         key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
-        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name))
+        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name), taken.reason)
 
     def commit(self, resource: Resource, tokens: list[_Selected | None]) -> None:  # noqa: ARG002 - the sink's contract
         self.selected.extend(token for token in tokens if token is not None)
@@ -116,11 +117,12 @@ class _Planner:
     def _plan_object(self, resource: Resource, served: Resource | None, path: str, original: Object) -> PlannedObject:
         outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
         desired = outcome.object
-        key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
+        selected = self._selected[ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original))]
+        key = self._mapped(selected.key)
 
         def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
             owners = self._owners(desired) if desired else ()
-            return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
+            return PlannedObject(resource, key, path, owners, action, why, next, tuple(found), selected.reason)
 
         if desired is None:
             return planned(Action.LEFT_OUT, outcome.not_restored or "")
