@@ -130,9 +130,9 @@ PLACES = {
 """kind → how a pod template lies in it."""
 
 
-def runner(kind: str = "deployments.apps", name: str = "web", *, metadata=None, labels=None, **pod) -> Thing:
+def runner(kind="deployments.apps", name="web", *, owner=None, metadata=None, labels=None, **pod) -> Thing:
     """An object that runs pods."""
-    return thing(kind, name, metadata=metadata, **PLACES[kind](pod_template(labels, **pod)))
+    return thing(kind, name, owner=owner, metadata=metadata, **PLACES[kind](pod_template(labels, **pod)))
 
 
 class Case(NamedTuple):

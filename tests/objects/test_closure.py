@@ -178,6 +178,13 @@ class TestPaths:
         replicas = thing("replicasets.apps", "web-1", owner=WEB, spec={"template": pod_template()})
         assert reached(WEB, replicas, SERVICE)[str(SERVICE)] == f"selects the pods of {WEB}"
 
+    def test_of_two_reasons_the_one_counts_that_names_an_object_of_the_backup(self):
+        """Pods of the workload lead there by the same rule, but are not in the backup."""
+        account = thing("serviceaccounts", "default")
+        shop = thing(CUSTOM, "shop")
+        pod, front = runner("pods", "a", owner=shop), runner("statefulsets.apps", "front", owner=shop)
+        assert reached(shop, pod, front, account)[str(account)] == f"account of {front}"
+
     def test_a_long_chain_is_followed_to_its_end(self):
         chain = [thing(CUSTOM, "0", spec={"template": pod_template()})]
         for number in range(1, 50):

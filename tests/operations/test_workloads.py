@@ -216,7 +216,7 @@ class TestOtherKinds:
             f"services/{at}/front": f"selects the pods of deployments.apps/{at}/front",
             f"services/{at}/shop": f"selects the pods of pods/{at}/shop-0",
             f"configmaps/{at}/of-pod": f"configuration of pods/{at}/shop-0",
-            f"serviceaccounts/{at}/default": f"account of pods/{at}/shop-0",
+            f"serviceaccounts/{at}/default": f"account of deployments.apps/{at}/front",
         }
         assert captured.excluded["excluded: its controller makes the pod again"] >= 1
 

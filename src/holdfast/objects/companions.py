@@ -239,7 +239,8 @@ class CompanionCollector:
             document = read_document(resource, seen, data)
             for rule in rules:
                 for need in rule.names(document):
-                    self._note(need, f"{rule.reason} {document.key}")
+                    if need.name and need not in self._needed:
+                        self._needed[need] = f"{rule.reason} {document.key}"
 
     def search(self, resource: Resource, seen: Glimpse, data: bytes | memoryview | msgspec.Raw) -> None:
         """Looks at one of all objects of a kind in `BY_SEARCH`, whether selected or not."""

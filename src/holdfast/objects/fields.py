@@ -31,7 +31,11 @@ def items(obj: Object, *path: str) -> list[Object]:
 
 def text(obj: Object, *path: str) -> str:
     """The text at `path`; empty if there is none."""
-    found = at(obj, *path[:-1]).get(path[-1])
+    found: Any = obj
+    for part in path:
+        if not isinstance(found, dict):
+            return ""
+        found = found.get(part)
     return found if isinstance(found, str) else ""
 
 

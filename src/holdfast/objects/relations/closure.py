@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from holdfast.model.kubernetes import ObjectKey, Resource
+from holdfast.objects.exclusions import excluded_object
 from holdfast.objects.label_selector import LabelSelector
 from holdfast.objects.metadata import Glimpse
 from holdfast.objects.relations.document import Kinds, read_document
@@ -35,6 +36,7 @@ class Node(NamedTuple):
     selects: tuple[tuple[SelectingRule, LabelSelector], ...] = ()
     answers: tuple[ObjectKey, ...] = ()
     pods: tuple[Mapping[str, str], ...] = ()  # labels
+    is_remade: bool = False  # it leads on and is never backed up itself
 
 
 class Reached(NamedTuple):
@@ -49,7 +51,10 @@ class _Rules(NamedTuple):
 
 
 class _Step(NamedTuple):
+    """In the order in which reasons are preferred; one that names an object which is not in the backup comes last."""
+
     target: ObjectKey
+    from_remade: bool
     rank: int  # of the rule among all
     source: ObjectKey
     way: Way
@@ -77,6 +82,7 @@ class Closure:
             tuple((rule, selector) for rule in selecting if (selector := rule.selects(document)) is not None),
             tuple(answers(document)),
             tuple(template.labels for template in document.pod_templates),
+            excluded_object(resource, seen) is not None,
         )
 
     def add(self, nodes: Iterable[Node]) -> None:
@@ -128,7 +134,7 @@ class Closure:
         # A name in another namespace leads nowhere: what is there belongs to others.
         for naming, target in node.names:
             if target.namespace in ("", key.namespace):
-                yield _step(naming, key, target, naming.way)
+                yield _step(naming, node, target, naming.way)
         if way > Way.OWNER:
             yield from self._steps_to_pointing(node, way)
         if way is Way.WORKLOAD and node.pods:
@@ -138,16 +144,16 @@ class Closure:
         for answer in node.answers:
             for rule, target in self._pointing.get(answer, ()):
                 if not rule.of_workload or way is Way.WORKLOAD:
-                    yield _step(rule, node.key, target, way if rule.belongs else Way.NEEDED)
+                    yield _step(rule, node, target, way if rule.belongs else Way.NEEDED)
 
     def _steps_to_selecting(self, node: Node) -> Iterator[_Step]:
         for rule, selector, target in self._selecting.get(node.key.namespace, ()):
             if any(map(selector.matches, node.pods)):
-                yield _step(rule, node.key, target, Way.NEEDED)
+                yield _step(rule, node, target, Way.NEEDED)
 
 
-def _step(rule: NamingRule | PointingRule | SelectingRule, source: ObjectKey, target: ObjectKey, way: Way) -> _Step:
-    return _Step(target, _RANKS[rule.id], source, way, f"{rule.reason} {source}")
+def _step(rule: NamingRule | PointingRule | SelectingRule, source: Node, target: ObjectKey, way: Way) -> _Step:
+    return _Step(target, source.is_remade, _RANKS[rule.id], source.key, way, f"{rule.reason} {source.key}")
 
 
 _RANKS = {rule.id: rank for rank, rule in enumerate((*NAMED, *SELECTING, *POINTING))}

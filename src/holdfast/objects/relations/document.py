@@ -16,7 +16,7 @@ from holdfast.errors import ClusterError
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.objects.fields import Object, at, text
 from holdfast.objects.metadata import Glimpse
-from holdfast.objects.relations.pods import PodTemplate, templates_within
+from holdfast.objects.relations.pods import PodTemplate, pod_templates, templates_within
 from holdfast.objects.relations.references import Reference, references_within
 
 # A CustomResourceDefinition's group has a dot in it, so that built-in groups without one need no mention.
@@ -98,10 +98,9 @@ class Document:
 
     @functools.cached_property
     def pod_templates(self) -> tuple[PodTemplate, ...]:
-        """A Pod counts as its own template."""
-        if self.resource.group_resource == "pods":
-            return (PodTemplate(self.seen.labels, self.spec),)
-        return tuple(templates_within(self.body))
+        if is_custom(self.resource):
+            return tuple(templates_within(self.body))
+        return tuple(pod_templates(self.resource.group_resource, self.body, self.seen.labels))
 
     @functools.cached_property
     def references(self) -> tuple[Reference, ...]:

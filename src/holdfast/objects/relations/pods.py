@@ -7,20 +7,21 @@ from typing import Any, NamedTuple
 
 from holdfast.objects.fields import Object, at, items
 
-POD_KINDS = frozenset(
-    {
-        "pods",
-        "podtemplates",
-        "replicationcontrollers",
-        "cronjobs.batch",
-        "daemonsets.apps",
-        "deployments.apps",
-        "jobs.batch",
-        "replicasets.apps",
-        "statefulsets.apps",
-    }
-)
-"""The built-in kinds that have pod templates; custom kinds are searched for them."""
+_IN_SPEC = ("spec", "template")
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "pods": (),
+    "podtemplates": ("template",),
+    "replicationcontrollers": _IN_SPEC,
+    "cronjobs.batch": ("spec", "jobTemplate", *_IN_SPEC),
+    "daemonsets.apps": _IN_SPEC,
+    "deployments.apps": _IN_SPEC,
+    "jobs.batch": _IN_SPEC,
+    "replicasets.apps": _IN_SPEC,
+    "statefulsets.apps": _IN_SPEC,
+}
+"""Where the built-in kinds have their pod template; custom kinds are searched for it."""
+
+POD_KINDS = frozenset(_PLACES)
 
 
 class PodTemplate(NamedTuple):
@@ -28,8 +29,19 @@ class PodTemplate(NamedTuple):
     spec: Object
 
 
+def pod_templates(kind: str, body: Object, labels: Mapping[str, str]) -> Iterator[PodTemplate]:
+    """Those of an object of a built-in kind. A Pod, with these `labels`, counts as its own template."""
+    place = _PLACES.get(kind)
+    if place is None:
+        return
+    template = at(body, *place)
+    spec = at(template, "spec")
+    if spec:
+        yield PodTemplate(_labels(template) if place else labels, spec)
+
+
 def templates_within(value: Any) -> Iterator[PodTemplate]:
-    """Every map with a `spec` that has `containers`, with the labels beside it."""
+    """Every map in a JSON value with a `spec` that has `containers`, with the labels beside it."""
     if isinstance(value, list):
         for item in value:
             yield from templates_within(item)
@@ -37,8 +49,11 @@ def templates_within(value: Any) -> Iterator[PodTemplate]:
         spec = at(value, "spec")
         is_template = bool(items(spec, "containers"))
         if is_template:
-            labels = at(value, "metadata", "labels")
-            yield PodTemplate({key: text for key, text in labels.items() if isinstance(text, str)}, spec)
+            yield PodTemplate(_labels(value), spec)
         for name, item in value.items():
             if not (is_template and name == "spec"):
                 yield from templates_within(item)
+
+
+def _labels(template: Object) -> Mapping[str, str]:
+    return {key: value for key, value in at(template, "metadata", "labels").items() if isinstance(value, str)}
