@@ -1,5 +1,6 @@
 """Captures of workloads, with all that they live on and nothing else."""
 
+import json
 import secrets
 from urllib.parse import urlsplit
 
@@ -7,10 +8,12 @@ import pytest
 from tests.operations.harness import back_up, capture, connected, wait_until
 from tests.workload_app import Builder
 
-from holdfast.errors import ApiRefused, NotFound, UsageError
+from holdfast.cluster.listing import Page
+from holdfast.errors import ApiRefused, Cancelled, NotFound, UsageError
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.model.selection import Selection
+from holdfast.operations import workload_capture
 from holdfast.operations.back_up import BackUpOptions, preview
 
 READ = ["get", "list"]
@@ -307,6 +310,55 @@ class TestAccountsWithFewRights:
         rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": READ}]
         with pytest.raises(ApiRefused, match="web"):
             capture(account(rules, builder.namespace), workloads=(web,), cluster_objects="none")
+
+
+class Between:
+    """A source that does as a test says between the lists and what comes after them."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self.api_surface = cluster.api_surface
+        self.get = cluster.get
+
+    def list(self, resource, *, namespace=None, label_selector=""):
+        yield from self._cluster.list(resource, namespace=namespace, label_selector=label_selector)
+
+
+class TestWhileTheClusterChanges:
+    def test_a_list_that_begins_anew_leaves_nothing_of_what_it_held(self, live, builder, expected, web):
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u"}
+        ghost = json.dumps(builder.config_map("ghost", ownerReferences=[owner])).encode()
+
+        class Restarting(Between):
+            def list(self, resource, **where):
+                if resource.plural != "configmaps":
+                    yield from super().list(resource, **where)
+                    return
+                yield Page([ghost], "1", None, restarted=False)
+                for page in super().list(resource, **where):
+                    yield page._replace(restarted=True)
+
+        taken, _ = capture(Restarting(live), workloads=(web,))
+        assert taken == expected
+
+    def test_what_there_was_no_room_to_keep_is_read_again(self, live, expected, web, monkeypatch):
+        monkeypatch.setattr(workload_capture, "_ROOM", 10_000)
+        taken, _ = capture(live, workloads=(web,))
+        assert taken == expected
+
+    def test_what_vanishes_meanwhile_is_not_taken(self, live, builder, expected, web, monkeypatch):
+        monkeypatch.setattr(workload_capture, "_ROOM", 0)
+        source = Between(live)
+        source.get = lambda resource, namespace, name: None if name == "env" else live.get(resource, namespace, name)
+        taken, captured = capture(source, workloads=(web,))
+        assert expected.keys() - taken.keys() == {f"configmaps/{builder.namespace}/env"}
+        assert captured.problems == []
+
+    def test_a_cancelled_run_ends(self, live, web):
+        cancel = Cancel()
+        cancel.request()
+        with pytest.raises(Cancelled):
+            capture(live, workloads=(web,), cancel=cancel)
 
 
 def test_a_backup_of_a_workload_has_its_name_and_stays_in_its_group(repository, live, web):
