@@ -2,7 +2,7 @@
 
 Pure: the caller brings the cluster's kinds, its Namespace objects and a function that knows the names of kinds. Order of
 use: `apply`, list `kinds` and get `single`, ask `decide` for each object while remembering the namespaces of those taken,
-then `decide_namespace`, and `decide_companion` for what `holdfast.objects.companions` found missing.
+then `decide_namespace`, and `decide_companion` for what `holdfast.objects.relations` and `.companions` found.
 """
 
 from __future__ import annotations
