@@ -260,7 +260,7 @@ class Vault:
 
 def _options(*, namespaces=None, storage_classes=None, on_conflict="", rollback=False, delete_data=False, **selection):
     if selection:
-        everywhere = not selection.keys() & {"namespaces_in", "objects"}
+        everywhere = not selection.keys() & {"namespaces_in", "objects", "workloads"}
         selection = {"all_namespaces": everywhere, **selection}
         selection["namespaces"] = selection.pop("namespaces_in", ())
     return RestoreOptions(

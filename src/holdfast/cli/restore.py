@@ -82,6 +82,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     \b
     holdfast restore run latest
     holdfast restore run shop-20261123-051942 -n shop --map-namespace shop=shop-copy
+    holdfast restore run latest --workload deployment/shop/web
     holdfast restore run latest --object configmap/shop/settings --on-conflict update
     holdfast restore run latest -n shop --rollback
     """
@@ -147,7 +148,8 @@ def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     _, task, cluster = _open(session, reference, flags)
     from holdfast.operations.restore.run import show_plan  # noqa: PLC0415
 
-    return present_plan(session, show_plan(task, cluster, session.cancel, session.progress))
+    view = show_plan(task, cluster, session.cancel, session.progress)
+    return present_plan(session, view, with_reasons=bool(flags["workloads"]))
 
 
 command.add_command(restore_files)

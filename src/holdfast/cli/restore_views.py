@@ -13,10 +13,12 @@ _SHOWN = 40
 """Lines of a table of plain successes that people still read; problems are always shown."""
 
 
-def present_plan(session: Session, view: RestorePlanView) -> int:
-    """Prints the plan; gives the exit code."""
+def present_plan(session: Session, view: RestorePlanView, *, with_reasons: bool = False) -> int:
+    """Prints the plan, with why each object is selected where no flag names it; gives the exit code."""
     if not show_document(session, view):
         _show_plan(session, view)
+        if with_reasons:
+            _show_reasons(session, view)
     return 3 if view.counts.get(Action.BLOCKED, 0) or view.errors else 0
 
 
@@ -32,6 +34,13 @@ def _show_plan(session: Session, view: RestorePlanView) -> None:
         say(session, f"Note: {note}")
     for problem in view.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Missing")
+
+
+def _show_reasons(session: Session, view: RestorePlanView) -> None:
+    """Why each object belongs to a workload, which no flag names by itself."""
+    click.echo()
+    rows = [(item.kind, item.namespace or "-", item.name, item.reason) for item in view.objects]
+    show_table(session, ("KIND", "NAMESPACE", "NAME", "BELONGS TO THE WORKLOAD BECAUSE"), rows)
 
 
 def _why(why: str, differences: list[str]) -> str:

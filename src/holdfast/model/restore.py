@@ -56,6 +56,7 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     next: str = ""
     differences: list[str] = []  # paths of fields, where the object exists and differs
+    reason: str = ""  # why it is selected
 
 
 class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,7 @@ class PlannedObject:
     differences: tuple[str, ...] = ()
     seen: bytes = b""  # fingerprint of the live object that is to be changed or deleted
     uid: str = ""  # of the live object that is to be deleted
+    reason: str = ""  # why it is selected
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -58,6 +59,7 @@ class PlannedObject:
             why=self.why,
             next=self.next,
             differences=list(self.differences),
+            reason=self.reason,
         )
 
 

@@ -39,6 +39,7 @@ class _Selected:
     resource: Resource
     key: ObjectKey  # in the backup
     path: str
+    reason: str
 
 
 class _Verdict(NamedTuple):
@@ -60,7 +61,7 @@ class _SelectedSink:
         if seen.metadata.uid is None:
             return None  # a namespace that is not in the backup itself, see BackupSource
         key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
-        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name))
+        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name), taken.reason)
 
     def commit(self, resource: Resource, tokens: list[_Selected | None]) -> None:  # noqa: ARG002 - the sink's contract
         self.selected.extend(token for token in tokens if token is not None)
@@ -133,7 +134,8 @@ class _Planner:
     def _plan_object(self, resource: Resource, served: Resource | None, path: str, original: Object) -> PlannedObject:
         outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
         desired = outcome.object
-        key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
+        selected = self._selected[ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original))]
+        key = self._mapped(selected.key)
         if desired is None:
             verdict = _Verdict(Action.LEFT_OUT, outcome.not_restored or "")
         elif served is None:
@@ -141,7 +143,7 @@ class _Planner:
         else:
             verdict = self._without_namespace(key) or self._compared(served, key, original, desired)
         owners = self._owners(desired) if desired else ()
-        return PlannedObject(resource, key, path, owners, *verdict)
+        return PlannedObject(resource, key, path, owners, *verdict, reason=selected.reason)
 
     def _without_namespace(self, key: ObjectKey) -> _Verdict | None:
         """None if the object's namespace is there, or the object needs none."""
