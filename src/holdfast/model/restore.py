@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.diff import FieldChange
 from holdfast.model.run import Problem, Run
 
 
@@ -50,6 +51,7 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     next: str = ""
     differences: list[str] = []  # paths of fields, where the object exists and differs
+    changes: list[FieldChange] = []  # the same fields: `before` is live now, `after` what a restore makes of it
 
 
 class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):

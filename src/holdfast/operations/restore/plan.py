@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from holdfast.errors import PlanRefused
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action, ObjectPlan, OnConflict
 from holdfast.model.run import Problem
@@ -25,6 +26,7 @@ class RestoreOptions:
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
     transforms: Sequence[Transform] = TRANSFORMS
+    show_secrets: bool = False  # values of Secrets in what the plan shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class PlannedObject:
     action: Action
     why: str = ""
     next: str = ""
-    differences: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -48,7 +50,8 @@ class PlannedObject:
             action=self.action,
             why=self.why,
             next=self.next,
-            differences=list(self.differences),
+            differences=[change.path for change in self.changes],
+            changes=list(self.changes),
         )
 
 

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 
 from holdfast.errors import ApiRefused, NothingSelected
 from holdfast.model.cancel import Cancel
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, OnConflict
-from holdfast.objects.comparison import differences
+from holdfast.objects.comparison import changes
+from holdfast.objects.diff.noise import object_changes
+from holdfast.objects.diff.shown import Room, shown
+from holdfast.objects.diff.walk import Change
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
@@ -29,6 +33,7 @@ from holdfast.operations.restore.target import NAMESPACES, Target
 _PARALLEL_CHECKS = 8
 _PARALLEL_KINDS = 4
 _CHUNK = 500
+_ROOM = 16 << 20  # bytes of values in what the plan shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class _Planner:
         self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
+        self._room = Room(_ROOM)
         self.context = Context(
             mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
         )
@@ -118,7 +124,7 @@ class _Planner:
         desired = outcome.object
         key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
 
-        def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
+        def planned(action: Action, why: str = "", next: str = "", found: Sequence[FieldChange] = ()) -> PlannedObject:  # noqa: A002
             owners = self._owners(desired) if desired else ()
             return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
 
@@ -147,7 +153,7 @@ class _Planner:
 
     def _existing(
         self, resource: Resource, original: Object, desired: Object, live: Object
-    ) -> tuple[Action, str, str, Sequence[str]]:
+    ) -> tuple[Action, str, str, Sequence[FieldChange]]:
         if at(live, "metadata").get("deletionTimestamp"):
             return Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.", ()
         rows, kind = self._options.transforms, resource.group_resource
@@ -155,8 +161,9 @@ class _Planner:
         if completed is not None:
             if completed == live:
                 return Action.UNCHANGED, "", "", ()
-            return Action.MERGE, "it gets what it lacks", "", ()
-        found = differences(live, desired, rows, kind, self.context)
+            added = self._shown(kind, object_changes(live, completed, kind))
+            return Action.MERGE, "it gets what it lacks", "", added
+        found = self._shown(kind, changes(live, desired, rows, kind, self.context))
         if not found:
             if is_unfinished(original, live):
                 return Action.MERGE, "an interrupted restore left its field owners unfinished", "", ()
@@ -164,6 +171,9 @@ class _Planner:
         if self._options.on_conflict is OnConflict.UPDATE:
             return Action.UPDATE, "", "", found
         return Action.EXISTS, "it differs and stays as it is", "Use --on-conflict update to change it.", found
+
+    def _shown(self, kind: str, found: Sequence[Change]) -> list[FieldChange]:
+        return shown(found, kind, self._room, show_secrets=self._options.show_secrets)
 
     def _unserved(self, resource: Resource) -> tuple[Action, str, str]:
         group, plural = resource.group, resource.plural
