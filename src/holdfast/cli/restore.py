@@ -9,6 +9,7 @@ import click
 from holdfast.cli.backup import parse_before
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
+from holdfast.cli.field_changes import show_fields
 from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.selection import make_selection, selection_options
@@ -17,6 +18,7 @@ from holdfast.model.run import RESTORE_VERBS
 from holdfast.model.selection import ClusterObjects, Selection
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
+_PATHS_SHOWN, _FIELDS_SHOWN, _CHANGED_SHOWN = 3, 5, 20
 _SHOWN = 40
 """Lines of a table of plain successes that people still read; problems are always shown."""
 
@@ -42,6 +44,10 @@ def _restore_options(function: Any) -> Any:
             help="Objects that exist and differ: leave them, make them as in the backup, or do not begin.",
         ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
+        click.option(
+            "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
+        ),
+        click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
     )
     for option in reversed(options):
         function = option(function)
@@ -93,7 +99,12 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import open_backup  # noqa: PLC0415
 
-    options = RestoreOptions(selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]))
+    options = RestoreOptions(
+        selection=selection,
+        mapping=mapping,
+        on_conflict=OnConflict(flags["on_conflict"]),
+        show_secrets=flags["show_secrets"],
+    )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, open_backup(repository, entry), cluster, options
 
@@ -105,17 +116,18 @@ def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     view = show_plan(repository, backup, cluster, options, session.cancel, session.progress)
     blocked = view.counts.get(Action.BLOCKED, 0) or view.errors
     if not show_document(session, view):
-        _show_plan(session, view)
+        _show_plan(session, view, all_fields=flags["all_fields"])
     return 3 if blocked else 0
 
 
-def _show_plan(session: Session, view: RestorePlanView) -> None:
+def _show_plan(session: Session, view: RestorePlanView, *, all_fields: bool) -> None:
     rows = [
         (item.action.value, item.kind, item.namespace or "-", item.name, _why(item.why, item.differences))
         for item in view.objects
     ]
     show_table(session, ("ACTION", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
     click.echo()
+    _show_changes(view, all_fields=all_fields)
     click.echo(", ".join(f"{count:,} {action}" for action, count in view.counts.items()))
     for note in view.notes:
         say(session, f"Note: {note}")
@@ -123,8 +135,23 @@ def _show_plan(session: Session, view: RestorePlanView) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Missing")
 
 
+def _show_changes(view: RestorePlanView, *, all_fields: bool) -> None:
+    """What differs in each object that exists: as it is now → as the backup has it."""
+    changed = [item for item in view.objects if item.changes]
+    shown = changed if all_fields else changed[:_CHANGED_SHOWN]
+    for item in shown:
+        limit = None if all_fields else _FIELDS_SHOWN
+        show_fields(f"{item.kind} {'/'.join(filter(None, (item.namespace, item.name)))}", item.changes, limit=limit)
+        click.echo()
+    if len(shown) < len(changed):
+        click.echo(f"… {len(changed) - len(shown):,} more objects differ; --diff shows all fields of all.\n")
+
+
 def _why(why: str, differences: list[str]) -> str:
-    return f"{why} ({', '.join(differences)})" if differences else why
+    if not differences:
+        return why
+    more = f" and {len(differences) - _PATHS_SHOWN} more" if len(differences) > _PATHS_SHOWN else ""
+    return f"{why} ({', '.join(differences[:_PATHS_SHOWN])}{more})".lstrip()
 
 
 def _show_report(session: Session, report: RestoreReport) -> None:
