@@ -42,6 +42,8 @@ def defaults_of(group_resource: str) -> Defaults:
     rows = {_path(text): value for text, value in _OF_KINDS.get(group_resource, {}).items()}
     for prefix in _POD_SPECS.get(group_resource, ()):
         rows |= {(*_path(prefix), *below): value for below, value in _pod_spec()}
+        if group_resource.endswith(".batch"):
+            del rows[*_path(prefix), "restartPolicy"]  # Jobs have to say it
     return rows
 
 
@@ -51,6 +53,11 @@ def _path(text: str) -> Path:
 
 def _same_as(field: str) -> Rule:
     return lambda value, parent: value == parent.get(field)
+
+
+def _empty_metadata(value: Any, _: dict[str, Any]) -> bool:
+    """Servers before 1.34 add `creationTimestamp: null`."""
+    return value in ({}, {"creationTimestamp": None})
 
 
 def _pull_policy(value: Any, container: dict[str, Any]) -> bool:
@@ -89,7 +96,9 @@ _CONTAINER: dict[str, Any] = {
     "terminationMessagePolicy": "File",
     "ports.*.protocol": "TCP",
     "env.*.valueFrom.fieldRef.apiVersion": "v1",
+    "lifecycle.postStart.httpGet.path": "/",
     "lifecycle.postStart.httpGet.scheme": "HTTP",
+    "lifecycle.preStop.httpGet.path": "/",
     "lifecycle.preStop.httpGet.scheme": "HTTP",
 }
 _PROBE: dict[str, Any] = {
@@ -97,6 +106,7 @@ _PROBE: dict[str, Any] = {
     "periodSeconds": 10,
     "successThreshold": 1,
     "timeoutSeconds": 1,
+    "httpGet.path": "/",
     "httpGet.scheme": "HTTP",
     "grpc.service": "",
 }
@@ -104,6 +114,7 @@ _VOLUME: dict[str, Any] = {
     "configMap.defaultMode": 0o644,
     "downwardAPI.defaultMode": 0o644,
     "downwardAPI.items.*.fieldRef.apiVersion": "v1",
+    "ephemeral.volumeClaimTemplate.metadata": _empty_metadata,
     "ephemeral.volumeClaimTemplate.spec.volumeMode": "Filesystem",
     "hostPath.type": "",
     "projected.defaultMode": 0o644,
@@ -164,6 +175,7 @@ _OF_KINDS: dict[str, dict[str, Any]] = {
     "cronjobs.batch": {
         "spec.concurrencyPolicy": "Allow",
         "spec.failedJobsHistoryLimit": 1,
+        "spec.jobTemplate.metadata": _empty_metadata,
         "spec.successfulJobsHistoryLimit": 3,
         "spec.suspend": False,
     },

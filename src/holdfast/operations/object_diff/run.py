@@ -5,7 +5,7 @@ Both sides are asked with the selection that both cover: what one of the backups
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from holdfast.cluster.cluster import Cluster
@@ -32,6 +32,12 @@ from holdfast.repository.repository import Repository
 from holdfast.repository.tree import NodeType
 
 LIVE = "live"
+_RBAC = "rbac.authorization.k8s.io"
+_SEARCHED = tuple(
+    ResourceRecord(group=_RBAC, version="v1", plural=f"{kind.lower()}s", kind=kind, namespaced=False, count=0)
+    for kind in ("ClusterRole", "ClusterRoleBinding")
+)
+"""Kinds that a capture searches for companions, and that a backup may have none of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +190,10 @@ def _result(before: Side, after: Side, comparison: ObjectComparison, ids: tuple[
 
 
 def _surface_of(record: BackupRecord) -> ApiSurface:
-    return ApiSurface(list(_resources(record.resources)))
+    return ApiSurface([*_resources(record.resources), *_resources(_SEARCHED)])
 
 
-def _resources(entries: list[ResourceRecord]) -> Iterator[Resource]:
+def _resources(entries: Iterable[ResourceRecord]) -> Iterator[Resource]:
     for entry in entries:
         name = f"{entry.plural}.{entry.group}" if entry.group else entry.plural
         yield Resource(
