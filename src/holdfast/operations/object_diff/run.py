@@ -5,8 +5,9 @@ Both sides are asked with the selection that both cover: what one of the backups
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from holdfast.cluster.cluster import Cluster
 from holdfast.cluster.surface import ApiSurface
@@ -24,7 +25,7 @@ from holdfast.objects.short_names import SHORT_NAMES
 from holdfast.operations.object_diff.backup_side import BackupSide
 from holdfast.operations.object_diff.comparison import ObjectComparison
 from holdfast.operations.object_diff.recorded import known_part, mapped, recorded
-from holdfast.operations.object_diff.sides import LiveSide, Side
+from holdfast.operations.object_diff.sides import Held, LiveSide, Side
 from holdfast.operations.restore.run import OpenedBackup
 from holdfast.operations.tree_diff import TreeComparison
 from holdfast.repository.contents import FoundNode
@@ -59,22 +60,16 @@ def diff_with_live(
     progress: Progress,
 ) -> ObjectsDiff:
     """What turned the backup's objects into those of the cluster. Raises NothingSelected, and what selections raise."""
-    covered = recorded(backup.record)
+    covered, mapping = recorded(backup.record), options.namespaces
     names = _named(options.selection, covered)
     before = BackupSide(repository, backup, cluster.api_surface(), names, cancel, progress)
     kinds = _surface_of(backup.record).resources
-    wanted = mapped(options.selection or covered, options.namespaces)
-    after = LiveSide(cluster, kinds, mapped_names(names, options.namespaces), cancel, progress)
+    after = LiveSide(cluster, kinds, [mapping[name] for name in names], cancel, progress)
     comparison = _comparison(before, after, options)
     after.is_known = comparison.is_same
-    _expect(before, options.selection, None, comparison)
-    scope = None
-    if options.selection is None:
-        selection = known_part(wanted, after.source.api_surface())
-    else:
-        selection, scope = wanted, known_part(mapped(covered, options.namespaces), after.source.api_surface())
-    if selection is not None and (options.selection is None or scope is not None):
-        after.select(selection, scope, comparison.arrive)
+    _expect(before, options.selection, None, comparison.expect)
+    chosen = options.selection and mapped(options.selection, mapping)
+    _select(after, chosen, mapped(covered, mapping), comparison.arrive)
     return _result(before, after, comparison, (backup.entry.id.hex(), LIVE))
 
 
@@ -87,30 +82,20 @@ def diff_backups(
     progress: Progress,
 ) -> ObjectsDiff:
     """What turned the first backup's objects into those of the second. Raises as `diff_with_live` does."""
-    covered = recorded(first.record), recorded(second.record)
-    names = [*_named(options.selection, covered[0]), *_named(None, covered[1])]
-    before = BackupSide(repository, first, _surface_of(second.record), names, cancel, progress)
-    after = BackupSide(
-        repository, second, _surface_of(first.record), mapped_names(names, options.namespaces), cancel, progress
-    )
-    comparison = _comparison(before, after, options)
-    ids = first.entry.id.hex(), second.entry.id.hex()
+    covered, mapping = (recorded(first.record), recorded(second.record)), options.namespaces
     is_alike = covered[0] == covered[1]
-    if options.selection is None and is_alike and not options.namespaces:
+    names = [*_named(options.selection, covered[0]), *_named(None, covered[1])]
+    kinds = _surface_of(first.record, second.record)
+    before = BackupSide(repository, first, kinds, names, cancel, progress)
+    after = BackupSide(repository, second, kinds, [mapping[name] for name in names], cancel, progress)
+    comparison = _comparison(before, after, options)
+    if options.selection is None and is_alike and not mapping:
         _compare_trees(repository, (first, second), (before, after), comparison, cancel)
-        return _result(before, after, comparison, ids)
-    scope = None if is_alike or options.namespaces else covered[1]
-    _expect(before, options.selection or scope, options.selection and scope, comparison)
-    of_first = None if is_alike and not options.namespaces else mapped(covered[0], options.namespaces)
-    if options.selection is not None:
-        after.select(mapped(options.selection, options.namespaces), of_first, comparison.arrive)
-    elif of_first is not None and (known := known_part(of_first, after.source.api_surface())) is not None:
-        after.select(known, None, comparison.arrive)
-    return _result(before, after, comparison, ids)
-
-
-def mapped_names(names: list[str], mapping: NameMap) -> list[str]:
-    return [mapping[name] for name in names]
+    else:
+        _expect(before, options.selection, None if is_alike or mapping else covered[1], comparison.expect)
+        chosen = options.selection and mapped(options.selection, mapping)
+        _select(after, chosen, mapped(covered[0], mapping) if mapping or not is_alike else None, comparison.arrive)
+    return _result(before, after, comparison, (first.entry.id.hex(), second.entry.id.hex()))
 
 
 def _named(selection: Selection | None, covered: Selection) -> list[str]:
@@ -130,14 +115,23 @@ def _comparison(before: Side, after: Side, options: DiffOptions) -> ObjectCompar
 
 
 def _expect(
-    before: BackupSide, selection: Selection | None, scope: Selection | None, comparison: ObjectComparison
+    before: BackupSide, chosen: Selection | None, covered: Selection | None, take: Callable[[Held], None]
 ) -> None:
-    """The first side's objects. Without a selection no object is read for that."""
-    if selection is None:
-        for held in before.everything():
-            comparison.expect(held)
-    elif (known := known_part(selection, before.source.api_surface())) is not None:
-        before.select(known, scope, comparison.expect)
+    """The first side's objects. If all of them are meant, none has to be read for that."""
+    if chosen is not None or covered is not None:
+        _select(before, chosen, covered, take)
+        return
+    for held in before.everything():
+        take(held)
+
+
+def _select(side: Side, chosen: Selection | None, covered: Selection | None, take: Callable[[Held], None]) -> None:
+    """What a user has chosen (None: all) of what the other side covers (None: all of this side)."""
+    known = covered and known_part(covered, side.source.api_surface())
+    if chosen is not None and (known is not None or covered is None):
+        side.select(chosen, known, take)
+    elif known is not None:
+        side.select(known, None, take)
 
 
 def _compare_trees(
@@ -189,8 +183,8 @@ def _result(before: Side, after: Side, comparison: ObjectComparison, ids: tuple[
     )
 
 
-def _surface_of(record: BackupRecord) -> ApiSurface:
-    return ApiSurface([*_resources(record.resources), *_resources(_SEARCHED)])
+def _surface_of(*records: BackupRecord) -> ApiSurface:
+    return ApiSurface(_resources(chain(*(record.resources for record in records), _SEARCHED)))
 
 
 def _resources(entries: Iterable[ResourceRecord]) -> Iterator[Resource]:

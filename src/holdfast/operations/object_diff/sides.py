@@ -120,12 +120,17 @@ class Side:
         ]
         applied = selecting.apply(selection, surface.resources, namespaces, surface.find)
 
+        # What a narrower selection would have needed cannot be known here.
+        takes_companions = applied.follows_companions and not (
+            selection.include_kinds or selection.exclude_kinds or selection.selector or selection.exclude_selector
+        )
+
         def covers(taken: Taken) -> bool:
             if taken.resource.group_resource == selecting.NAMESPACES:
                 return applied.decide_namespace(taken.seen, holds_objects=True).included
-            return applied.decide(taken.resource, taken.seen).included or (
-                not taken.resource.namespaced and applied.follows_companions
-            )
+            if not taken.resource.namespaced and takes_companions:
+                return True
+            return applied.decide(taken.resource, taken.seen).included
 
         return covers
 
