@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
+from holdfast.model.selection import Selection
 from holdfast.objects.fields import Object, at, items
 from holdfast.objects.paths import ROOT, object_path, parse_object_path
 from holdfast.operations.backup_source import BackupSource
@@ -50,6 +51,10 @@ class BackupSide(Side):
         super().__init__(LenientSource(self._backup, (), namespaces), cancel, progress)
         self.problems = self._backup.problems
         self.problems.extend(backup.problems)
+
+    def select(self, selection: Selection, scope: Selection | None, take: Callable[[Held], None]) -> None:
+        super().select(selection, scope, take)
+        self.hides = self.hides or bool(self.problems)  # what is damaged is there all the same
 
     def everything(self) -> Iterator[Held]:
         """All objects of the backup, from its directories: no object is read."""

@@ -100,8 +100,6 @@ class ObjectComparison:
         after = self._read(1, pairs)
         for pair in pairs:
             self._compare_pair(pair, before, after)
-        for side in self._sides:
-            side.progress.advance(len(pairs))
 
     def _read(self, side: int, pairs: Sequence[_Pair]) -> Mapping[ObjectKey, Object]:
         wanted = [pair[side] for pair in pairs if self._is_needed(pair)]

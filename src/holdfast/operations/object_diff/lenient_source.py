@@ -47,6 +47,8 @@ class LenientSource:
         missing = set(self._namespaces) if resource.group_resource == NAMESPACES else set()
         try:
             for page in self._source.list(resource, namespace=namespace, label_selector=label_selector):
+                if missing and page.restarted:
+                    missing = set(self._namespaces)
                 if missing:
                     missing -= {glimpse(data).name for data in page.items}
                 yield page
@@ -58,7 +60,10 @@ class LenientSource:
             yield Page([*map(_stand_in, sorted(missing))], "", None, restarted=False)
 
     def get(self, resource: Resource, namespace: str, name: str) -> bytes | None:
-        return self._source.get(resource, namespace, name) if self._has(resource) else None
+        found = self._source.get(resource, namespace, name) if self._has(resource) else None
+        if found is None and resource.group_resource == NAMESPACES and name in self._namespaces:
+            return _stand_in(name)  # asked for by accounts that may not list namespaces
+        return found
 
     def is_unknown(self, key: ObjectKey) -> bool:
         """Whether the object may be there although no list had it: its list was refused."""

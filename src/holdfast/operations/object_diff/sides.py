@@ -84,7 +84,9 @@ class Side:
         """One object that no list had. Raises ApiRefused, DamagedData."""
         known = self.source.api_surface().preferred(resource.group, resource.plural)
         data = self.source.get(known or resource, key.namespace, key.name)
-        return None if data is None else Held(known or resource, key, (BlobId.of(data),), data)
+        if data is None or glimpse(data).metadata.uid is None:
+            return None
+        return Held(known or resource, key, (BlobId.of(data),), data)
 
     def read(self, held: Sequence[Held]) -> Iterator[tuple[ObjectKey, Object]]:
         """The objects by their keys here; those that cannot be read are left out and named in `problems`."""
