@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from tests.cli.documented import assert_documented, assert_is
+from tests.cli.terminal import Terminal
 
 NEW = "staple-battery-two"
 
@@ -157,3 +158,13 @@ def test_files_and_objects_are_not_compared_with_each_other(edited, tmp_path):
         "--metadata does not go with backups of applications"
     )
     assert program("backup", "diff", "monday", "live", "-n", "nowhere", code=None).code != 0
+
+
+def test_colours_are_for_terminals_only(edited):
+    program, _ = edited
+    assert "\x1b" not in program("backup", "diff", "monday", "live").out
+    terminal = Terminal(program, "backup", "diff", "monday", "live")
+    assert terminal.end() == 0
+    assert "\x1b[33m~ data.colour: grün → blau" in terminal.text
+    assert "\x1b[31m-     b=2" in terminal.text
+    assert "\x1b[32m+     b=22" in terminal.text

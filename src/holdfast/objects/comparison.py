@@ -2,15 +2,15 @@
 
 The answer is exact for everything that users and their tools set: the desired object is completed with what the server
 filled in or must not change (`carried`), and then has to equal the live one. So two objects are the same if an update
-would change nothing. Only the order of finalizers and owners, the UIDs of owners, and fields that are absent on one side and
-have their default on the other make no difference.
+would change nothing. Only the order of finalizers and owners, the UIDs of owners, notes of controllers in annotations, and
+fields that are absent on one side and have their default on the other make no difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.objects.diff.noise import object_changes, ordered
+from holdfast.objects.diff.noise import comparable, object_changes
 from holdfast.objects.diff.walk import Change, path_text
 from holdfast.objects.fields import Object
 from holdfast.objects.transforms.transform import Context, Transform, carried
@@ -26,7 +26,7 @@ def changes(
 ) -> list[Change]:
     """What such an update would change: `before` is live, `after` is what it would be."""
     wanted = carried(transforms, group_resource, live, desired, context)
-    return object_changes(ordered(live), ordered(wanted), group_resource)
+    return object_changes(comparable(live, group_resource), comparable(wanted, group_resource), group_resource)
 
 
 def differences(

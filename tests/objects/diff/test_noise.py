@@ -32,13 +32,18 @@ def paths(before, after, kind="widgets.example.com", context=Context(), after_co
         {"creationTimestamp": "2026-01-01T00:00:00Z"},
         {"managedFields": [{"manager": "x"}]},
         {"finalizers": ["kubernetes.io/pvc-protection"]},
-        {"annotations": {"deployment.kubernetes.io/desired-replicas": "3"}},
         {"annotations": {"control-plane.alpha.kubernetes.io/leader": "{}"}},
     ],
     ids=str,
 )
 def test_metadata_of_the_server_is_no_difference(metadata):
     assert paths(thing(), thing(metadata=metadata)) == []
+
+
+def test_notes_of_controllers_are_no_difference_where_they_write_them():
+    note = {"annotations": {"deployment.kubernetes.io/desired-replicas": "3"}}
+    assert paths(thing(), thing(metadata=note), "replicasets.apps") == []
+    assert paths(thing(), thing(metadata=note)) == ["metadata.annotations"]
 
 
 def test_status_is_no_difference_unless_it_is_the_users():

@@ -17,6 +17,7 @@ from tests.restore_lab import (
 
 from holdfast.errors import ApiRefused, NothingSelected, UsageError
 from holdfast.model.run import Outcome
+from holdfast.model.selection import ClusterObjects
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -141,6 +142,23 @@ def test_a_backup_of_some_kinds_says_nothing_of_others(lab, vault):
     lab.make(obj("v1", "Secret", "new"))
     assert vault.diff_live(lab).objects == []
     assert vault.diff_live(lab, namespaces=(lab.namespace,)).objects == []
+
+
+def test_flags_do_not_widen_what_the_backup_covers(lab, vault):
+    make_shop(lab)
+    vault.back_up(lab, name="namespace")
+    vault.back_up(lab, name="object", objects=(f"cm/{lab.namespace}/settings",))
+    lab.make(config_map("new"))
+    lab.patch(config_map(), {"data": {"color": "red"}})
+    expected = {("configmaps", "new"): "added", ("configmaps", "settings"): "changed"}
+    for flags in (
+        {"exclude_kinds": ("rs",)},
+        {"exclude_selector": "x=y"},
+        {"cluster_objects": ClusterObjects.NONE},
+        {},
+    ):
+        assert changes(vault.diff_live(lab, "namespace", all_namespaces=True, **flags)) == expected
+    assert changes(vault.diff_live(lab, "object", all_namespaces=True)) == {("configmaps", "settings"): "changed"}
 
 
 def test_a_namespace_that_is_gone_was_removed_with_all_it_held(lab, vault):

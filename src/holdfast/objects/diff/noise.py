@@ -11,22 +11,27 @@ from collections.abc import Sequence
 
 from holdfast.objects.diff.defaults import defaults_of
 from holdfast.objects.diff.walk import ABSENT, Change, changes
-from holdfast.objects.fields import Object, at, copied_object, remove
+from holdfast.objects.fields import Object, at, copied_object
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
 from holdfast.objects.transforms.namespaces import NAMESPACES
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 LAST_APPLIED_PATH = ("metadata", "annotations", LAST_APPLIED)
-_NOISY_ANNOTATIONS = (
-    "autoscaling.alpha.kubernetes.io/conditions",
-    "autoscaling.alpha.kubernetes.io/current-metrics",
-    "control-plane.alpha.kubernetes.io/leader",
-    "deployment.kubernetes.io/desired-replicas",
-    "deployment.kubernetes.io/max-replicas",
-    "deployment.kubernetes.io/revision",
-    "deployment.kubernetes.io/revision-history",
-    "endpoints.kubernetes.io/last-change-trigger-time",
-)
+_NOTES = ("control-plane.alpha.kubernetes.io/leader", "endpoints.kubernetes.io/last-change-trigger-time")
+_NOTES_OF = {
+    "horizontalpodautoscalers.autoscaling": (
+        "autoscaling.alpha.kubernetes.io/conditions",
+        "autoscaling.alpha.kubernetes.io/current-metrics",
+    ),
+    "replicasets.apps": (
+        "deployment.kubernetes.io/desired-replicas",
+        "deployment.kubernetes.io/max-replicas",
+        "deployment.kubernetes.io/revision",
+        "deployment.kubernetes.io/revision-history",
+    ),
+}
+"""Annotations in which controllers keep what they know, of all kinds and of some."""
+
 _MAPPING = (*(row.id for row in NAMESPACES), "binding-subjects")
 ROWS: Sequence[Transform] = tuple(row for row in TRANSFORMS if row.change and (row.carry or row.id in _MAPPING))
 """Those for `--map-namespace` too, which change nothing without a mapping."""
@@ -51,14 +56,19 @@ def cleaned(obj: Object, group_resource: str, context: Context) -> Object:
     for row in ROWS:
         if row.change and row.concerns(group_resource):
             row.change(result, context)
-    for annotation in _NOISY_ANNOTATIONS:
-        remove(result, "metadata", "annotations", annotation)
-    return ordered(result)
+    return comparable(result, group_resource)
 
 
-def ordered(obj: Object) -> Object:
-    """The object with lists that are really sets in one order, and owners by name."""
+def comparable(obj: Object, group_resource: str) -> Object:
+    """The object with lists that are really sets in one order, owners by name, and without controllers' notes."""
     metadata = dict(at(obj, "metadata"))
+    annotations = at(metadata, "annotations")
+    notes = annotations.keys() & {*_NOTES, *_NOTES_OF.get(group_resource, ())}
+    if notes:
+        rest = {key: value for key, value in annotations.items() if key not in notes}
+        metadata["annotations"] = rest
+        if not rest:
+            del metadata["annotations"]
     if "finalizers" in metadata:
         metadata["finalizers"] = sorted(metadata["finalizers"])
     if "ownerReferences" in metadata:

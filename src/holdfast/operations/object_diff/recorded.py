@@ -35,6 +35,18 @@ def mapped(selection: Selection, names: NameMap) -> Selection:
     )
 
 
+def within(chosen: Selection, covered: Selection) -> Selection:
+    """`chosen` without namespaces that `covered` does not have, as far as that can be told from names."""
+    if not chosen.all_namespaces or covered.all_namespaces or not covered.has_namespaces:
+        return chosen
+    return replace(
+        chosen,
+        all_namespaces=False,
+        namespaces=covered.namespaces,
+        namespace_selector=",".join(filter(None, (chosen.namespace_selector, covered.namespace_selector))),
+    )
+
+
 def _mapped_object(text: str, names: NameMap) -> str:
     match text.split("/"):
         case [kind, namespace, name]:

@@ -24,7 +24,7 @@ from holdfast.objects.paths import ROOT
 from holdfast.objects.short_names import SHORT_NAMES
 from holdfast.operations.object_diff.backup_side import BackupSide
 from holdfast.operations.object_diff.comparison import ObjectComparison
-from holdfast.operations.object_diff.recorded import known_part, mapped, recorded
+from holdfast.operations.object_diff.recorded import known_part, mapped, recorded, within
 from holdfast.operations.object_diff.sides import Held, LiveSide, Side
 from holdfast.operations.restore.run import OpenedBackup
 from holdfast.operations.tree_diff import TreeComparison
@@ -128,8 +128,10 @@ def _expect(
 def _select(side: Side, chosen: Selection | None, covered: Selection | None, take: Callable[[Held], None]) -> None:
     """What a user has chosen (None: all) of what the other side covers (None: all of this side)."""
     known = covered and known_part(covered, side.source.api_surface())
-    if chosen is not None and (known is not None or covered is None):
-        side.select(chosen, known, take)
+    if chosen is not None and known is not None:
+        side.select(within(chosen, known), known, take)
+    elif chosen is not None and covered is None:
+        side.select(chosen, None, take)
     elif known is not None:
         side.select(known, None, take)
 

@@ -73,7 +73,7 @@ class Side:
         sink = HeldSink(self._hold, take)
         try:
             if scope is not None:
-                sink.covers = self._scope(scope)
+                sink.covers = self._scope(scope, present)
             captured = Capture(self.source, present, sink, self.cancel, self.progress).run()
         except NothingSelected as error:
             self.notes.append(f"{error.what}: {error.why}")
@@ -114,22 +114,27 @@ class Side:
             return None
         return replace(selection, objects=tuple(present))
 
-    def _scope(self, selection: Selection) -> Callable[[Taken], bool]:
-        """Whether a backup of `selection` would have taken an object here. Raises NothingSelected."""
+    def _scope(self, selection: Selection, asked: Selection) -> Callable[[Taken], bool]:
+        """Whether a backup of `selection` would have taken what a capture of `asked` finds here. Raises NothingSelected."""
         surface = self.source.api_surface()
         namespaces = [
             glimpse(data) for page in self.source.list(surface.find(selecting.NAMESPACES)) for data in page.items
         ]
         applied = selecting.apply(selection, surface.resources, namespaces, surface.find)
 
+        held = {*applied.namespaces.names, *(text.split("/")[1] for text in selection.objects if text.count("/") == 2)}
         # What a narrower selection would have needed cannot be known here.
         takes_companions = applied.follows_companions and not (
-            selection.include_kinds or selection.exclude_kinds or selection.selector or selection.exclude_selector
+            selection.include_kinds
+            or selection.exclude_kinds
+            or selection.selector
+            or selection.exclude_selector
+            or asked.takes_everything
         )
 
         def covers(taken: Taken) -> bool:
             if taken.resource.group_resource == selecting.NAMESPACES:
-                return applied.decide_namespace(taken.seen, holds_objects=True).included
+                return taken.seen.name in held or applied.decide_namespace(taken.seen, holds_objects=False).included
             if not taken.resource.namespaced and takes_companions:
                 return True
             return applied.decide(taken.resource, taken.seen).included
