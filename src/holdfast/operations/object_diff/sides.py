@@ -121,7 +121,6 @@ class Side:
             glimpse(data) for page in self.source.list(surface.find(selecting.NAMESPACES)) for data in page.items
         ]
         applied = selecting.apply(selection, surface.resources, namespaces, surface.find)
-
         held = {*applied.namespaces.names, *(text.split("/")[1] for text in selection.objects if text.count("/") == 2)}
         # What a narrower selection would have needed cannot be known here.
         takes_companions = applied.follows_companions and not (
