@@ -57,6 +57,10 @@ def _restore_options(function: Any) -> Any:
             help="With --rollback: delete also new claims, volumes and definitions, with the data in them.",
         ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
+        click.option(
+            "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
+        ),
+        click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
     )
     for option in reversed(options):
         function = option(function)
@@ -117,6 +121,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         on_conflict=on_conflict,
         rollback=flags["rollback"],
         delete_data=flags["delete_data"],
+        show_secrets=flags["show_secrets"],
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster
@@ -149,7 +154,7 @@ def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     from holdfast.operations.restore.run import show_plan  # noqa: PLC0415
 
     view = show_plan(task, cluster, session.cancel, session.progress)
-    return present_plan(session, view, with_reasons=bool(flags["workloads"]))
+    return present_plan(session, view, with_reasons=bool(flags["workloads"]), all_fields=flags["all_fields"])
 
 
 command.add_command(restore_files)

@@ -72,6 +72,16 @@ def copied(value: Any) -> Any:
     return value
 
 
+def copied_object(obj: Object) -> Object:
+    """A deep copy of a whole object but for metadata.managedFields, often half of it, which nobody changes in place."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata:
+        return {key: copied(value) for key, value in obj.items()}
+    result = {key: copied(value) for key, value in obj.items() if key != "metadata"}
+    result["metadata"] = {key: value if key == "managedFields" else copied(value) for key, value in metadata.items()}
+    return result
+
+
 def maps_within(value: Any) -> Iterator[Object]:
     """Every map in a JSON value, the value itself first."""
     if isinstance(value, dict):
