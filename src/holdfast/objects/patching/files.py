@@ -122,9 +122,7 @@ def _target(target: Fields, *, is_kustomization: bool) -> Callable[[Subject], bo
     place = target.place
     group = target.text("group") if "group" in target else None
     version, kind = target.text("version"), target.text("kind")
-    compiled: Callable[[str, str], Pattern[str]] = (
-        (compile_regex) if is_kustomization else compile_glob
-    )
+    compiled: Callable[[str, str], Pattern[str]] = (compile_regex) if is_kustomization else compile_glob
     name, namespace = (
         compiled(text, place) if (text := target.text(field)) else None for field in ("name", "namespace")
     )

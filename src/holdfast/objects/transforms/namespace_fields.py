@@ -1,7 +1,7 @@
 """Fields of known kinds that name a namespace, beside those that have a row of their own, and the row that maps them.
 
-A path is written as in a plan: `[]` goes through the items of a list, `*-end` through the fields of a map that end so. Texts of which a
-namespace is only a part (`gateway/name`, DNS names, environment variables) are not touched.
+A path is written as in a plan: `[]` goes through the items of a list, `*-end` through the fields of a map that end so.
+Texts of which a namespace is only a part (`gateway/name`, DNS names, environment variables) are not touched.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action
 from holdfast.objects.fields import Object
-from holdfast.objects.transforms import apply
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
 _THREADS = 8
@@ -43,7 +42,7 @@ def judge(plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
 
 def _judge_one(plan: RestorePlan, item: PlannedObject, original: Object) -> PlannedObject:
     served = plan.target.served(item.resource)
-    desired = apply(plan.options.transforms, item.resource.group_resource, original, plan.context).object
+    desired = plan.preparation.prepare(item.resource, original).object
     if served is None or desired is None:
         return item
     # Owners are linked when they exist; a dry run with the backup's UIDs would only show that they do not.

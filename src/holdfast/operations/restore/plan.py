@@ -12,8 +12,10 @@ from holdfast.model.restore import Action, ObjectPlan, OnConflict
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
 from holdfast.objects.mapping import ObjectMapping
+from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
 from holdfast.operations.backup_source import BackupSource
+from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.target import Target
 
 
@@ -25,13 +27,14 @@ class RestoreOptions:
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
     transforms: Sequence[Transform] = TRANSFORMS
+    patches: Sequence[Patch] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
     """One object of the plan; its content stays in the backup until it is needed."""
 
-    resource: Resource  # as the backup has it; the same version in the target
+    resource: Resource  # in the version in which it is sent
     key: ObjectKey  # in the target
     path: str  # in the backup
     owners: tuple[ObjectKey, ...]
@@ -59,6 +62,7 @@ class RestorePlan:
     options: RestoreOptions
     target: Target
     context: Context
+    preparation: Preparation
     source: BackupSource
     objects: list[PlannedObject]
     problems: list[Problem]

@@ -20,11 +20,13 @@ from holdfast.objects.comparison import differences
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
-from holdfast.objects.transforms import Context, apply, merged
+from holdfast.objects.transforms import Context, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
+from holdfast.operations.restore.preparation import Preparation, Prepared
 from holdfast.operations.restore.target import NAMESPACES, Target
+from holdfast.operations.restore.versions import Route, Versions
 
 _PARALLEL_CHECKS = 8
 _PARALLEL_KINDS = 4
@@ -65,7 +67,7 @@ def plan_restore(
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
     objects = planner.run()
     problems = [*captured.problems, *source.problems]
-    return RestorePlan(options, target, planner.context, source, objects, problems)
+    return RestorePlan(options, target, planner.context, planner.preparation, source, objects, problems)
 
 
 class _Planner:
@@ -83,13 +85,15 @@ class _Planner:
         self._options = options
         self._cancel = cancel
         self._progress = progress
+        self._versions = Versions(source, target)
         self._selected = {entry.key: entry for entry in selected}
-        self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
+        self._back = {self._target_key(entry): entry.key for entry in selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
         self.context = Context(
             mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
         )
+        self.preparation = Preparation(self._versions, options.transforms, self.context, options.patches)
 
     def run(self) -> list[PlannedObject]:
         self._progress.phase("plan", len(self._selected))
@@ -102,28 +106,31 @@ class _Planner:
 
     def _plan_kind(self, kind: tuple[Resource, list[_Selected]]) -> list[PlannedObject]:
         resource, selected = kind
-        served = self._target.served(resource)
+        route = self._versions.route(resource)
+        served = self._target.served(route.resource)
         planned = []
         for start in range(0, len(selected), _CHUNK):
             self._cancel.check()
             for path, original in self._source.read_objects([entry.path for entry in selected[start : start + _CHUNK]]):
-                planned.append(self._plan_object(resource, served, path, original))
+                planned.append(self._plan_object(route, served, path, original))
                 self._progress.advance()
         if served is not None:
             self._target.forget(served)
         return planned
 
-    def _plan_object(self, resource: Resource, served: Resource | None, path: str, original: Object) -> PlannedObject:
-        outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
-        desired = outcome.object
+    def _plan_object(self, route: Route, served: Resource | None, path: str, original: Object) -> PlannedObject:
+        resource = route.resource
+        outcome = self.preparation.prepare(resource, original)
+        original, desired = outcome.original, outcome.object
         key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
 
         def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
             owners = self._owners(desired) if desired else ()
+            why = "; ".join(filter(None, (why, route.note)))
             return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
 
-        if desired is None:
-            return planned(Action.LEFT_OUT, outcome.not_restored or "")
+        if route.blocked or desired is None:
+            return planned(*self._stopped(route, outcome))
         if served is None:
             return planned(*self._unserved(resource))
         namespace_state = self._target.namespace_state(key.namespace) if key.namespace else "Active"
@@ -165,12 +172,17 @@ class _Planner:
             return Action.UPDATE, "", "", found
         return Action.EXISTS, "it differs and stays as it is", "Use --on-conflict update to change it.", found
 
+    @staticmethod
+    def _stopped(route: Route, outcome: Prepared) -> tuple[Action, str, str]:
+        """Why there is no desired object."""
+        if route.blocked:
+            return Action.BLOCKED, route.blocked, route.next
+        if outcome.blocked:
+            return Action.BLOCKED, outcome.blocked, "Correct the patch, or leave the object out of the restore."
+        return Action.LEFT_OUT, outcome.not_restored, ""
+
     def _unserved(self, resource: Resource) -> tuple[Action, str, str]:
         group, plural = resource.group, resource.plural
-        versions = self._target.surface.served(group, plural)
-        if versions:
-            why = f"the cluster serves {resource.group_resource} only as {', '.join(versions)}, not {resource.version}"
-            return Action.BLOCKED, why, "Restore into a cluster that serves this version."
         if ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", f"{plural}.{group}") in self._selected:
             return Action.UNCHECKED, "its definition does not exist yet", ""
         why = f"the cluster does not serve {resource.group_resource}"
@@ -187,9 +199,9 @@ class _Planner:
         if refused is None:
             entry = self._selected[source_key]
             readable = list(self._source.read_objects([entry.path]))
+            resource = self._versions.route(entry.resource).resource
             refused = not readable or any(
-                apply(self._options.transforms, entry.resource.group_resource, original, self.context).object is None
-                for _, original in readable
+                self.preparation.prepare(resource, original).object is None for _, original in readable
             )
             self._refused[source_key] = refused
         return not refused
@@ -200,6 +212,9 @@ class _Planner:
             return served.subresources
         known = self._source.api_surface().by_kind(api_version, kind)
         return known.subresources if known else frozenset(("status",))
+
+    def _target_key(self, entry: _Selected) -> ObjectKey:
+        return self._mapped(entry.key._replace(group=self._versions.route(entry.resource).resource.group))
 
     def _mapped(self, key: ObjectKey) -> ObjectKey:
         names = self._options.mapping.namespaces

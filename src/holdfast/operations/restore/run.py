@@ -80,7 +80,7 @@ def show_plan(
         on_conflict=options.on_conflict,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
-        notes=_volume_notes(plan, backup.record),
+        notes=[*_volume_notes(plan, backup.record), *plan.preparation.notes()],
         errors=plan.problems,
     )
 
@@ -160,7 +160,9 @@ class _Restore:
             counts={result.value: counts[result.value] for result in Result},
             bytes={},
             errors=problems,
-            notes=_volume_notes(self._plan, self._backup.record) if self._plan else [],
+            notes=[*_volume_notes(self._plan, self._backup.record), *self._plan.preparation.notes()]
+            if self._plan
+            else [],
             backup=self._backup.entry.id.hex(),
             cluster=self._target_uid,
             namespaces=dict(self._options.mapping.namespaces.names),
