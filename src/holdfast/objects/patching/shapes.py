@@ -58,6 +58,7 @@ _METADATA = Shape({"finalizers": PRIMITIVES, "ownerReferences": "uid"})
 _CONTAINER = Shape(
     {"env": "name", "ports": "containerPort", "volumeDevices": "devicePath", "volumeMounts": "mountPath"}
 )
+_VOLUME = Shape(below={"ephemeral": Shape(below={"volumeClaimTemplate": Shape(below={"metadata": _METADATA})})})
 _POD_SPEC = Shape(
     {
         "containers": "name",
@@ -70,7 +71,12 @@ _POD_SPEC = Shape(
         "topologySpreadConstraints": "topologyKey",
         "volumes": "name",
     },
-    below={"containers": _CONTAINER, "ephemeralContainers": _CONTAINER, "initContainers": _CONTAINER},
+    below={
+        "containers": _CONTAINER,
+        "ephemeralContainers": _CONTAINER,
+        "initContainers": _CONTAINER,
+        "volumes": _VOLUME,
+    },
 )
 _POD = Shape(below={"metadata": _METADATA, "spec": _POD_SPEC})
 

@@ -157,20 +157,24 @@ def _set_orders(original: Object, patch: Object, shape: Shape) -> None:
             merged = present
         else:
             continue
+        if not present and not patched:
+            raise PatchFailed(f"there is nothing that {directive} could be for")
+        _holds_maps(present or [], patched or [])
         original[name] = _ordered(merged, order, present or [], key)
         patch.pop(name, None)
 
 
 def _check_order(directive: str, patched: list[Any], order: list[Any], key: str) -> None:
     """The items of the patch must stand in the order too, one after the other as there."""
-    if not order:
-        return
-    remaining = iter(order)
-    for item in patched:
-        if isinstance(item, dict) and _DIRECTIVE in item:
-            continue
-        if not any(_same_item(item, other, key) for other in remaining):
-            raise PatchFailed(f"the list in the patch is not in the order of {directive}")
+    waiting = [item for item in patched if not (isinstance(item, dict) and item.get(_DIRECTIVE) == "delete")]
+    remaining = list(order)
+    while waiting and remaining:
+        if isinstance(waiting[0], dict) and _DIRECTIVE in waiting[0]:
+            waiting.pop(0)
+        elif _same_item(waiting[0], remaining.pop(0), key):
+            waiting.pop(0)
+    if waiting and order:
+        raise PatchFailed(f"the list in the patch is not in the order of {directive}")
 
 
 def _ordered(merged: list[Any], first: list[Any], before: list[Any], key: str) -> list[Any]:
