@@ -31,7 +31,10 @@ POD_SPECS = [
     ({"nodeSelector": {ZONE: "a", "disk": "ssd"}}, {"nodeSelector": {ZONE: "b"}}),
     ({"nodeSelector": {"disk": "ssd"}}, {}),
     ({"nodeSelector": {ZONE: "z"}}, {"nodeSelector": {ZONE: "z"}}),
-    (affinity(**{REQUIRED: terms([demand(ZONE, "a", "b", "z")])}), affinity(**{REQUIRED: terms([demand(ZONE, "b", "z")])})),
+    (
+        affinity(**{REQUIRED: terms([demand(ZONE, "a", "b", "z")])}),
+        affinity(**{REQUIRED: terms([demand(ZONE, "b", "z")])}),
+    ),
     (
         affinity(**{REQUIRED: terms([demand(ZONE, "a"), demand("disk", "ssd")])}),
         affinity(**{REQUIRED: terms([demand(ZONE, "b")])}),
@@ -66,7 +69,10 @@ def test_pod_spec(before, after):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ({"nodeAffinity": {"required": terms([demand(ZONE, "a")])}}, {"nodeAffinity": {"required": terms([demand(ZONE, "b")])}}),
+        (
+            {"nodeAffinity": {"required": terms([demand(ZONE, "a")])}},
+            {"nodeAffinity": {"required": terms([demand(ZONE, "b")])}},
+        ),
         ({"nodeAffinity": {"required": terms([demand("disk", "ssd")])}}, {}),
         ({}, {}),
     ],

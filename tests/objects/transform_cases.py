@@ -77,7 +77,7 @@ def in_zone(zone: str) -> Object:
     return {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]}]}
 
 
-def named(namespace: str) -> Object:
+def by_name_of(namespace: str) -> Object:
     return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
 
 
@@ -855,8 +855,14 @@ NAMESPACES: dict[str, list[Case]] = {
         Change(
             "storage classes",
             "storageclasses.storage.k8s.io",
-            {"kind": "StorageClass", "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]}]},
-            {"kind": "StorageClass", "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["b"]}]}]},
+            {
+                "kind": "StorageClass",
+                "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]}],
+            },
+            {
+                "kind": "StorageClass",
+                "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["b"]}]}],
+            },
             PLACED,
         ),
         Change(
@@ -880,22 +886,34 @@ NAMESPACES: dict[str, list[Case]] = {
         Change(
             "of operators",
             "prometheuses.monitoring.coreos.com",
-            {"spec": {"serviceMonitorNamespaceSelector": named("shop")}},
-            {"spec": {"serviceMonitorNamespaceSelector": named("test")}},
+            {"spec": {"serviceMonitorNamespaceSelector": by_name_of("shop")}},
+            {"spec": {"serviceMonitorNamespaceSelector": by_name_of("test")}},
             MAPPED,
         ),
         Change(
             "of gateways",
             "gateways.gateway.networking.k8s.io",
-            {"spec": {"listeners": [{"allowedRoutes": {"namespaces": {"from": "Selector", "selector": named("shop")}}}]}},
-            {"spec": {"listeners": [{"allowedRoutes": {"namespaces": {"from": "Selector", "selector": named("test")}}}]}},
+            {
+                "spec": {
+                    "listeners": [
+                        {"allowedRoutes": {"namespaces": {"from": "Selector", "selector": by_name_of("shop")}}}
+                    ]
+                }
+            },
+            {
+                "spec": {
+                    "listeners": [
+                        {"allowedRoutes": {"namespaces": {"from": "Selector", "selector": by_name_of("test")}}}
+                    ]
+                }
+            },
             MAPPED,
         ),
         Change(
             "of policies",
             "validatingadmissionpolicies.admissionregistration.k8s.io",
-            {"spec": {"matchConstraints": {"namespaceSelector": named("shop")}}},
-            {"spec": {"matchConstraints": {"namespaceSelector": named("test")}}},
+            {"spec": {"matchConstraints": {"namespaceSelector": by_name_of("shop")}}},
+            {"spec": {"matchConstraints": {"namespaceSelector": by_name_of("test")}}},
             MAPPED,
         ),
         Change("selectors", "networkpolicies.networking.k8s.io", picking("shop"), picking("test"), MAPPED),

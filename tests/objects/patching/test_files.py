@@ -198,9 +198,13 @@ def test_any_bytes_are_patches_or_a_usage_error(data):
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["target", "patch", "type", "kind", "name", "op", "path", "value", "patches", "a"]), inner, max_size=5
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["target", "patch", "type", "kind", "name", "op", "path", "value", "patches", "a"]),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=25,
 )

@@ -62,14 +62,20 @@ def test_storage_class_and_label_of_some_claims():
 
 
 @pytest.mark.parametrize(
-    "other", [volume_claim("pg-0"), volume_claim(namespace="baz"), volume_claim(foo="no"), subject("Pod", "mysql-0", "foo")]
+    "other",
+    [volume_claim("pg-0"), volume_claim(namespace="baz"), volume_claim(foo="no"), subject("Pod", "mysql-0", "foo")],
 )
 def test_all_conditions_must_hold(other):
     assert is_for(parse(STORAGE_CLASS), other) == []
 
 
 def test_config_map_is_read_as_it_is():
-    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"rules.yaml": STORAGE_CLASS}}
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "x"},
+        "data": {"rules.yaml": STORAGE_CLASS},
+    }
 
     assert patched(parse(yaml.safe_dump(config_map)), volume_claim())["spec"] == {"storageClassName": "premium"}
 
@@ -236,8 +242,14 @@ def test_file_that_velero_would_refuse(content, why):
         (rule(replace("/a", "{a")), "is not JSON"),
         (rule(replace("/a", 'a"b')), "is not JSON"),
         (rule(replace("/a", "1"), matches=[{"value": "1"}]), "path is missing"),
-        (rule(replace("/a", "1"), labelSelector={"matchExpressions": [{"key": "a", "operator": "Is"}]}), "an expression needs"),
-        ({"conditions": {"groupResource": "pods"}, "mergePatches": [{"patchData": "[]"}]}, "not a text that holds one map"),
+        (
+            rule(replace("/a", "1"), labelSelector={"matchExpressions": [{"key": "a", "operator": "Is"}]}),
+            "an expression needs",
+        ),
+        (
+            {"conditions": {"groupResource": "pods"}, "mergePatches": [{"patchData": "[]"}]},
+            "not a text that holds one map",
+        ),
         ({"conditions": {"groupResource": "pods"}, "mergePatches": [{"patchData": {}}]}, "patchData is not a text"),
     ],
 )
@@ -252,8 +264,16 @@ NAMES = st.sampled_from(
     ["version", "resourceModifierRules", "conditions", "groupResource", "patches", "operation", "path", "value", "matches",
      "mergePatches", "patchData", "labelSelector", "matchLabels", "namespaces", "kind", "data"]
 )  # fmt: skip
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["v1", "pods", "/a", "add", "{", "ConfigMap"])
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=25)
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["v1", "pods", "/a", "add", "{", "ConfigMap"])
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=25
+)
 
 
 @given(VALUES)

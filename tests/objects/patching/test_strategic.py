@@ -14,7 +14,9 @@ KEYS = st.sampled_from(
     ["spec", "metadata", "containers", "env", "name", "finalizers", "a", "$patch", "$retainKeys", "$setElementOrder/env",
      "$setElementOrder/containers", "$deleteFromPrimitiveList/finalizers", "volumes", "ports", "containerPort"]
 )  # fmt: skip
-LEAVES = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["a", "b", "replace", "delete", "merge", "name"])
+LEAVES = (
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["a", "b", "replace", "delete", "merge", "name"])
+)
 ODD = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20
 )
@@ -27,7 +29,9 @@ def pod(**spec):
 
 def test_arguments_stay_as_they_are():
     before = pod(containers=[{"name": "a", "env": [{"name": "x", "value": "1"}]}])
-    patch = pod(containers=[{"name": "a", "$setElementOrder/env": [{"name": "y"}, {"name": "x"}], "env": [{"name": "y"}]}])
+    patch = pod(
+        containers=[{"name": "a", "$setElementOrder/env": [{"name": "y"}, {"name": "x"}], "env": [{"name": "y"}]}]
+    )
     kept = copied((before, patch))
 
     after = apply_strategic_patch(before, patch, PODS)

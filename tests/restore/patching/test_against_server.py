@@ -136,9 +136,13 @@ STRATEGIC_CASES = {
     "port as a text is another one": web(ports=[{"containerPort": "443", "name": "tls"}]),
     "mounts by path": web(volumeMounts=[{"mountPath": "/data", "name": "tmp"}]),
     "arguments are replaced": web(args=["--quiet"]),
-    "volume source is replaced": pods(volumes=[{"name": "data", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}]),
+    "volume source is replaced": pods(
+        volumes=[{"name": "data", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}]
+    ),
     "two volume sources": pods(volumes=[{"name": "data", "secret": {"secretName": "s"}}]),
-    "retained keys that lack one": pods(volumes=[{"name": "data", "$retainKeys": ["name"], "secret": {"secretName": "s"}}]),
+    "retained keys that lack one": pods(
+        volumes=[{"name": "data", "$retainKeys": ["name"], "secret": {"secretName": "s"}}]
+    ),
     "retained keys that are no list": pods(volumes=[{"name": "data", "$retainKeys": "name"}]),
     "strategy is replaced": {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}},
     "strategy is merged": {"spec": {"strategy": {"type": "Recreate"}}},
@@ -310,7 +314,11 @@ PORTS = with_order(
     instructed("containerPort", st.sampled_from([80, 443, 8080]), {"name": st.sampled_from(["p", "q", None])}),
 )
 CONTAINER = st.builds(
-    lambda name, image, *parts: {"name": name, **image, **{key: value for part in parts for key, value in part.items()}},
+    lambda name, image, *parts: {
+        "name": name,
+        **image,
+        **{key: value for part in parts for key, value in part.items()},
+    },
     st.sampled_from(["web", "side", "new"]),
     st.sampled_from([{}, {"image": "i:9"}, {"$patch": "delete"}, {"$patch": "replace"}]),
     VARIABLES,

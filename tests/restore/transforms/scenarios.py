@@ -599,7 +599,10 @@ def webhook_calls_the_service_in_the_new_namespace(stage: Stage, transforms: Tab
 @row("namespace-fields")
 def ingress_class_reads_its_parameters_in_the_new_namespace(stage: Stage, transforms: Table) -> None:
     parameters = {"apiGroup": "example.com", "kind": "Parameters", "name": "x"}
-    spec = {"controller": "example.com/ingress", "parameters": parameters | {"namespace": stage.namespace, "scope": "Namespace"}}
+    spec = {
+        "controller": "example.com/ingress",
+        "parameters": parameters | {"namespace": stage.namespace, "scope": "Namespace"},
+    }
     backup = stage.make(obj("networking.k8s.io/v1", "IngressClass", stage.unique("class"), spec=spec))
     stage.delete(backup)
 

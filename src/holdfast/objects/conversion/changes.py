@@ -72,16 +72,13 @@ def ingress_class(obj: Object) -> None:
 
 
 def endpoint_slice(obj: Object) -> None:
+    """What else was in `topology` cannot be written any more: v1 shows it, and ignores it when it is sent."""
     for endpoint in items(obj, "endpoints"):
-        topology = at(endpoint, "topology")
-        if "topology" not in endpoint:
-            continue
-        del endpoint["topology"]
-        for label, field in ((_HOSTNAME, "nodeName"), (_ZONE, "zone")):
-            if label in topology:
-                endpoint.setdefault(field, topology[label])
-        if others := {label: value for label, value in topology.items() if label not in (_HOSTNAME, _ZONE)}:
-            endpoint["deprecatedTopology"] = others
+        topology = endpoint.pop("topology", None)
+        if isinstance(topology, dict):
+            for label, field in ((_HOSTNAME, "nodeName"), (_ZONE, "zone")):
+                if label in topology:
+                    endpoint.setdefault(field, topology[label])
 
 
 # Policy and scaling

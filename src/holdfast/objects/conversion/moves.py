@@ -74,7 +74,7 @@ MOVES: tuple[Move, ...] = (
     _same_group("networking.k8s.io", "v1beta1", "v1", ipaddresses="IPAddress", servicecidrs="ServiceCIDR"),
     _changed(
         _same_group("discovery.k8s.io", "v1beta1", "v1", endpointslices="EndpointSlice"),
-        changes.endpoint_slice, "node and zone of an endpoint have fields of their own",
+        changes.endpoint_slice, "node and zone of an endpoint have fields of their own; other labels of the node are lost",
     ),
     _changed(
         _same_group("policy", "v1beta1", "v1", poddisruptionbudgets="PodDisruptionBudget"),

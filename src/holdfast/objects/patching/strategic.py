@@ -160,8 +160,35 @@ def _set_orders(original: Object, patch: Object, shape: Shape) -> None:
         if not present and not patched:
             raise PatchFailed(f"there is nothing that {directive} could be for")
         _holds_maps(present or [], patched or [])
-        original[name] = _ordered(merged, order, present or [], key)
+        original[name] = _ordered(merged, order, _reused(present or [], patched or [], key), key)
         patch.pop(name, None)
+
+
+def _reused(present: list[Any], patched: list[Any], key: str) -> list[Any]:
+    """The order "before" that the API server goes by when a patch gives an order as well.
+
+    It looks at the memory of the list as it was, in which deleted items have been closed up and new ones written behind them.
+    """
+    slots, length = list(present), len(present)
+    if key == PRIMITIVES or key not in _keys_of(patched):
+        return slots
+    for item in patched:
+        if item.get(_DIRECTIVE) == "delete":
+            while (place := _place(slots[:length], key, item[key])) >= 0:
+                slots[place : length - 1] = slots[place + 1 : length]
+                length -= 1
+    if any(item.get(_DIRECTIVE) == "replace" for item in patched):
+        return slots
+    for item in patched:
+        is_new = _DIRECTIVE not in item and _place(slots[:length], key, item[key]) < 0
+        if is_new and length < len(slots):
+            slots[length] = item
+            length += 1
+    return slots
+
+
+def _keys_of(items: list[Any]) -> set[str]:
+    return {key for item in items if isinstance(item, dict) for key in item}
 
 
 def _check_order(directive: str, patched: list[Any], order: list[Any], key: str) -> None:
