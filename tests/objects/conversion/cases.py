@@ -151,10 +151,11 @@ def requests(**request):
 
 
 CASES = {
-    "Deployment of extensions": workload("extensions/v1beta1", "Deployment", {"template": TEMPLATE, "rollbackTo": {"revision": 0}}),
+    "Deployment of extensions": workload("extensions/v1beta1", "Deployment", {"template": TEMPLATE, "rollbackTo": {}}),
     "ReplicaSet of extensions": workload("extensions/v1beta1", "ReplicaSet"),
     "DaemonSet of extensions": workload(
-        "extensions/v1beta1", "DaemonSet", {"template": TEMPLATE, "templateGeneration": 3}, {"updateStrategy": {"type": "OnDelete"}}
+        "extensions/v1beta1", "DaemonSet", {"template": TEMPLATE, "templateGeneration": 3},
+        {"updateStrategy": {"type": "OnDelete"}},
     ),
     "Deployment of apps/v1beta1": workload("apps/v1beta1", "Deployment", SELECTED | {"rollbackTo": {}}),
     "Deployment of apps/v1beta2": workload("apps/v1beta2", "Deployment", SELECTED),

@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ RFC_6902 = [
         {"foo": {"bar": "baz"}, "qux": {"corge": "grault", "thud": "fred"}},
     ),
     ({"foo": ["all", "grass", "cows", "eat"]}, [("move", "/foo/3", None, "/foo/1")], {"foo": ["all", "cows", "eat", "grass"]}),
-    ({"baz": "qux", "foo": ["a", 2, "c"]}, [("test", "/baz", "qux"), ("test", "/foo/1", 2)], {"baz": "qux", "foo": ["a", 2, "c"]}),
+    ({"b": "q", "foo": ["a", 2, "c"]}, [("test", "/b", "q"), ("test", "/foo/1", 2)], {"b": "q", "foo": ["a", 2, "c"]}),
     ({"foo": "bar"}, [("add", "/child", {"grandchild": {}})], {"foo": "bar", "child": {"grandchild": {}}}),
     ({"foo": ["bar"]}, [("add", "/foo/-", ["abc", "def"])], {"foo": ["bar", ["abc", "def"]]}),
     ({"/": 9, "~1": 10}, [("test", "/~01", 10), ("test", "/~1", 9)], {"/": 9, "~1": 10}),
@@ -97,10 +99,8 @@ def test_copy_is_a_copy():
 @given(JSON, st.lists(STEPS, max_size=4))
 def test_any_patch_changes_a_copy_or_fails_as_a_patch(document, steps):
     kept = copied(document)
-    try:
+    with contextlib.suppress(PatchFailed):
         apply_json_patch(document, steps)
-    except PatchFailed:
-        pass
     assert document == kept
 
 

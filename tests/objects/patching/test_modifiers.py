@@ -1,5 +1,6 @@
 """Velero's resource modifiers: what its documentation shows, and what its code does with the rest."""
 
+import contextlib
 import json
 
 import pytest
@@ -81,7 +82,7 @@ def test_config_map_is_read_as_it_is():
 
 
 def test_namespaces_are_the_backups_and_do_not_matter_to_cluster_scoped_objects():
-    patches = rules(rule(replace("/spec/replicas", 1), namespaces=["sh*"], groupResource="*"),)  # fmt: skip
+    patches = rules(rule(replace("/spec/replicas", 1), namespaces=["sh*"], groupResource="*"))  # fmt: skip
     volume = subject("PersistentVolume", "pv", spec={"replicas": 0})
 
     assert is_for(rules(rule(replace("/a", 1), namespaces=["shop"])), subject(now="copy")) == ["1"]
@@ -279,15 +280,11 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_any_values_are_modifiers_or_a_usage_error(value):
     for content in (value, {"version": "v1", "resourceModifierRules": [value]}):
-        try:
+        with contextlib.suppress(UsageError):
             parse(json.dumps(content))
-        except UsageError:
-            pass
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_modifiers_or_a_usage_error(data):
-    try:
+    with contextlib.suppress(UsageError):
         parse(data)
-    except UsageError:
-        pass

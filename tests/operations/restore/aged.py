@@ -1,6 +1,7 @@
 """A real cluster that shows some of its kinds in versions of long ago, so that a backup of them can be made."""
 
 import json
+from dataclasses import replace
 
 from holdfast.cluster.surface import ApiSurface
 
@@ -53,8 +54,6 @@ class AgedCluster:
 
 
 def _as(resource, group, version):
-    from dataclasses import replace
-
     return replace(resource, group=group, version=version)
 
 

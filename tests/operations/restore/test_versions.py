@@ -206,7 +206,7 @@ def test_version_that_is_known_and_not_served_is_the_same_by_the_definition(lab,
     planned, result = restored(vault, second, stem)
 
     assert result.result == "created"
-    note = f"sent as example.com/v3 instead of example.com/v2: for the cluster's definition both are the same"
+    note = "sent as example.com/v3 instead of example.com/v2: for the cluster's definition both are the same"
     assert note in planned.why
     live = second.read(obj("example.com/v3", stem.capitalize(), "one"))
     assert live["spec"] == {"size": 1}

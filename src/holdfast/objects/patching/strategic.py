@@ -196,9 +196,7 @@ def _check_order(directive: str, patched: list[Any], order: list[Any], key: str)
     waiting = [item for item in patched if not (isinstance(item, dict) and item.get(_DIRECTIVE) == "delete")]
     remaining = list(order)
     while waiting and remaining:
-        if isinstance(waiting[0], dict) and _DIRECTIVE in waiting[0]:
-            waiting.pop(0)
-        elif _same_item(waiting[0], remaining.pop(0), key):
+        if (isinstance(waiting[0], dict) and _DIRECTIVE in waiting[0]) or _same_item(waiting[0], remaining.pop(0), key):
             waiting.pop(0)
     if waiting and order:
         raise PatchFailed(f"the list in the patch is not in the order of {directive}")
