@@ -19,7 +19,7 @@ def subject(kind="Deployment", name="web", namespace="shop", labels=None, now=No
     if resource.namespaced:
         metadata["namespace"] = now or namespace
     body = {"apiVersion": resource.api_version, "kind": kind, "metadata": metadata, **fields}
-    return Subject(resource, namespace if resource.namespaced else "", body)
+    return Subject(resource, namespace if resource.namespaced else "", name, body)
 
 
 def patched(patches, one):

@@ -85,6 +85,19 @@ def test_patched_object_that_is_there_differs_where_it_was_patched(lab, vault):
     assert lab.read(config_map())["data"] == {"color": "red"}
 
 
+def test_targets_name_what_the_backup_has(lab, vault, target):
+    lab.make(config_map())
+    vault.back_up(lab)
+    patch = "type: merge, patch: {metadata: {labels: {patched: 'yes'}}}"
+    old = f"- {{target: {{kind: Namespace, name: {lab.namespace}}}, {patch}}}"
+    new = f"- {{target: {{namespace: {target.namespace}}}, {patch}}}"
+
+    report = vault.restore(lab, **into(lab, target, patches=parse(f"{old}\n{new}")))
+
+    assert lab.read(obj("v1", "Namespace", target.namespace))["metadata"]["labels"]["patched"] == "yes"
+    assert report.notes == ["patches.yaml, patch 2 is for no object of this restore"]
+
+
 def test_object_that_a_patch_cannot_be_applied_to_is_blocked_and_the_rest_is_restored(lab, vault, target):
     lab.make(config_map())
     lab.make(config_map("other", data={"size": "small"}))

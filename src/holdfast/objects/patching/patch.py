@@ -21,15 +21,12 @@ from holdfast.objects.patching.strategic import apply_strategic_patch
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The object that a target looks at: its kind as it is sent, its namespace in the backup, and the object itself."""
+    """The object that a target looks at: its kind as it is sent, its names in the backup, and the desired object."""
 
     resource: Resource
     namespace: str
+    name: str
     object: Object
-
-    @property
-    def name(self) -> str:
-        return name_of(self.object)
 
     @property
     def labels(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.model.kubernetes import Resource
-from holdfast.objects.fields import Object, namespace_of
+from holdfast.objects.fields import Object, name_of, namespace_of
 from holdfast.objects.patching.patch import Patch, Subject, apply_patches
 from holdfast.objects.transforms import Context, Transform, apply
 from holdfast.operations.restore.versions import Versions
@@ -45,7 +45,7 @@ class Preparation:
         outcome = apply(self._transforms, resource.group_resource, fitted, self._context)
         if outcome.object is None:
             return Prepared(fitted, not_restored=outcome.not_restored or "")
-        patched = apply_patches(self._patches, Subject(resource, namespace_of(original), outcome.object))
+        patched = apply_patches(self._patches, Subject(resource, namespace_of(original), name_of(original), outcome.object))
         with self._guard:
             self._used.update(patched.used)
         return Prepared(fitted, patched.object, blocked=patched.failure)
