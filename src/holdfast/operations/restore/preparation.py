@@ -45,7 +45,9 @@ class Preparation:
         outcome = apply(self._transforms, resource.group_resource, fitted, self._context)
         if outcome.object is None:
             return Prepared(fitted, not_restored=outcome.not_restored or "")
-        patched = apply_patches(self._patches, Subject(resource, namespace_of(original), name_of(original), outcome.object))
+        patched = apply_patches(
+            self._patches, Subject(resource, namespace_of(original), name_of(original), outcome.object)
+        )
         with self._guard:
             self._used.update(patched.used)
         return Prepared(fitted, patched.object, blocked=patched.failure)
