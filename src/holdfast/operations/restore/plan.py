@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from holdfast.errors import PlanRefused
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.restore import Action, ObjectPlan, OnConflict
+from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
+from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
-from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.target import Target
 
@@ -26,8 +28,15 @@ class RestoreOptions:
     selection: Selection
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
+    rollback: bool = False  # also deletes what was created since; goes with REPLACE
+    delete_data: bool = False  # of that, also what takes data along
     transforms: Sequence[Transform] = TRANSFORMS
     patches: Sequence[Patch] = ()
+    show_secrets: bool = False  # values of Secrets in what the plan shows
+
+
+DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
+CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +45,15 @@ class PlannedObject:
 
     resource: Resource  # in the version in which it is sent
     key: ObjectKey  # in the target
-    path: str  # in the backup
+    path: str  # in the backup; "" for what it does not hold
     owners: tuple[ObjectKey, ...]
     action: Action
     why: str = ""
     next: str = ""
-    differences: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
+    seen: bytes = b""  # fingerprint of the live object that is to be changed or deleted
+    uid: str = ""  # of the live object that is to be deleted
+    reason: str = ""  # why it is selected
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -51,8 +63,23 @@ class PlannedObject:
             action=self.action,
             why=self.why,
             next=self.next,
-            differences=list(self.differences),
+            differences=[change.path for change in self.changes],
+            changes=list(self.changes),
+            reason=self.reason,
         )
+
+
+class ObjectReader(Protocol):
+    """Where the content of planned objects is read from; a BackupSource is one."""
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]: ...
+
+
+class NoObjects:
+    """The reader of a plan that only deletes."""
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:  # noqa: ARG002
+        return iter(())
 
 
 @dataclass(slots=True)
@@ -63,7 +90,7 @@ class RestorePlan:
     target: Target
     context: Context
     preparation: Preparation
-    source: BackupSource
+    source: ObjectReader
     objects: list[PlannedObject]
     problems: list[Problem]
     used: bool = False
@@ -71,6 +98,11 @@ class RestorePlan:
     @property
     def counts(self) -> Counter[Action]:
         return Counter(item.action for item in self.objects)
+
+    @property
+    def destructive(self) -> list[PlannedObject]:
+        """What would overwrite or delete something that exists."""
+        return [item for item in self.objects if item.action in DESTRUCTIVE]
 
     def check(self) -> None:
         """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
@@ -88,3 +120,26 @@ class RestorePlan:
         if self.used:
             raise PlanRefused("a plan can be used only once", next="Make a new plan.")
         self.used = True
+
+
+CHANGED_SINCE = ("it was changed after the plan was made, and was left alone", "Look at it, and run the restore again.")
+"""(why, next) of an object that the plan would change."""
+
+
+def result_of(
+    item: PlannedObject,
+    result: Result,
+    why: str = "",
+    next: str = "",  # noqa: A002
+    uid: str = "",
+) -> ObjectResult:
+    """One line of the report."""
+    return ObjectResult(
+        kind=item.key.group_resource,
+        namespace=item.key.namespace,
+        name=item.key.name,
+        result=result,
+        why=why,
+        next=next,
+        uid=uid,
+    )

@@ -10,19 +10,26 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from holdfast.errors import ApiRefused, NothingSelected
 from holdfast.model.cancel import Cancel
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, OnConflict
-from holdfast.objects.comparison import differences
-from holdfast.objects.fields import Object, at, items, name_of, namespace_of
+from holdfast.objects.comparison import changes
+from holdfast.objects.diff.noise import object_changes
+from holdfast.objects.diff.shown import Room, shown
+from holdfast.objects.diff.walk import Change
+from holdfast.objects.fields import Object, at, items, namespace_of
+from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
 from holdfast.objects.transforms import Context, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
+from holdfast.operations.restore.created_since import created_since
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
 from holdfast.operations.restore.preparation import Preparation, Prepared
 from holdfast.operations.restore.target import NAMESPACES, Target
@@ -31,6 +38,7 @@ from holdfast.operations.restore.versions import Route, Versions
 _PARALLEL_CHECKS = 8
 _PARALLEL_KINDS = 4
 _CHUNK = 500
+_ROOM = 16 << 20  # bytes of values in what the plan shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,17 @@ class _Selected:
     resource: Resource
     key: ObjectKey  # in the backup
     path: str
+    reason: str
+
+
+class _Verdict(NamedTuple):
+    """The last fields of a PlannedObject, in its order."""
+
+    action: Action
+    why: str = ""
+    next: str = ""
+    changes: tuple[FieldChange, ...] = ()
+    seen: bytes = b""
 
 
 class _SelectedSink:
@@ -49,7 +68,7 @@ class _SelectedSink:
         if seen.metadata.uid is None:
             return None  # a namespace that is not in the backup itself, see BackupSource
         key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
-        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name))
+        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name), taken.reason)
 
     def commit(self, resource: Resource, tokens: list[_Selected | None]) -> None:  # noqa: ARG002 - the sink's contract
         self.selected.extend(token for token in tokens if token is not None)
@@ -67,6 +86,10 @@ def plan_restore(
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
     objects = planner.run()
     problems = [*captured.problems, *source.problems]
+    if options.rollback:
+        since, hindrances = created_since(source, target, options, [item.key for item in objects], cancel, progress)
+        objects = sorted([*objects, *since], key=lambda item: item.key)
+        problems += hindrances
     return RestorePlan(options, target, planner.context, planner.preparation, source, objects, problems)
 
 
@@ -90,6 +113,7 @@ class _Planner:
         self._back = {self._target_key(entry): entry.key for entry in selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
+        self._room = Room(_ROOM)
         self.context = Context(
             mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
         )
@@ -107,86 +131,95 @@ class _Planner:
     def _plan_kind(self, kind: tuple[Resource, list[_Selected]]) -> list[PlannedObject]:
         resource, selected = kind
         route = self._versions.route(resource)
+        by_path = {entry.path: entry for entry in selected}
         served = self._target.served(route.resource)
         planned = []
         for start in range(0, len(selected), _CHUNK):
             self._cancel.check()
             for path, original in self._source.read_objects([entry.path for entry in selected[start : start + _CHUNK]]):
-                planned.append(self._plan_object(route, served, path, original))
+                planned.append(self._plan_object(route, served, by_path[path], original))
                 self._progress.advance()
         if served is not None:
             self._target.forget(served)
         return planned
 
-    def _plan_object(self, route: Route, served: Resource | None, path: str, original: Object) -> PlannedObject:
-        resource = route.resource
-        outcome = self.preparation.prepare(resource, original)
-        original, desired = outcome.original, outcome.object
-        key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
-
-        def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
-            owners = self._owners(desired) if desired else ()
-            why = "; ".join(filter(None, (why, route.note)))
-            return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
-
+    def _plan_object(
+        self, route: Route, served: Resource | None, selected: _Selected, original: Object
+    ) -> PlannedObject:
+        outcome = self.preparation.prepare(route.resource, original)
+        desired, key = outcome.object, self._target_key(selected)
         if route.blocked or desired is None:
-            return planned(*self._stopped(route, outcome))
-        if served is None:
-            return planned(*self._unserved(resource))
+            verdict = self._stopped(route, outcome)
+        elif served is None:
+            verdict = self._unserved(route.resource)
+        else:
+            verdict = self._without_namespace(key) or self._compared(served, key, outcome.original, desired)
+        verdict = verdict._replace(why="; ".join(filter(None, (verdict.why, route.note))))
+        owners = self._owners(desired) if desired else ()
+        return PlannedObject(route.resource, key, selected.path, owners, *verdict, reason=selected.reason)
+
+    @staticmethod
+    def _stopped(route: Route, outcome: Prepared) -> _Verdict:
+        """Why there is no desired object."""
+        if route.blocked:
+            return _Verdict(Action.BLOCKED, route.blocked, route.next)
+        if outcome.blocked:
+            next_step = "Correct the patch, or leave the object out of the restore."
+            return _Verdict(Action.BLOCKED, outcome.blocked, next_step)
+        return _Verdict(Action.LEFT_OUT, outcome.not_restored)
+
+    def _without_namespace(self, key: ObjectKey) -> _Verdict | None:
+        """None if the object's namespace is there, or the object needs none."""
         namespace_state = self._target.namespace_state(key.namespace) if key.namespace else "Active"
         if namespace_state == "Terminating":
             why = f"the namespace {key.namespace} is being deleted"
-            return planned(Action.BLOCKED, why, "Wait until it is gone, or restore into another with --map-namespace.")
-        if not namespace_state:
-            if not self._in_plan(ObjectKey("", NAMESPACES, "", key.namespace)):
-                why = f"the namespace {key.namespace} does not exist and is not part of this restore"
-                return planned(Action.BLOCKED, why, f"Create it with `kubectl create namespace {key.namespace}`.")
-            return planned(Action.UNCHECKED, "its namespace does not exist yet")
+            return _Verdict(Action.BLOCKED, why, "Wait until it is gone, or restore into another with --map-namespace.")
+        if namespace_state:
+            return None
+        if self._in_plan(ObjectKey("", NAMESPACES, "", key.namespace)):
+            return _Verdict(Action.UNCHECKED, "its namespace does not exist yet")
+        why = f"the namespace {key.namespace} does not exist and is not part of this restore"
+        return _Verdict(Action.BLOCKED, why, f"Create it with `kubectl create namespace {key.namespace}`.")
+
+    def _compared(self, served: Resource, key: ObjectKey, original: Object, desired: Object) -> _Verdict:
         try:
             live = self._target.find(served, key.namespace, key.name)
         except ApiRefused as error:
             if error.reason != "Forbidden":
                 raise
-            return planned(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
+            return _Verdict(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
         if live is None:
-            return planned(Action.CREATE)
-        return planned(*self._existing(resource, original, desired, live))
-
-    def _existing(
-        self, resource: Resource, original: Object, desired: Object, live: Object
-    ) -> tuple[Action, str, str, Sequence[str]]:
+            return _Verdict(Action.CREATE)
         if at(live, "metadata").get("deletionTimestamp"):
-            return Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.", ()
-        rows, kind = self._options.transforms, resource.group_resource
+            return _Verdict(Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.")
+        rows, kind = self._options.transforms, served.group_resource
         completed = merged(rows, kind, live, desired, self.context)
         if completed is not None:
             if completed == live:
-                return Action.UNCHANGED, "", "", ()
-            return Action.MERGE, "it gets what it lacks", "", ()
-        found = differences(live, desired, rows, kind, self.context)
+                return _Verdict(Action.UNCHANGED)
+            added = self._shown(kind, object_changes(live, completed, kind))
+            return _Verdict(Action.MERGE, "it gets what it lacks", changes=added)
+        found = self._shown(kind, changes(live, desired, rows, kind, self.context))
         if not found:
             if is_unfinished(original, live):
-                return Action.MERGE, "an interrupted restore left its field owners unfinished", "", ()
-            return Action.UNCHANGED, "", "", ()
-        if self._options.on_conflict is OnConflict.UPDATE:
-            return Action.UPDATE, "", "", found
-        return Action.EXISTS, "it differs and stays as it is", "Use --on-conflict update to change it.", found
+                return _Verdict(Action.MERGE, "an interrupted restore left its field owners unfinished")
+            return _Verdict(Action.UNCHANGED)
+        if self._options.on_conflict in (OnConflict.UPDATE, OnConflict.REPLACE):
+            seen = fingerprint(live, has_status="status" in served.subresources)
+            return _Verdict(Action.UPDATE, changes=found, seen=seen)
+        why = "it differs and stays as it is"
+        return _Verdict(Action.EXISTS, why, "Use --on-conflict update to change it.", found)
 
-    @staticmethod
-    def _stopped(route: Route, outcome: Prepared) -> tuple[Action, str, str]:
-        """Why there is no desired object."""
-        if route.blocked:
-            return Action.BLOCKED, route.blocked, route.next
-        if outcome.blocked:
-            return Action.BLOCKED, outcome.blocked, "Correct the patch, or leave the object out of the restore."
-        return Action.LEFT_OUT, outcome.not_restored, ""
+    def _shown(self, kind: str, found: Sequence[Change]) -> tuple[FieldChange, ...]:
+        return tuple(shown(found, kind, self._room, show_secrets=self._options.show_secrets))
 
-    def _unserved(self, resource: Resource) -> tuple[Action, str, str]:
+    def _unserved(self, resource: Resource) -> _Verdict:
         group, plural = resource.group, resource.plural
         if ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", f"{plural}.{group}") in self._selected:
-            return Action.UNCHECKED, "its definition does not exist yet", ""
+            return _Verdict(Action.UNCHECKED, "its definition does not exist yet")
         why = f"the cluster does not serve {resource.group_resource}"
-        return Action.BLOCKED, why, "Install what defines this kind, or select its CustomResourceDefinition too."
+        next_step = "Install what defines this kind, or select its CustomResourceDefinition too."
+        return _Verdict(Action.BLOCKED, why, next_step)
 
     # What transforms ask
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from holdfast.cluster.surface import ApiSurface
 from holdfast.errors import DamagedData
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.objects.conversion import changes
@@ -39,8 +40,10 @@ class Route:
 class Versions:
     """Thread-safe: what is worked out twice comes out the same."""
 
-    def __init__(self, source: BackupSource, target: Target) -> None:
+    def __init__(self, source: BackupSource | None, target: Target) -> None:
+        """`source` is None where nothing comes from a backup."""
         self._source = source
+        self._stored = source.api_surface() if source is not None else ApiSurface(())
         self._target = target
         self._routes: dict[tuple[str, str, str], Route] = {}
 
@@ -116,8 +119,8 @@ class Versions:
         return self._target.live(ObjectKey(_DEFINITIONS.group, _DEFINITIONS.plural, "", name))
 
     def _definition_in_backup(self, name: str) -> Object | None:
-        known = self._source.api_surface().preferred(_DEFINITIONS.group, _DEFINITIONS.plural)
-        if known is None:
+        known = self._stored.preferred(_DEFINITIONS.group, _DEFINITIONS.plural)
+        if self._source is None or known is None:
             return None
         try:
             found = self._source.get(known, "", name)
@@ -137,7 +140,7 @@ class Versions:
         for move in moves_of(group, version, kind=kind):
             if surface.by_kind(move.to_api_version, kind) is not None:
                 return move.to_api_version
-        of_backup = self._source.api_surface().by_kind(api_version, kind)
+        of_backup = self._stored.by_kind(api_version, kind)
         return self.route(of_backup).resource.api_version if of_backup is not None else api_version
 
 
