@@ -24,7 +24,9 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.model.restore import OnConflict
 from holdfast.model.selection import ClusterObjects, Selection
+from holdfast.objects.images import parse_images
 from holdfast.objects.mapping import NameMap, ObjectMapping
+from holdfast.objects.node_labels import parse_node_labels
 from holdfast.operations.back_up import BackUpOptions, back_up
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore.opening import open_backup
@@ -258,14 +260,31 @@ class Vault:
         return FromBackup(self.repository, self.open(reference), lab.cluster, _options(**options))
 
 
-def _options(*, namespaces=None, storage_classes=None, on_conflict="", rollback=False, delete_data=False, **selection):
+def _options(
+    *,
+    namespaces=None,
+    storage_classes=None,
+    images=(),
+    node_labels=(),
+    patches=(),
+    on_conflict="",
+    rollback=False,
+    delete_data=False,
+    **selection,
+):
     if selection:
         everywhere = not selection.keys() & {"namespaces_in", "objects", "workloads"}
         selection = {"all_namespaces": everywhere, **selection}
         selection["namespaces"] = selection.pop("namespaces_in", ())
     return RestoreOptions(
         selection=Selection(**selection) if selection else EVERYTHING,
-        mapping=ObjectMapping(NameMap(namespaces or {}), NameMap(storage_classes or {})),
+        mapping=ObjectMapping(
+            NameMap(namespaces or {}),
+            NameMap(storage_classes or {}),
+            parse_images(images),
+            parse_node_labels(node_labels),
+        ),
+        patches=patches,
         on_conflict=OnConflict(on_conflict or ("replace" if rollback else "skip")),
         rollback=rollback,
         delete_data=delete_data,

@@ -9,6 +9,7 @@ import click
 
 from holdfast.cli.approval import approval
 from holdfast.cli.backup import parse_before
+from holdfast.cli.changes import change_options, read_patches
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
@@ -39,6 +40,7 @@ def _restore_options(function: Any) -> Any:
             "--map-namespace", multiple=True, metavar="OLD=NEW", help="Restore a namespace under another name."
         ),
         click.option("--map-storage-class", multiple=True, metavar="OLD=NEW", help="Use another storage class."),
+        change_options,
         click.option(
             "--on-conflict",
             type=click.Choice([choice.value for choice in OnConflict]),
@@ -103,10 +105,18 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 
 def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(repository, task, cluster)"""
+    from holdfast.objects.images import parse_images  # noqa: PLC0415
     from holdfast.objects.mapping import ObjectMapping, parse_namespaces, parse_storage_classes  # noqa: PLC0415
+    from holdfast.objects.node_labels import parse_node_labels  # noqa: PLC0415
 
     selection = make_selection(flags, default=EVERYTHING)
-    mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
+    mapping = ObjectMapping(
+        parse_namespaces(flags["map_namespace"]),
+        parse_storage_classes(flags["map_storage_class"]),
+        parse_images(flags["map_image"]),
+        parse_node_labels(flags["map_node_label"]),
+    )
+    patches = read_patches(flags)
     before = parse_before(flags["before"])
     on_conflict = _on_conflict(flags, mapping)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
@@ -122,6 +132,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         rollback=flags["rollback"],
         delete_data=flags["delete_data"],
         show_secrets=flags["show_secrets"],
+        patches=patches,
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster

@@ -19,7 +19,7 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, OnConflict
 from holdfast.objects.destruction import reason_against_replacing
 from holdfast.objects.fields import Object
-from holdfast.objects.transforms import apply, carried
+from holdfast.objects.transforms import carried
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
 _THREADS = 8
@@ -50,7 +50,7 @@ def _judge(plan: RestorePlan, action: Action, judge_one: _Judgement, cancel: Can
 
     def look_at(item: PlannedObject, original: Object) -> PlannedObject:
         served = plan.target.served(item.resource)
-        desired = apply(plan.options.transforms, item.resource.group_resource, original, plan.context).object
+        desired = plan.preparation.prepare(item.resource, original).object
         return item if served is None or desired is None else judge_one(plan, item, served, desired)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="holdfast-dry-run") as pool:

@@ -15,7 +15,9 @@ from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
 from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
+from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
+from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.target import Target
 
 
@@ -29,6 +31,7 @@ class RestoreOptions:
     rollback: bool = False  # also deletes what was created since; goes with REPLACE
     delete_data: bool = False  # of that, also what takes data along
     transforms: Sequence[Transform] = TRANSFORMS
+    patches: Sequence[Patch] = ()
     show_secrets: bool = False  # values of Secrets in what the plan shows
 
 
@@ -40,7 +43,7 @@ CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
 class PlannedObject:
     """One object of the plan; its content stays in the backup until it is needed."""
 
-    resource: Resource  # as the backup has it; the same version in the target
+    resource: Resource  # in the version in which it is sent
     key: ObjectKey  # in the target
     path: str  # in the backup; "" for what it does not hold
     owners: tuple[ObjectKey, ...]
@@ -86,6 +89,7 @@ class RestorePlan:
     options: RestoreOptions
     target: Target
     context: Context
+    preparation: Preparation
     source: ObjectReader
     objects: list[PlannedObject]
     problems: list[Problem]

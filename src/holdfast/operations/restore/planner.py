@@ -22,16 +22,18 @@ from holdfast.objects.comparison import changes
 from holdfast.objects.diff.noise import object_changes
 from holdfast.objects.diff.shown import Room, shown
 from holdfast.objects.diff.walk import Change
-from holdfast.objects.fields import Object, at, items, name_of, namespace_of
+from holdfast.objects.fields import Object, at, items, namespace_of
 from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
-from holdfast.objects.transforms import Context, apply, merged
+from holdfast.objects.transforms import Context, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.restore.created_since import created_since
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
+from holdfast.operations.restore.preparation import Preparation, Prepared
 from holdfast.operations.restore.target import NAMESPACES, Target
+from holdfast.operations.restore.versions import Route, Versions
 
 _PARALLEL_CHECKS = 8
 _PARALLEL_KINDS = 4
@@ -88,7 +90,7 @@ def plan_restore(
         since, hindrances = created_since(source, target, options, [item.key for item in objects], cancel, progress)
         objects = sorted([*objects, *since], key=lambda item: item.key)
         problems += hindrances
-    return RestorePlan(options, target, planner.context, source, objects, problems)
+    return RestorePlan(options, target, planner.context, planner.preparation, source, objects, problems)
 
 
 class _Planner:
@@ -106,14 +108,16 @@ class _Planner:
         self._options = options
         self._cancel = cancel
         self._progress = progress
+        self._versions = Versions(source, target)
         self._selected = {entry.key: entry for entry in selected}
-        self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
+        self._back = {self._target_key(entry): entry.key for entry in selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
         self._room = Room(_ROOM)
         self.context = Context(
             mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
         )
+        self.preparation = Preparation(self._versions, options.transforms, self.context, options.patches)
 
     def run(self) -> list[PlannedObject]:
         self._progress.phase("plan", len(self._selected))
@@ -126,30 +130,43 @@ class _Planner:
 
     def _plan_kind(self, kind: tuple[Resource, list[_Selected]]) -> list[PlannedObject]:
         resource, selected = kind
-        served = self._target.served(resource)
+        route = self._versions.route(resource)
+        by_path = {entry.path: entry for entry in selected}
+        served = self._target.served(route.resource)
         planned = []
         for start in range(0, len(selected), _CHUNK):
             self._cancel.check()
             for path, original in self._source.read_objects([entry.path for entry in selected[start : start + _CHUNK]]):
-                planned.append(self._plan_object(resource, served, path, original))
+                planned.append(self._plan_object(route, served, by_path[path], original))
                 self._progress.advance()
         if served is not None:
             self._target.forget(served)
         return planned
 
-    def _plan_object(self, resource: Resource, served: Resource | None, path: str, original: Object) -> PlannedObject:
-        outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
-        desired = outcome.object
-        selected = self._selected[ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original))]
-        key = self._mapped(selected.key)
-        if desired is None:
-            verdict = _Verdict(Action.LEFT_OUT, outcome.not_restored or "")
+    def _plan_object(
+        self, route: Route, served: Resource | None, selected: _Selected, original: Object
+    ) -> PlannedObject:
+        outcome = self.preparation.prepare(route.resource, original)
+        desired, key = outcome.object, self._target_key(selected)
+        if route.blocked or desired is None:
+            verdict = self._stopped(route, outcome)
         elif served is None:
-            verdict = self._unserved(resource)
+            verdict = self._unserved(route.resource)
         else:
-            verdict = self._without_namespace(key) or self._compared(served, key, original, desired)
+            verdict = self._without_namespace(key) or self._compared(served, key, outcome.original, desired)
+        verdict = verdict._replace(why="; ".join(filter(None, (verdict.why, route.note))))
         owners = self._owners(desired) if desired else ()
-        return PlannedObject(resource, key, path, owners, *verdict, reason=selected.reason)
+        return PlannedObject(route.resource, key, selected.path, owners, *verdict, reason=selected.reason)
+
+    @staticmethod
+    def _stopped(route: Route, outcome: Prepared) -> _Verdict:
+        """Why there is no desired object."""
+        if route.blocked:
+            return _Verdict(Action.BLOCKED, route.blocked, route.next)
+        if outcome.blocked:
+            next_step = "Correct the patch, or leave the object out of the restore."
+            return _Verdict(Action.BLOCKED, outcome.blocked, next_step)
+        return _Verdict(Action.LEFT_OUT, outcome.not_restored)
 
     def _without_namespace(self, key: ObjectKey) -> _Verdict | None:
         """None if the object's namespace is there, or the object needs none."""
@@ -198,10 +215,6 @@ class _Planner:
 
     def _unserved(self, resource: Resource) -> _Verdict:
         group, plural = resource.group, resource.plural
-        versions = self._target.surface.served(group, plural)
-        if versions:
-            why = f"the cluster serves {resource.group_resource} only as {', '.join(versions)}, not {resource.version}"
-            return _Verdict(Action.BLOCKED, why, "Restore into a cluster that serves this version.")
         if ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", f"{plural}.{group}") in self._selected:
             return _Verdict(Action.UNCHECKED, "its definition does not exist yet")
         why = f"the cluster does not serve {resource.group_resource}"
@@ -219,9 +232,9 @@ class _Planner:
         if refused is None:
             entry = self._selected[source_key]
             readable = list(self._source.read_objects([entry.path]))
+            resource = self._versions.route(entry.resource).resource
             refused = not readable or any(
-                apply(self._options.transforms, entry.resource.group_resource, original, self.context).object is None
-                for _, original in readable
+                self.preparation.prepare(resource, original).object is None for _, original in readable
             )
             self._refused[source_key] = refused
         return not refused
@@ -232,6 +245,9 @@ class _Planner:
             return served.subresources
         known = self._source.api_surface().by_kind(api_version, kind)
         return known.subresources if known else frozenset(("status",))
+
+    def _target_key(self, entry: _Selected) -> ObjectKey:
+        return self._mapped(entry.key._replace(group=self._versions.route(entry.resource).resource.group))
 
     def _mapped(self, key: ObjectKey) -> ObjectKey:
         names = self._options.mapping.namespaces

@@ -71,7 +71,7 @@ class FromBackup:
         return make_plan(self._repository, self._opened, self._cluster, self._options, cancel, progress)
 
     def notes(self, plan: RestorePlan) -> list[str]:
-        return volume_notes(plan, self._opened.record)
+        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes()]
 
 
 def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) -> RestorePlanView:

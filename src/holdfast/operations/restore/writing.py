@@ -28,7 +28,7 @@ from holdfast.objects.ownership import (
     ownership,
     restoring_patch,
 )
-from holdfast.objects.transforms import apply, carried, merged
+from holdfast.objects.transforms import carried, merged
 from holdfast.operations.restore.plan import CHANGED_SINCE, PlannedObject, RestorePlan, result_of
 from holdfast.operations.restore.removal import Remover
 
@@ -41,6 +41,7 @@ class ObjectWriter:
     def __init__(self, plan: RestorePlan) -> None:
         self._options = plan.options
         self._context = plan.context
+        self._preparation = plan.preparation
         self._target = plan.target
         self._remover = Remover(plan.target)
         self._unanswered: set[ObjectKey] = set()  # what may have been written although no answer came
@@ -61,9 +62,11 @@ class ObjectWriter:
         if served is None:
             why = f"the cluster does not serve {item.resource.group_resource}"
             return result_of(item, Result.FAILED, why, "Look at its CustomResourceDefinition in this report.")
-        outcome = apply(self._options.transforms, item.resource.group_resource, original, self._context)
+        outcome = self._preparation.prepare(item.resource, original)
         if outcome.object is None:
-            return result_of(item, Result.SKIPPED, outcome.not_restored or "")
+            result = Result.FAILED if outcome.blocked else Result.SKIPPED
+            return result_of(item, result, outcome.blocked or outcome.not_restored)
+        original = outcome.original
         desired, dropped = relink(outcome.object, self._find_uid, self._options.mapping)
         note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
         if item.action in (Action.CREATE, Action.UNCHECKED):
