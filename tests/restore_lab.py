@@ -39,6 +39,8 @@ EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
+MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine"}
+"""Options of a restore that tests give as they are."""
 NOT_LISTED = {"events", "endpoints", "endpointslices", "leases", "bindings"}
 
 
@@ -272,6 +274,7 @@ def _options(
     delete_data=False,
     **selection,
 ):
+    more = {name: selection.pop(name) for name in MORE_OPTIONS & selection.keys()}
     if selection:
         everywhere = not selection.keys() & {"namespaces_in", "objects", "workloads"}
         selection = {"all_namespaces": everywhere, **selection}
@@ -288,6 +291,7 @@ def _options(
         on_conflict=OnConflict(on_conflict or ("replace" if rollback else "skip")),
         rollback=rollback,
         delete_data=delete_data,
+        **more,
     )
 
 

@@ -58,6 +58,28 @@ def _restore_options(function: Any) -> Any:
             is_flag=True,
             help="With --rollback: delete also new claims, volumes and definitions, with the data in them.",
         ),
+        click.option(
+            "--restore-status",
+            multiple=True,
+            metavar="KIND,…",
+            help="Kinds whose status comes back too; the annotation holdfast.dev/restore-status on an object decides first.",
+        ),
+        click.option(
+            "--quarantine",
+            is_flag=True,
+            help="For clones: into new namespaces without a way in or out, with nothing that takes the original's place.",
+        ),
+        click.option(
+            "--pause-gitops",
+            is_flag=True,
+            help="Pause the Flux and Argo CD owners of what is restored while the restore runs.",
+        ),
+        click.option(
+            "--scale-down-first",
+            multiple=True,
+            metavar="KIND/NAMESPACE/NAME",
+            help="A Deployment or StatefulSet, such as an operator, that has no pods while the restore runs.",
+        ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
         click.option(
             "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
@@ -133,6 +155,10 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         delete_data=flags["delete_data"],
         show_secrets=flags["show_secrets"],
         patches=patches,
+        restore_status=tuple(kind for value in flags["restore_status"] for kind in value.split(",") if kind),
+        quarantine=flags["quarantine"],
+        pause_gitops=flags["pause_gitops"],
+        scale_down_first=flags["scale_down_first"],
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster

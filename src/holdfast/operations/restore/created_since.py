@@ -51,7 +51,7 @@ class _Sink:
         if ObjectKey(resource.group, resource.plural, seen.namespace, seen.name) in self._planned:
             return None
         live = msgspec.json.decode(taken.data)
-        return _Candidate(resource, seen, fingerprint(live, has_status="status" in resource.subresources))
+        return _Candidate(resource, seen, fingerprint(live, resource))
 
     def commit(self, resource: Resource, tokens: list[_Candidate | None]) -> None:  # noqa: ARG002 - the sink's contract
         self.candidates += [token for token in tokens if token is not None]

@@ -20,7 +20,8 @@ from holdfast.model.restore import Action, OnConflict
 from holdfast.objects.destruction import reason_against_replacing
 from holdfast.objects.fields import Object
 from holdfast.objects.transforms import carried
-from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.objects.webhook_failures import unanswered
+from holdfast.operations.restore.plan import PlannedObject, RestorePlan, namespaces_of
 
 _THREADS = 8
 _CHUNK = 256
@@ -72,6 +73,9 @@ def _judge_creation(plan: RestorePlan, item: PlannedObject, served: Resource, de
         plan.target.cluster.create(served, item.key.namespace, msgspec.json.encode(desired), dry_run=True)
     except ApiRefused as error:
         why = error.why or error.what
+        hook = unanswered(why)
+        if hook is not None and hook.namespace in namespaces_of(plan.objects):
+            return replace(item, action=Action.UNCHECKED, why=f"a webhook of this restore does not answer yet: {why}")
         if error.status == 404 or "not found" in why:
             return replace(item, action=Action.UNCHECKED, why=f"the server misses something first: {why}")
         return replace(item, action=Action.BLOCKED, why=why, next=error.next)

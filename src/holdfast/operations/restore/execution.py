@@ -15,8 +15,11 @@ from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreacha
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
-from holdfast.objects.order import Item, hinders, waves
-from holdfast.operations.restore.plan import CREATING, PlannedObject, RestorePlan, result_of
+from holdfast.objects.order import Item, early_and_late, hinders, waves
+from holdfast.operations.restore.patience import Patience
+from holdfast.operations.restore.plan import CREATING, PlannedObject, RestorePlan, namespaces_of, result_of
+from holdfast.operations.restore.quarantine import close_namespace
+from holdfast.operations.restore.release import release_held, still_held
 from holdfast.operations.restore.removal import Remover
 from holdfast.operations.restore.target import DEFINITIONS
 from holdfast.operations.restore.writing import ObjectWriter
@@ -24,6 +27,7 @@ from holdfast.operations.restore.writing import ObjectWriter
 THREADS = 16
 _CHUNK = 256
 _IMMUTABLE = "What differs cannot be changed in place. With --on-conflict replace it is deleted and created again."
+_ONCE_READY = "Run the restore again once the workloads are ready."
 _UNAUTHORIZED = 401
 _TO_DO = frozenset((*CREATING, Action.UPDATE, Action.REPLACE, Action.MERGE))
 _RESULTS = {
@@ -38,13 +42,23 @@ _RESULTS = {
 class Execution:
     """One use of a plan. `results` grows while it runs, so that a cancelled or failed run can still be reported."""
 
-    def __init__(self, plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
+    def __init__(
+        self,
+        plan: RestorePlan,
+        cancel: Cancel,
+        progress: Progress,
+        await_ready: Callable[[Sequence[ObjectResult]], str] = lambda _: "",
+    ) -> None:
+        """`await_ready` comes between the workloads and what acts on them; it returns what is not ready, "" if all is."""
         self._plan = plan
+        self._await_ready = await_ready
         self._target = plan.target
         self._cancel = cancel
         self._progress = progress
         self._writer = ObjectWriter(plan)
         self._remover = Remover(plan.target)
+        self._patience = Patience(namespaces_of(plan.objects), cancel, progress)
+        self._to_close = namespaces_of([item for item in plan.objects if item.action in _TO_DO])
         self.results: list[ObjectResult] = []
 
     def run(self) -> None:
@@ -59,8 +73,21 @@ class Execution:
         self._progress.phase("restore", len(to_do) + len(deletions))
         with ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore") as pool:
             self._delete([item for item in deletions if hinders(item.key.group_resource)], pool)
-            for wave in waves(Item(item.key, item.owners) for item in to_do.values()):
-                self._restore_wave([to_do[item.key] for item in wave], pool)
+            early, late = early_and_late(waves(Item(item.key, item.owners) for item in to_do.values()))
+            try:
+                for wave in early:
+                    self._restore_wave([to_do[item.key] for item in wave], pool)
+                unready = self._await_ready(self.results)
+                for wave in late:
+                    items = [to_do[item.key] for item in wave]
+                    if unready:
+                        self.results += [result_of(item, Result.FAILED, unready, _ONCE_READY) for item in items]
+                    else:
+                        self._restore_wave(items, pool)
+                self.results[:] = release_held(self._writer, self.results, unready)
+            except BaseException:
+                self.results[:] = still_held(self._writer, self.results)
+                raise
             self._delete([item for item in deletions if not hinders(item.key.group_resource)], pool)
 
     def _delete(self, deletions: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
@@ -77,6 +104,8 @@ class Execution:
                 raise
 
     def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
+        if self._plan.options.quarantine and any(item.key.namespace for item in wave):
+            self._close_namespaces()
         tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object
         try:
             for start in range(0, len(wave), _CHUNK):
@@ -102,6 +131,12 @@ class Execution:
         if definitions:
             self._await(definitions)
 
+    def _close_namespaces(self) -> None:
+        """Once they are made, and before anything is in them."""
+        while self._to_close:
+            self.results.append(close_namespace(self._target.cluster, self._to_close[0]))
+            self._to_close.pop(0)
+
     def _await(self, definitions: Sequence[PlannedObject]) -> None:
         """Objects of a new kind can be made only once it is served."""
         for item in definitions:
@@ -115,7 +150,7 @@ class Execution:
         """Enters the result as soon as it is known, so that a run that ends early reports all that it did."""
         try:
             self._cancel.check()
-            result = what(item)
+            result = self._patience.attempt(lambda: what(item))
         except ApiRefused as error:
             if error.status == _UNAUTHORIZED:
                 raise  # nothing else can be done with this credential either

@@ -26,9 +26,12 @@ from holdfast.objects.fields import Object, at, items, namespace_of
 from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
+from holdfast.objects.pausing import HELD_BACK, is_paused, let_go
 from holdfast.objects.transforms import Context, merged
+from holdfast.objects.webhook_failures import unanswered
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
+from holdfast.operations.restore.advice import Advice
 from holdfast.operations.restore.created_since import created_since
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
 from holdfast.operations.restore.preparation import Preparation, Prepared
@@ -78,19 +81,23 @@ def plan_restore(
     source: BackupSource, target: Target, options: RestoreOptions, cancel: Cancel, progress: Progress
 ) -> RestorePlan:
     """Raises NothingSelected, and what selections and the target raise."""
+    status_kinds = frozenset(source.api_surface().find(kind).group_resource for kind in options.restore_status)
     sink = _SelectedSink()
     captured = Capture(source, options.selection, sink, cancel, progress).run()
     if not sink.selected:
         why = "; ".join(problem.what for problem in [*captured.problems, *source.problems][:3])
         raise NothingSelected("the backup holds no objects of this selection", why=why)
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
-    objects = planner.run()
+    objects = planner.advice.complete(planner.run())
     problems = [*captured.problems, *source.problems]
     if options.rollback:
         since, hindrances = created_since(source, target, options, [item.key for item in objects], cancel, progress)
         objects = sorted([*objects, *since], key=lambda item: item.key)
         problems += hindrances
-    return RestorePlan(options, target, planner.context, planner.preparation, source, objects, problems)
+    plan = RestorePlan(options, target, planner.context, planner.preparation, source, objects, problems)
+    plan.status_kinds = status_kinds
+    plan.notes, plan.to_hold = planner.advice.notes(), planner.advice.to_hold()
+    return plan
 
 
 class _Planner:
@@ -115,9 +122,14 @@ class _Planner:
         self._guard = threading.Lock()
         self._room = Room(_ROOM)
         self.context = Context(
-            mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
+            mapping=options.mapping,
+            live=target.live,
+            in_plan=self._in_plan,
+            subresources=self._subresources,
+            quarantine=options.quarantine,
         )
         self.preparation = Preparation(self._versions, options.transforms, self.context, options.patches)
+        self.advice = Advice(target, options, self.context)
 
     def run(self) -> list[PlannedObject]:
         self._progress.phase("plan", len(self._selected))
@@ -156,7 +168,8 @@ class _Planner:
             verdict = self._without_namespace(key) or self._compared(served, key, outcome.original, desired)
         verdict = verdict._replace(why="; ".join(filter(None, (verdict.why, route.note))))
         owners = self._owners(desired) if desired else ()
-        return PlannedObject(route.resource, key, selected.path, owners, *verdict, reason=selected.reason)
+        item = PlannedObject(route.resource, key, selected.path, owners, *verdict, reason=selected.reason)
+        return self.advice.look_at(item, outcome.original, desired)
 
     @staticmethod
     def _stopped(route: Route, outcome: Prepared) -> _Verdict:
@@ -185,14 +198,19 @@ class _Planner:
         try:
             live = self._target.find(served, key.namespace, key.name)
         except ApiRefused as error:
-            if error.reason != "Forbidden":
+            if error.reason != "Forbidden" and unanswered(error.why) is None:
                 raise
             return _Verdict(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
         if live is None:
             return _Verdict(Action.CREATE)
+        return self._existing(served, original, desired, live)
+
+    def _existing(self, served: Resource, original: Object, desired: Object, live: Object) -> _Verdict:
         if at(live, "metadata").get("deletionTimestamp"):
             return _Verdict(Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.")
         rows, kind = self._options.transforms, served.group_resource
+        was_paused = is_paused(live)
+        live = let_go(live, kind)  # what counts is how it acts
         completed = merged(rows, kind, live, desired, self.context)
         if completed is not None:
             if completed == live:
@@ -200,15 +218,20 @@ class _Planner:
             added = self._shown(kind, object_changes(live, completed, kind))
             return _Verdict(Action.MERGE, "it gets what it lacks", changes=added)
         found = self._shown(kind, changes(live, desired, rows, kind, self.context))
+        if kind in HELD_BACK and was_paused and not (found and self._changes_what_differs):
+            return _Verdict(Action.MERGE, "an interrupted restore left it suspended", changes=found)
         if not found:
             if is_unfinished(original, live):
                 return _Verdict(Action.MERGE, "an interrupted restore left its field owners unfinished")
             return _Verdict(Action.UNCHANGED)
-        if self._options.on_conflict in (OnConflict.UPDATE, OnConflict.REPLACE):
-            seen = fingerprint(live, has_status="status" in served.subresources)
-            return _Verdict(Action.UPDATE, changes=found, seen=seen)
+        if self._changes_what_differs:
+            return _Verdict(Action.UPDATE, changes=found, seen=fingerprint(live, served))
         why = "it differs and stays as it is"
         return _Verdict(Action.EXISTS, why, "Use --on-conflict update to change it.", found)
+
+    @property
+    def _changes_what_differs(self) -> bool:
+        return self._options.on_conflict in (OnConflict.UPDATE, OnConflict.REPLACE)
 
     def _shown(self, kind: str, found: Sequence[Change]) -> tuple[FieldChange, ...]:
         return tuple(shown(found, kind, self._room, show_secrets=self._options.show_secrets))

@@ -19,6 +19,7 @@ from holdfast.operations.restore import safety_point
 from holdfast.operations.restore.dry_run import judge, judge_updates
 from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.opening import OpenedBackup, make_plan, volume_notes
+from holdfast.operations.restore.pausing import holding_still
 from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
 from holdfast.operations.restore.report import failures
 from holdfast.operations.run_log import RunLog
@@ -86,7 +87,7 @@ def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) 
         rollback=plan.options.rollback,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
-        notes=task.notes(plan),
+        notes=[*task.notes(plan), *plan.notes],
         errors=plan.problems,
     )
 
@@ -141,8 +142,9 @@ class _Restore:
             lock.confirm(self._cancel)
             self._keep_what_changes(self._plan, lock)
             self._execution = Execution(self._plan, self._cancel, self._run_log)
-            self._execution.run()
-            problems = [*self._plan.problems, *failures(self._execution.results)]
+            with holding_still(self._cluster, self._plan.to_hold, self._run_log) as unresumed:
+                self._execution.run()
+            problems = [*self._plan.problems, *failures(self._execution.results), *unresumed]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
             more_tags = {tags.UNDOES: self._task.undoes}
             publish_report(
@@ -195,7 +197,7 @@ class _Restore:
             counts={result.value: counts[result.value] for result in Result},
             bytes={},
             errors=problems,
-            notes=self._task.notes(self._plan) if self._plan else [],
+            notes=[*self._task.notes(self._plan), *self._plan.notes] if self._plan else [],
             backup=self._task.backup,
             cluster=self._target_uid,
             namespaces=dict(options.mapping.namespaces.names) if options else {},

@@ -237,7 +237,7 @@ class Undo:
 
     def _deletion(self, resource: Resource, live: Object) -> PlannedObject:
         seen = msgspec.convert(live, Glimpse)
-        found = fingerprint(live, has_status="status" in resource.subresources)
+        found = fingerprint(live, resource)
         why, with_data = "the restore created it", self._options.delete_data
         return planned_deletion(resource, seen, found, self._target.surface, why, with_data=with_data)
 
