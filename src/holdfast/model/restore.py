@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.diff import FieldChange
 from holdfast.model.run import Problem, Run
 
 
@@ -14,6 +15,7 @@ class OnConflict(StrEnum):
 
     SKIP = "skip"  # it stays as it is and is reported
     UPDATE = "update"  # it becomes what the backup says; what the server allocated stays
+    REPLACE = "replace"  # the same, and where a field cannot be changed the object is deleted and created again
     FAIL = "fail"  # the restore does not begin
 
 
@@ -25,6 +27,9 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     EXISTS = "exists"  # differs, and stays as it is
     UPDATE = "update"
+    REPLACE = "replace"  # differs in what cannot be changed: it is deleted and created again
+    DELETE = "delete"  # was created since
+    KEEP = "keep"  # was created since, and stays; `why` says what for
     MERGE = "merge"  # gets what it lacks, whatever --on-conflict says
     LEFT_OUT = "left out"  # a rule says that it must not be restored
     BLOCKED = "blocked"  # cannot be restored as things are
@@ -35,6 +40,8 @@ class Result(StrEnum):
 
     CREATED = "created"
     UPDATED = "updated"
+    REPLACED = "replaced"
+    DELETED = "deleted"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     FAILED = "failed"
@@ -50,6 +57,8 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     next: str = ""
     differences: list[str] = []  # paths of fields, where the object exists and differs
+    reason: str = ""  # why it is selected
+    changes: list[FieldChange] = []  # the same fields: `before` is live now, `after` what a restore makes of it
 
 
 class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     why: str = ""
     next: str = ""
+    uid: str = ""  # of an object that was created or replaced
 
 
 class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -70,6 +80,7 @@ class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     backup_name: str
     cluster: str  # uid of the target
     on_conflict: OnConflict
+    rollback: bool
     counts: dict[str, int]  # action → objects
     objects: list[ObjectPlan]
     notes: list[str]
@@ -83,3 +94,28 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
     cluster: str
     namespaces: dict[str, str]  # as mapped
     objects: list[ObjectResult]
+    rollback: bool = False
+    safety_point: str = (
+        ""  # id of the snapshot that holds what was changed; "" if nothing that existed was to be changed
+    )
+    undoes: str = ""  # id of the restore that this one took back
+
+
+class ObjectName(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of a cluster."""
+
+    kind: str  # "deployments.apps"
+    namespace: str  # "" for cluster-scoped objects
+    name: str
+
+
+class SafetyRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a safety point says beside the objects in it: the content of `/safety.json`."""
+
+    run: str  # the restore that was about to begin
+    backup: str  # id of the snapshot that it restores from
+    namespaces: dict[str, str]  # as mapped
+    absent: list[ObjectName]  # did not exist, and were about to be created
+
+
+SAFETY_PATH = "/safety.json"

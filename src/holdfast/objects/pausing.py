@@ -93,6 +93,12 @@ def resumed(obj: Object, pause: Pause) -> Object:
     return acting
 
 
+def let_go(live: Object, group_resource: str) -> Object:
+    """A live object as it is when it acts: `resumed` if we have paused it, else itself."""
+    pause = PAUSES.get(group_resource)
+    return resumed(live, pause) if pause is not None and is_paused(live) else live
+
+
 def pausing_patch(live: Object, pause: Pause) -> Object:
     """The JSON merge patch that stops `live`; it is refused as a conflict if `live` was changed since."""
     former = at(live, *pause.path[:-1]).get(pause.path[-1])

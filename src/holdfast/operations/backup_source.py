@@ -21,7 +21,7 @@ from holdfast.objects.fields import Object
 from holdfast.objects.paths import object_path
 from holdfast.operations.contents import Contents
 from holdfast.repository.reader import BlobReader
-from holdfast.repository.tree import NodeType, content_ids
+from holdfast.repository.tree import Node, NodeType, content_ids
 
 Entry = TypeVar("Entry")
 
@@ -45,9 +45,9 @@ class BackupSource:
         """
         self._reader = reader
         self._contents = contents
-        self._record = record
+        self.record = record
         self._cancel = cancel
-        kinds = [_resource(entry, target) for entry in record.resources]
+        self.kinds = kinds = [_resource(entry, target) for entry in record.resources]
         if not any(kind.group_resource == _NAMESPACES.group_resource for kind in kinds):
             kinds.append(_NAMESPACES)
         self._kinds = {kind.group_resource for kind in kinds}
@@ -94,8 +94,20 @@ class BackupSource:
         except DamagedData as error:
             raise DamagedData(f"{path} cannot be read", why=str(error)) from error
 
+    def holds(self, resource: Resource, namespace: str, name: str) -> bool:
+        """Whether the backup has this object, readable or not. Raises DamagedData if its directory cannot be read."""
+        return self._contents.find(object_path(resource, namespace, name)) is not None
+
+    def know(self, path: str, node: Node) -> None:
+        """Lets `read_objects` read an object that was found by other means than `list` and `get`."""
+        self._content[path] = tuple(content_ids(node))
+
+    def content(self, path: str) -> tuple[BlobId, ...]:
+        """The blobs of an object that was listed or got before: equal ones are equal objects."""
+        return self._content[path]
+
     def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:
-        """Objects that were listed or got before, decoded, with their paths, in the order in which packs are read."""
+        """Objects that were listed, got or made known before, decoded, with their paths, in the order in which packs are read."""
         for path, data in self._read(paths):
             try:
                 yield path, msgspec.json.decode(data)
@@ -148,7 +160,7 @@ class BackupSource:
 
     def _stand_ins(self, read: set[str]) -> Iterator[bytes]:
         """For namespaces that are not in the backup, or are damaged, while their objects are: they can be selected."""
-        for name in self._record.namespaces:
+        for name in self.record.namespaces:
             if object_path(_NAMESPACES, "", name) not in read:
                 yield msgspec.json.encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 

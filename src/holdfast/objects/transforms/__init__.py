@@ -9,7 +9,9 @@ from __future__ import annotations
 from holdfast.objects.transforms.access import ACCESS
 from holdfast.objects.transforms.early_versions import EARLY_VERSIONS
 from holdfast.objects.transforms.helm import HELM
+from holdfast.objects.transforms.namespace_fields import NAMESPACE_REFERENCES
 from holdfast.objects.transforms.namespaces import NAMESPACES
+from holdfast.objects.transforms.placement import PLACEMENT
 from holdfast.objects.transforms.quarantine import QUARANTINE
 from holdfast.objects.transforms.server_fields import SERVER_FIELDS
 from holdfast.objects.transforms.services import SERVICES
@@ -29,6 +31,8 @@ TRANSFORMS: tuple[Transform, ...] = (
     *VELERO,
     *QUARANTINE,
     *HELM,
+    *PLACEMENT,
+    *NAMESPACE_REFERENCES,
     *NAMESPACES,
     *SERVER_FIELDS,
 )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from holdfast.errors import PlanRefused
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.restore import Action, ObjectPlan, OnConflict
+from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
+from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
+from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
-from holdfast.operations.backup_source import BackupSource
+from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.quarantine import refuse_foreign_namespaces
 from holdfast.operations.restore.target import NAMESPACES, Target
 
@@ -25,25 +29,36 @@ class RestoreOptions:
     selection: Selection
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
+    rollback: bool = False  # also deletes what was created since; goes with REPLACE
+    delete_data: bool = False  # of that, also what takes data along
     transforms: Sequence[Transform] = TRANSFORMS
+    patches: Sequence[Patch] = ()
+    show_secrets: bool = False  # values of Secrets in what the plan shows
     restore_status: tuple[str, ...] = ()  # kinds whose status comes back, as a user names them
     pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
     quarantine: bool = False  # what is restored must not reach, or stand in for, the original
     scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
 
 
+DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
+CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedObject:
     """One object of the plan; its content stays in the backup until it is needed."""
 
-    resource: Resource  # as the backup has it; the same version in the target
+    resource: Resource  # in the version in which it is sent
     key: ObjectKey  # in the target
-    path: str  # in the backup
+    path: str  # in the backup; "" for what it does not hold
     owners: tuple[ObjectKey, ...]
     action: Action
     why: str = ""
     next: str = ""
-    differences: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
+    seen: bytes = b""  # fingerprint of the live object that is to be changed or deleted
+    uid: str = ""  # of the live object that is to be deleted
+    reason: str = ""  # why it is selected
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -53,8 +68,23 @@ class PlannedObject:
             action=self.action,
             why=self.why,
             next=self.next,
-            differences=list(self.differences),
+            differences=[change.path for change in self.changes],
+            changes=list(self.changes),
+            reason=self.reason,
         )
+
+
+class ObjectReader(Protocol):
+    """Where the content of planned objects is read from; a BackupSource is one."""
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]: ...
+
+
+class NoObjects:
+    """The reader of a plan that only deletes."""
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:  # noqa: ARG002
+        return iter(())
 
 
 @dataclass(slots=True)
@@ -64,7 +94,8 @@ class RestorePlan:
     options: RestoreOptions
     target: Target
     context: Context
-    source: BackupSource
+    preparation: Preparation
+    source: ObjectReader
     objects: list[PlannedObject]
     problems: list[Problem]
     used: bool = False
@@ -75,6 +106,11 @@ class RestorePlan:
     @property
     def counts(self) -> Counter[Action]:
         return Counter(item.action for item in self.objects)
+
+    @property
+    def destructive(self) -> list[PlannedObject]:
+        """What would overwrite or delete something that exists."""
+        return [item for item in self.objects if item.action in DESTRUCTIVE]
 
     def check(self) -> None:
         """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs; with a quarantine,
@@ -102,3 +138,26 @@ def namespaces_of(objects: Sequence[PlannedObject]) -> list[str]:
     """The namespaces that objects are in or make, in order."""
     keys = [item.key for item in objects]
     return sorted({key.name if key.group_resource == NAMESPACES else key.namespace for key in keys} - {""})
+
+
+CHANGED_SINCE = ("it was changed after the plan was made, and was left alone", "Look at it, and run the restore again.")
+"""(why, next) of an object that the plan would change."""
+
+
+def result_of(
+    item: PlannedObject,
+    result: Result,
+    why: str = "",
+    next: str = "",  # noqa: A002
+    uid: str = "",
+) -> ObjectResult:
+    """One line of the report."""
+    return ObjectResult(
+        kind=item.key.group_resource,
+        namespace=item.key.namespace,
+        name=item.key.name,
+        result=result,
+        why=why,
+        next=next,
+        uid=uid,
+    )

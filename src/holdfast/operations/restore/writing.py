@@ -15,7 +15,9 @@ from holdfast.errors import ApiRefused, ClusterUnreachable
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action, ObjectResult, OnConflict, Result
 from holdfast.objects.comparison import same
+from holdfast.objects.destruction import reason_against_replacing
 from holdfast.objects.fields import Object, at
+from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.metadata import glimpse
 from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import (
@@ -33,14 +35,15 @@ from holdfast.objects.pausing import (
     PAUSES,
     is_paused,
     is_still,
+    let_go,
     paused,
-    resumed,
     resuming_command,
     resuming_patch,
 )
 from holdfast.objects.status import status_owners, wants_status
-from holdfast.objects.transforms import apply, carried, merged
-from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.objects.transforms import carried, merged
+from holdfast.operations.restore.plan import CHANGED_SINCE, PlannedObject, RestorePlan, result_of
+from holdfast.operations.restore.removal import Remover
 from holdfast.operations.restore.status import NEXT as STATUS_NEXT
 from holdfast.operations.restore.status import restore_status
 
@@ -65,9 +68,12 @@ class ObjectWriter:
     def __init__(self, plan: RestorePlan) -> None:
         self._options = plan.options
         self._context = plan.context
+        self._preparation = plan.preparation
         self._target = plan.target
+        self._remover = Remover(plan.target)
         self._status_kinds = plan.status_kinds
-        self.created: set[ObjectKey] = set()
+        self._unanswered: set[ObjectKey] = set()  # what may have been written although no answer came
+        self.created: dict[ObjectKey, str] = {}  # key → uid
         self.held: dict[ObjectKey, Held] = {}
 
     def write(self, item: PlannedObject, original: Object) -> ObjectResult:
@@ -77,6 +83,7 @@ class ObjectWriter:
                 return self._apply(item, original)
             except ClusterUnreachable:
                 self._target.cluster.version()  # a read waits for a server that comes back, and fails for one that does not
+                self._unanswered.add(item.key)
         return self._apply(item, original)
 
     def release(self, held: Held) -> str:
@@ -86,7 +93,7 @@ class ObjectWriter:
         """
         pause = PAUSES[held.key.group_resource]
         for _ in range(_TRIES):
-            live = self._get(held.served, held.key)
+            live = self._target.read(held.served, held.key)
             if live is None or not is_paused(live):
                 return ""  # somebody else took it away, or let it go
             body = msgspec.json.encode(resuming_patch(live, pause))
@@ -108,7 +115,7 @@ class ObjectWriter:
 
     def release_command(self, held: Held) -> str:
         """What a user can do where `release` could not."""
-        live = self._get(held.served, held.key)
+        live = self._target.read(held.served, held.key)
         return resuming_command(held.key, live or {}, PAUSES[held.key.group_resource])
 
     def _apply(self, item: PlannedObject, original: Object) -> ObjectResult:
@@ -116,14 +123,16 @@ class ObjectWriter:
         if served is None:
             why = f"the cluster does not serve {item.resource.group_resource}"
             return result_of(item, Result.FAILED, why, "Look at its CustomResourceDefinition in this report.")
-        outcome = apply(self._options.transforms, item.resource.group_resource, original, self._context)
+        outcome = self._preparation.prepare(item.resource, original)
         if outcome.object is None:
-            return result_of(item, Result.SKIPPED, outcome.not_restored or "")
+            result = Result.FAILED if outcome.blocked else Result.SKIPPED
+            return result_of(item, result, outcome.blocked or outcome.not_restored)
+        original = outcome.original
         desired, dropped = relink(outcome.object, self._find_uid, self._options.mapping)
         note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
         if item.action in (Action.CREATE, Action.UNCHECKED):
             return self._create(served, item, original, desired, note)
-        live = self._get(served, item.key)
+        live = self._target.read(served, item.key)
         if live is None:
             return self._create(served, item, original, desired, note)
         return self._change(served, item, original, desired, live)
@@ -152,15 +161,15 @@ class ObjectWriter:
             # A Service of that name may be there with its node port: the server then finds the port taken, not the name.
             if error.reason not in ("AlreadyExists", "Conflict", "Invalid"):
                 raise
-            live = self._get(served, key)
+            live = self._target.read(served, key)
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
-        self.created.add(key)
+        uid = self.created[key] = _uid(msgspec.json.decode(made))
         if several:
-            return self._finish(served, item, original, desired, made, result_of(item, Result.CREATED, note))
+            return self._finish(served, item, original, desired, made, result_of(item, Result.CREATED, note, uid=uid))
         problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
-        return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
+        return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))), uid=uid)
 
     def _finish(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, made: bytes, done: ObjectResult
@@ -195,7 +204,7 @@ class ObjectWriter:
             try:
                 return self._change_once(served, item, original, desired, live)
             except ApiRefused as error:
-                found = self._get(served, item.key) if error.reason == "Conflict" else None
+                found = self._target.read(served, item.key) if error.reason == "Conflict" else None
                 if found is None:
                     raise
                 live = found
@@ -206,38 +215,88 @@ class ObjectWriter:
     ) -> ObjectResult:
         key, kind = item.key, item.resource.group_resource
         rows, context = self._options.transforms, self._context
-        pause = PAUSES.get(kind) if is_paused(live) else None
-        if pause is not None:
-            live = resumed(live, pause)  # what counts is how it acts when it is let go
-            if kind in HELD_BACK:
-                self._hold(served, key, original, desired)
-                if item.action is not Action.UPDATE:
-                    return result_of(item, Result.UPDATED, "an interrupted restore had left it suspended")
+        was_paused, live = is_paused(live), let_go(live, kind)  # what counts is how it acts
+        if was_paused and kind in HELD_BACK:
+            self.held[key] = Held(served, key, owners(original, desired))
+            if item.action not in (Action.UPDATE, Action.REPLACE):
+                return result_of(item, Result.UPDATED, "an interrupted restore had left it suspended")
         completed = merged(rows, kind, live, desired, context)
-        if completed is None and same(live, desired, rows, kind, context):
-            if pause is not None or not is_unfinished(original, live):
-                return result_of(item, Result.UNCHANGED)
-            what = "its status and field owners" if self._wants_status(served, original) else "its field owners"
-            done = result_of(item, Result.UPDATED, f"{what} were completed")
-            return self._finish(served, item, original, desired, msgspec.json.encode(live), done)
-        is_update = completed is None
         if completed is None:
-            if self._options.on_conflict is not OnConflict.UPDATE or item.action is not Action.UPDATE:
-                why = "it appeared after the plan was made, differs, and was left alone"
-                return result_of(item, Result.SKIPPED, why, "Make a new plan.")
-            completed = carried(rows, kind, live, desired, context)
-        body = msgspec.json.encode(completed if pause is None else paused(completed, pause))
-        made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
+            done = self._left_as_it_is(served, item, original, desired, live, was_paused=was_paused)
+            if done is not None:
+                return done
+        body = carried(rows, kind, live, desired, context) if completed is None else completed
+        try:
+            made = self._put(served, key, paused(body, PAUSES[kind]) if was_paused else body)
+        except ApiRefused as error:
+            may_replace = completed is None and self._options.on_conflict is OnConflict.REPLACE
+            if error.reason != "Invalid" or not may_replace:
+                raise
+            return self._replace(served, item, original, desired, live)
         if _version(msgspec.json.decode(made)) == _version(live):
             return result_of(item, Result.UNCHANGED)
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
         # that nobody else has written to; among other owners it stays ours.
-        theirs = (is_update or not owners(live, live)) and key not in self.held
+        theirs = (completed is None or not owners(live, live)) and key not in self.held
         problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
         return result_of(item, Result.UPDATED, problem)
 
-    def _hold(self, served: Resource, key: ObjectKey, original: Object, desired: Object) -> None:
-        self.held[key] = Held(served, key, owners(original, desired))
+    def _left_as_it_is(
+        self,
+        served: Resource,
+        item: PlannedObject,
+        original: Object,
+        desired: Object,
+        live: Object,
+        *,
+        was_paused: bool,
+    ) -> ObjectResult | None:
+        """The result of an object that is as wanted, or must not be changed; None if it is to be updated."""
+        rows, kind = self._options.transforms, item.resource.group_resource
+        if same(live, desired, rows, kind, self._context):
+            if was_paused or not is_unfinished(original, live):
+                return self._unchanged(item, live)
+            what = "its status and field owners" if self._wants_status(served, original) else "its field owners"
+            done = result_of(item, Result.UPDATED, f"{what} were completed")
+            return self._finish(served, item, original, desired, msgspec.json.encode(live), done)
+        if item.action not in (Action.UPDATE, Action.REPLACE):
+            why = "it appeared after the plan was made, differs, and was left alone"
+            return result_of(item, Result.SKIPPED, why, "Make a new plan.")
+        if fingerprint(live, served) != item.seen:
+            return result_of(item, Result.FAILED, *CHANGED_SINCE)
+        return None
+
+    def _replace(
+        self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
+    ) -> ObjectResult:
+        """Order: ask the server whether it would accept the object, delete, wait until it is gone, create.
+
+        Killed after the deletion, the next run creates what is missing.
+        """
+        if reason := reason_against_replacing(item.key.group_resource, live):
+            why = f"what differs cannot be changed in place, and it is never replaced: {reason}"
+            return result_of(
+                item, Result.FAILED, why, "Keep it as it is, or delete it by hand if nothing in it is needed."
+            )
+        self._target.try_creating(served, item.key.namespace, desired)
+        self._remover.make_room(served, item, live)
+        try:
+            made = self._create(served, item, original, desired, "")
+        except ApiRefused as error:
+            why = f"it was deleted, and could not be created again: {error.why or error.what}"
+            next_step = "Remove the cause and run the restore again, or take it back with `holdfast restore undo`."
+            return result_of(item, Result.FAILED, why, next_step)
+        return msgspec.structs.replace(made, result=Result.REPLACED) if made.result is Result.CREATED else made
+
+    def _unchanged(self, item: PlannedObject, live: Object) -> ObjectResult:
+        """What is there as wanted may be what we created without hearing of it."""
+        if item.key in self._unanswered and item.action is Action.CREATE:
+            return result_of(item, Result.CREATED, uid=_uid(live))
+        return result_of(item, Result.UNCHANGED)
+
+    def _put(self, served: Resource, key: ObjectKey, body: Object) -> bytes:
+        encoded = msgspec.json.encode(body)
+        return self._target.cluster.replace(served, key.namespace, key.name, encoded, field_manager=FIELD_MANAGER)
 
     def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
         """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
@@ -254,17 +313,13 @@ class ObjectWriter:
                     break  # its controller took it away already, as is its right
                 if error.reason != "Conflict" or attempt == _TRIES - 1:
                     return f"its field owners were not brought back: {error.why or error.what}"
-                found = self._get(served, key)
+                found = self._target.read(served, key)
                 if found is None:
                     break
                 live = found
             else:
                 break
         return ""
-
-    def _get(self, served: Resource, key: ObjectKey) -> Object | None:
-        found = self._target.cluster.get(served, key.namespace, key.name)
-        return None if found is None else msgspec.json.decode(found)
 
     def _find_uid(self, api_version: str, kind: str, namespace: str, name: str) -> str | None:
         """An owner as it is in the target now: its wave is done, so it is there unless it failed."""
@@ -275,16 +330,9 @@ class ObjectWriter:
         return None if found is None else glimpse(found).metadata.uid
 
 
+def _uid(obj: Any) -> str:
+    return str(at(obj, "metadata").get("uid", ""))
+
+
 def _version(obj: Any) -> str:
     return str(at(obj, "metadata").get("resourceVersion"))
-
-
-def result_of(item: PlannedObject, result: Result, why: str = "", next: str = "") -> ObjectResult:  # noqa: A002
-    return ObjectResult(
-        kind=item.key.group_resource,
-        namespace=item.key.namespace,
-        name=item.key.name,
-        result=result,
-        why=why,
-        next=next,
-    )
