@@ -100,20 +100,29 @@ QUARANTINE: dict[str, list[Case]] = {
             CLOSED,
         ),
     ],
-    "quarantine-owner-marks": changed(
-        "marks are dropped, the label of charts stays",
-        "deployments.apps",
-        marked(
-            annotations={"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"},
-            labels={
-                "argocd.argoproj.io/instance": "shop",
-                "kustomize.toolkit.fluxcd.io/name": "apps",
-                "helm.toolkit.fluxcd.io/name": "web",
-                "app.kubernetes.io/instance": "web",
-            },
+    "quarantine-owner-marks": [
+        Change(
+            "a namespace is a clone, too",
+            "namespaces",
+            {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"argocd.argoproj.io/instance": "shop"}}},
+            {"kind": "Namespace", "metadata": {"name": "shop"}},
+            CLOSED,
         ),
-        marked(labels={"app.kubernetes.io/instance": "web"}),
-    ),
+        *changed(
+            "marks are dropped, the label of charts stays",
+            "deployments.apps",
+            marked(
+                annotations={"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"},
+                labels={
+                    "argocd.argoproj.io/instance": "shop",
+                    "kustomize.toolkit.fluxcd.io/name": "apps",
+                    "helm.toolkit.fluxcd.io/name": "web",
+                    "app.kubernetes.io/instance": "web",
+                },
+            ),
+            marked(labels={"app.kubernetes.io/instance": "web"}),
+        ),
+    ],
     "quarantine-cron-jobs": changed(
         "it is suspended",
         "cronjobs.batch",

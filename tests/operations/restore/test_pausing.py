@@ -264,5 +264,5 @@ def test_only_workloads_that_are_there_can_be_scaled_down(lab, vault):
 
     with pytest.raises(UsageError, match="is not possible"):
         vault.plan(lab, scale_down_first=(f"configmap/{lab.namespace}/settings",))
-    with pytest.raises(NotFound, match="is not in the cluster"):
+    with pytest.raises(NotFound, match="cannot be scaled down: it is not in the cluster"):
         vault.plan(lab, scale_down_first=(f"deploy/{lab.namespace}/operator",))

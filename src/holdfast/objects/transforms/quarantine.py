@@ -101,7 +101,7 @@ def _drop_owner_marks(obj: Object) -> None:
 
 
 def _drop_marks(obj: Object, prefixes: tuple[str, ...]) -> None:
-    if not namespace_of(obj):
+    if not namespace_of(obj) and obj.get("kind") != "Namespace":
         return  # not a clone: there is one of it for the whole cluster
     for place in ("annotations", "labels"):
         for mark in list(at(obj, "metadata", place)):

@@ -83,5 +83,5 @@ class Advice:
             )
         live = self._target.live(key)
         if live is None:
-            raise NotFound(f"{key} is not in the cluster, so it cannot be scaled down", next="Leave it out.")
+            raise NotFound(f"{key} cannot be scaled down", why="it is not in the cluster", next="Leave it out.")
         return key
