@@ -32,3 +32,16 @@ def parse_size(flag: str, text: str) -> int:
             f"{flag}={text:.80} is not a size", why="a size is a number with K, M, G or T", next=f"Write {flag}=20G."
         )
     return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def parse_duration(flag: str, text: str) -> float:
+    """`90s`, `10m`, `1h30m` → seconds. Raises UsageError, which names the flag."""
+    found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", text, re.ASCII)
+    if found is None or not text:
+        raise UsageError(
+            f"{flag} {text!r:.80} is not a length of time",
+            why="one is made of numbers with h, m and s, in this order",
+            next=f"Write {flag} 10m.",
+        )
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from holdfast.cli.aftermath import aftermath_lines, aftermath_options, parse_aftermath
 from holdfast.cli.backup import parse_before
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
@@ -60,6 +61,7 @@ def plan(session: Session, /, reference: str, **flags: Any) -> int:
 @_restore_options
 @click.option("--dry-run", is_flag=True, help="The same as `restore plan`.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before existing objects are changed.")
+@aftermath_options
 @click.pass_obj
 def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: Any) -> int:
     """Restore a backup. What exists already is left alone unless --on-conflict update is given.
@@ -88,12 +90,15 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     selection = make_selection(flags, default=EVERYTHING)
     mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
     before = parse_before(flags["before"])
+    after = parse_aftermath(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import open_backup  # noqa: PLC0415
 
-    options = RestoreOptions(selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]))
+    options = RestoreOptions(
+        selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]), **after
+    )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, open_backup(repository, entry), cluster, options
 
@@ -140,7 +145,9 @@ def _show_report(session: Session, report: RestoreReport) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in report.notes:
         say(session, f"Note: {note}")
-    counts = ", ".join(f"{count:,} {result}" for result, count in report.counts.items() if count)
+    for line in aftermath_lines(report):
+        click.echo(line)
+    counts = ", ".join(f"{report.counts[result]:,} {result}" for result in Result if report.counts[result])
     word = "done" if report.outcome == "done" else report.outcome.value.upper()
     click.echo(f"Restore {report.id} of {report.name} is {word}: {counts}")
 

@@ -40,6 +40,16 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
+class ReadBack(StrEnum):
+    """What an object that a restore wrote was found to be afterwards."""
+
+    NOT_READ = ""  # nothing was written, or --no-verify
+    VERIFIED = "verified"  # as the restore wanted it
+    DIFFERS = "differs"  # changed since, as controllers do; its fields are named
+    MISSING = "missing"  # was made and is gone
+    UNREADABLE = "unreadable"  # this account may not read it
+
+
 class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a plan."""
 
@@ -52,7 +62,7 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[str] = []  # paths of fields, where the object exists and differs
 
 
-class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
+class ObjectResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a report."""
 
     kind: str
@@ -61,6 +71,16 @@ class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     why: str = ""
     next: str = ""
+    read_back: ReadBack = ReadBack.NOT_READ
+    differences: list[str] = []  # paths of fields, where `read_back` says that it differs
+
+
+class Waited(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a restore waited until what it restored was ready."""
+
+    seconds: float
+    objects: int  # that can be ready or not
+    ready: int
 
 
 class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -83,3 +103,5 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
     cluster: str
     namespaces: dict[str, str]  # as mapped
     objects: list[ObjectResult]
+    waited: Waited | None = None  # None without --wait
+    read_back: dict[str, int] = {}  # what was found → objects; only what there is

@@ -25,6 +25,8 @@ class RestoreOptions:
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
     transforms: Sequence[Transform] = TRANSFORMS
+    wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
+    verify: bool = True  # read back and compare what was written
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from holdfast.model import tags
 from holdfast.model.backup import BackupRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
-from holdfast.model.restore import ObjectResult, RestorePlanView, RestoreReport, Result
+from holdfast.model.restore import ObjectResult, ReadBack, RestorePlanView, RestoreReport, Result, Waited
 from holdfast.model.run import RESTORE_VERBS, Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry, read_catalog
 from holdfast.operations.contents import Contents
 from holdfast.operations.publishing import LOG_FILE, REPORT_FILE, publish_report, reported
 from holdfast.operations.record_recovery import read_record
+from holdfast.operations.restore.aftermath import look_after
 from holdfast.operations.restore.dry_run import judge
 from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
@@ -122,6 +123,8 @@ class _Restore:
         self._target_uid = ""
         self._execution: Execution | None = None
         self._plan: RestorePlan | None = None
+        self._waited: Waited | None = None
+        self._notes: list[str] = []
 
     def run(self) -> RestoreReport:
         with reported(self._repository, self._run_log, self._failed) as lock:
@@ -132,7 +135,9 @@ class _Restore:
             lock.confirm(self._cancel)
             self._execution = Execution(self._plan, self._cancel, self._run_log)
             self._execution.run()
-            problems = [*self._plan.problems, *_failures(self._execution.results)]
+            after = look_after(self._plan, self._execution, self._cancel, self._run_log)
+            self._waited, self._notes = after.waited, after.notes
+            problems = [*self._plan.problems, *_failures(self._execution.results), *after.problems]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
             publish_report(self._repository, lock, report, self._run_log, hostname=self._target_uid)
         return report
@@ -147,6 +152,7 @@ class _Restore:
             key=lambda item: (item.namespace, item.kind, item.name),
         )
         counts = Counter(item.result.value for item in results)
+        read_back = Counter(item.read_back for item in results)
         return RestoreReport(
             id=self._id,
             run=self._id,
@@ -160,11 +166,13 @@ class _Restore:
             counts={result.value: counts[result.value] for result in Result},
             bytes={},
             errors=problems,
-            notes=_volume_notes(self._plan, self._backup.record) if self._plan else [],
+            notes=[*(_volume_notes(self._plan, self._backup.record) if self._plan else []), *self._notes],
             backup=self._backup.entry.id.hex(),
             cluster=self._target_uid,
             namespaces=dict(self._options.mapping.namespaces.names),
             objects=results,
+            waited=self._waited,
+            read_back={found.value: read_back[found] for found in ReadBack if read_back[found] and found.value},
         )
 
 
