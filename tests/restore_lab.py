@@ -230,7 +230,7 @@ class Vault:
         return self.repository, self.open(reference), lab.cluster, chosen, lab.cancel, Silent()
 
 
-def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", **selection):
+def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", wait=None, verify=True, **selection):
     if selection:
         everywhere = not selection.keys() & {"namespaces_in", "objects"}
         selection = {"all_namespaces": everywhere, **selection}
@@ -239,6 +239,8 @@ def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", **sel
         selection=Selection(**selection) if selection else EVERYTHING,
         mapping=ObjectMapping(NameMap(namespaces or {}), NameMap(storage_classes or {})),
         on_conflict=OnConflict(on_conflict),
+        wait=wait,
+        verify=verify,
     )
 
 

@@ -104,4 +104,4 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
     namespaces: dict[str, str]  # as mapped
     objects: list[ObjectResult]
     waited: Waited | None = None  # None without --wait
-    read_back: dict[str, int] = {}  # what was found → objects; only what there is
+    read_back: dict[str, int] = msgspec.field(default_factory=dict)  # what was found → objects; only what there is

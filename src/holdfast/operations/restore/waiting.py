@@ -12,7 +12,7 @@ from itertools import groupby
 
 import msgspec
 
-from holdfast.errors import ApiRefused, ClusterUnreachable
+from holdfast.errors import ApiRefused, ClusterUnreachable, HoldfastError
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
@@ -28,6 +28,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.25, 5.0, 1.5  # seconds
 _PARALLEL_LISTS = 4
 _THERE = (Result.CREATED, Result.UPDATED, Result.UNCHANGED)
 _UNAUTHORIZED = 401
+_PASSING = (429, 500, 502, 503, 504)  # a server that starts, or has too much to do
 _CLAIMS = "persistentvolumeclaims"
 _UNSEEN = Readiness(State.WAITING, "nobody has seen it since it was restored")
 
@@ -60,7 +61,7 @@ class _Waiting:
         self._pending = dict.fromkeys(sorted(awaited, key=lambda item: item.key), _UNSEEN)
         self._failed: dict[PlannedObject, Readiness] = {}
         self._live: dict[PlannedObject, Object] = {}  # what is not ready, as last seen
-        self._away: ClusterUnreachable | None = None
+        self._away: HoldfastError | None = None  # why the server could not be asked, the last time
         self._shown = ""
 
     def run(self, timeout: float) -> tuple[Waited, list[Problem]]:
@@ -103,15 +104,15 @@ class _Waiting:
         names = [item.key.name for item in scope]
         try:
             return read_live(self._cluster, served, scope[0].key.namespace, names)
-        except ClusterUnreachable as error:
+        except (ApiRefused, ClusterUnreachable) as error:
+            if isinstance(error, ApiRefused) and error.status == _UNAUTHORIZED:
+                raise
+            if isinstance(error, ApiRefused) and error.status not in _PASSING:
+                return LiveObjects(refused=dict.fromkeys(names, error.why or error.what))
             if self._away is None:
                 self._progress.warn(f"{error}; still waiting")
             self._away = error
-        except ApiRefused as error:
-            if error.status == _UNAUTHORIZED:
-                raise
-            return LiveObjects(refused=dict.fromkeys(names, error.why or error.what))
-        return None
+            return None
 
     def _judge(self, item: PlannedObject, live: LiveObjects) -> None:
         name, kind = item.key.name, item.key.group_resource
