@@ -17,6 +17,7 @@ from holdfast.cli.forget import forget_backups
 from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.verify import verify
 from holdfast.errors import NotFound, UsageError
 from holdfast.model.run import Outcome, timestamp
 
@@ -281,6 +282,7 @@ command.add_command(forget_backups)
 command.add_command(browse)
 command.add_command(cat)
 command.add_command(diff)
+command.add_command(verify)
 
 
 @command.command("delete", cls=VerbCommand)
@@ -302,15 +304,3 @@ def delete(session: Session, references: tuple[str, ...], yes: bool) -> None:
     if not show_document(session, [{"id": entry.id.hex(), "name": entry.name} for entry in entries]):
         for entry in entries:
             click.echo(f"Deleted {entry.name or entry.id.short} ({entry.id.short})")
-
-
-def parse_before(text: str) -> dt.datetime | None:
-    """`--before` as ISO 8601; without a zone the reader's own. Raises UsageError."""
-    if not text:
-        return None
-    try:
-        return dt.datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
-        raise UsageError(
-            f"--before {text!r} is not a time", why=str(error), next="Write it as 2026-11-23T14:00."
-        ) from error

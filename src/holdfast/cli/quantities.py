@@ -1,7 +1,8 @@
-"""Percentages and sizes as people type them."""
+"""Percentages, sizes, lengths of time and times as people type them."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 from holdfast.errors import UsageError
@@ -45,3 +46,15 @@ def parse_duration(flag: str, text: str) -> float:
         )
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def parse_before(text: str) -> dt.datetime | None:
+    """`--before` as ISO 8601; without a zone the reader's own. Raises UsageError."""
+    if not text:
+        return None
+    try:
+        return dt.datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise UsageError(
+            f"--before {text!r} is not a time", why=str(error), next="Write it as 2026-11-23T14:00."
+        ) from error

@@ -7,17 +7,15 @@ from typing import Any
 import click
 
 from holdfast.cli.aftermath import aftermath_lines, aftermath_options, parse_aftermath
-from holdfast.cli.backup import parse_before
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
-from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.quantities import parse_before
+from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.model.restore import Action, ObjectResult, OnConflict, RestorePlanView, RestoreReport, Result
 from holdfast.model.run import RESTORE_VERBS
-from holdfast.model.selection import ClusterObjects, Selection
 
-EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 _SHOWN = 40
 """Lines of a table of plain successes that people still read; problems are always shown."""
 

@@ -16,6 +16,7 @@ class Verb(StrEnum):
 
     BACKUP_CREATE = "backup create"
     BACKUP_FILES = "backup files"
+    BACKUP_VERIFY = "backup verify"
     RESTORE_RUN = "restore run"
     RESTORE_FILES = "restore files"
     REPOSITORY_CHECK = "repository check"
@@ -23,6 +24,7 @@ class Verb(StrEnum):
 
 BACKUP_VERBS = (Verb.BACKUP_CREATE, Verb.BACKUP_FILES)
 RESTORE_VERBS = (Verb.RESTORE_RUN, Verb.RESTORE_FILES)
+PROOF_VERBS = (Verb.BACKUP_VERIFY,)
 
 
 class Outcome(StrEnum):

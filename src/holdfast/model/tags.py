@@ -19,6 +19,8 @@ PLAN = "plan"
 KEEP_UNTIL = "keep-until"
 LEVEL = "level"  # of a check: how much of the data was read
 READ_TO = "read-to"  # of a check: where the next one begins to read, 0 to 1
+BACKUP = "backup"  # of a verification or a drill: id of the snapshot that it is about
+PROOF = "proof"  # of the same, if all of it went well: VERIFIED, DRILLED
 LABEL_PREFIX = "label:"
 
 APPLICATION = "app"
@@ -26,6 +28,9 @@ REPORT = "report"
 PART = "part"
 FILES = "files"
 SAFETY = "safety"
+
+VERIFIED = "verified"
+DRILLED = "drilled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,17 +42,31 @@ def judge(plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
 
 
 def _judge_one(plan: RestorePlan, item: PlannedObject, original: Object) -> PlannedObject:
+    error = refusal(plan, item, original)
+    if error is None:
+        return item
+    if misses_something(error):
+        return replace(
+            item, action=Action.UNCHECKED, why=f"the server misses something first: {error.why or error.what}"
+        )
+    return replace(item, action=Action.BLOCKED, why=error.why or error.what, next=error.next)
+
+
+def refusal(plan: RestorePlan, item: PlannedObject, original: Object) -> ApiRefused | None:
+    """Why the server would not create the object; None if it would, or there is nothing to create."""
     served = plan.target.served(item.resource)
     desired = apply(plan.options.transforms, item.resource.group_resource, original, plan.context).object
     if served is None or desired is None:
-        return item
+        return None
     # Owners are linked when they exist; a dry run with the backup's UIDs would only show that they do not.
     desired["metadata"].pop("ownerReferences", None)
     try:
         plan.target.cluster.create(served, item.key.namespace, msgspec.json.encode(desired), dry_run=True)
     except ApiRefused as error:
-        why = error.why or error.what
-        if error.status == 404 or "not found" in why:
-            return replace(item, action=Action.UNCHECKED, why=f"the server misses something first: {why}")
-        return replace(item, action=Action.BLOCKED, why=why, next=error.next)
-    return item
+        return error
+    return None
+
+
+def misses_something(error: ApiRefused) -> bool:
+    """Whether a refusal only says that something else is not there, which is no judgement."""
+    return error.status == 404 or "not found" in (error.why or error.what)

@@ -77,7 +77,7 @@ def show_plan(
     return RestorePlanView(
         backup=backup.entry.id.hex(),
         backup_name=backup.entry.name,
-        cluster=_uid(cluster),
+        cluster=target_uid(cluster),
         on_conflict=options.on_conflict,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
@@ -128,7 +128,7 @@ class _Restore:
 
     def run(self) -> RestoreReport:
         with reported(self._repository, self._run_log, self._failed) as lock:
-            self._target_uid = _uid(self._cluster)
+            self._target_uid = target_uid(self._cluster)
             self._plan = make_plan(
                 self._repository, self._backup, self._cluster, self._options, self._cancel, self._run_log
             )
@@ -176,7 +176,7 @@ class _Restore:
         )
 
 
-def _uid(cluster: Cluster) -> str:
+def target_uid(cluster: Cluster) -> str:
     """Which cluster a restore went to; "" for an account that may not ask."""
     try:
         return cluster.identity().uid
