@@ -19,7 +19,8 @@ help:
 	@echo 'make setup   only prepare the virtual environment $(VENV); the others do it by themselves'
 	@echo 'make clean   remove what the above made here; finished builds stay in ~/.cache/holdfast-testbed'
 	@echo
-	@echo 'Needed: Python >= 3.11 with venv (another one: make PYTHON=python3.12 ...), Go >= 1.25 for the test clusters.'
+	@echo 'Needed: Python >= 3.11 with venv (another one: make PYTHON=python3.12 ...), Go >= 1.25 for the test clusters,'
+	@echo 'root for those of them that run pods.'
 
 setup: $(READY)
 

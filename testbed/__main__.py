@@ -14,6 +14,9 @@ from testbed import azure, build, found, programs, restic, s3
 from testbed.cache import to_terminal
 from testbed.control_plane import NEWEST, ControlPlane
 from testbed.errors import SetupFailed
+from testbed.images import BUSYBOX
+from testbed.mariadb_image import MARIADB
+from testbed.node_cluster import NodeCluster
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--name", default="testbed", help="names what is started, for `down` (default: testbed)")
     up.add_argument("--kubernetes", default=NEWEST, choices=list(programs.KUBERNETES), help="minor version")
     up.add_argument("--count", type=int, default=1, help="how many clusters")
+    up.add_argument("--nodes", type=int, default=0, choices=(0, 1, 2), help="nodes that run pods, in each; needs root")
     up.add_argument("--s3", action="store_true", help="an S3 server too, with an empty bucket `backups`")
     up.set_defaults(command=_up)
     down = verbs.add_parser("down", help="end what `up` started, and what crashes left over")
@@ -55,11 +59,13 @@ def _up(options: argparse.Namespace) -> None:
     with ExitStack() as started:
         clusters = []
         for name in names:
-            cluster = ControlPlane.start(options.kubernetes, name=name, group=group)
+            cluster = _start(options, name)
             started.callback(cluster.stop)
             clusters.append(cluster)
         for cluster in clusters:
             cluster.wait_ready()
+            if isinstance(cluster, NodeCluster):
+                cluster.import_image(MARIADB)
         server = s3.versitygw(name=f"{group}-s3", group=group) if options.s3 else None
         if server:
             started.callback(server.stop)
@@ -72,9 +78,17 @@ def _up(options: argparse.Namespace) -> None:
         print(
             f"{cluster.name} (Kubernetes {programs.KUBERNETES[cluster.version]}): export KUBECONFIG={cluster.kubeconfig}"
         )
+        if isinstance(cluster, NodeCluster):
+            print(f"    its nodes run images named {BUSYBOX.reference} and {MARIADB.reference}")
     if server:
         variables = " ".join(f"{name}={value}" for name, value in server.environment.items())
         print(f"S3: export {variables} HOLDFAST_REPOSITORY={server.repository('backups')}")
+
+
+def _start(options: argparse.Namespace, name: str) -> ControlPlane:
+    if options.nodes:
+        return NodeCluster.start(options.kubernetes, name=name, group=options.name, nodes=options.nodes)
+    return ControlPlane.start(options.kubernetes, name=name, group=options.name)
 
 
 def _down(options: argparse.Namespace) -> None:
@@ -107,6 +121,8 @@ def _build(_: argparse.Namespace) -> None:
     build.ensure(programs.EVERYTHING, to_terminal)
     for program in programs.EVERYTHING:
         print(f"{program.name} {program.version}: {program.path}")
+    for image in (BUSYBOX, MARIADB):
+        print(f"image {image.reference}: {image.archive()}")
     print(f"azurite: {azure.azurite(to_terminal)}")
     for suite in (restic.OLD, restic.NEW):
         print(f"restic of {suite}: {restic.binary(suite)}")

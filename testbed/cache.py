@@ -7,6 +7,7 @@ entry is never changed after it appeared, and deleting the whole cache at any ti
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
@@ -30,6 +31,11 @@ def root() -> Path:
 
 def has(key: str) -> bool:
     return (root() / key).is_dir()
+
+
+def digest(*parts: str) -> str:
+    """For keys: twelve digits that are others when any of these changes."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def provide(key: str, make: Callable[[Path], None], say: Say) -> Path:

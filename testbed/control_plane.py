@@ -6,7 +6,8 @@ get volumes), and starts no containers: pods stay Pending.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -26,11 +27,24 @@ _ADVERTISED = "192.0.2.1"
 _ISSUER = "https://kubernetes.default.svc"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the servers of a control plane run; `url` is reached from elsewhere than there by other means."""
+
+    start: Callable[[str, Sequence[str | Path]], None]
+    """Starts a server of this name with this command."""
+    bind: str = ADDRESS
+    """Address on which the API server listens."""
+    advertised: str = _ADVERTISED
+    """Address under which it is reached by pods."""
+
+
 class ControlPlane:
     """One cluster; `start`, then `wait_ready`, then use it until `stop`. It ends with the process that started it."""
 
-    def __init__(self, name: str, version: str, workspace: Workspace) -> None:
+    def __init__(self, name: str, version: str, workspace: Workspace, place: Place | None = None) -> None:
         """Makes keys and kubeconfigs and starts etcd and the API server. Use `start`."""
+        self._place = place or Place(workspace.start)
         self.name = name
         self.version = version
         """Minor version, like 1.34."""
@@ -49,8 +63,8 @@ class ControlPlane:
         """For setting things up only: system:masters skips authorization."""
         self.kubeconfig = self._kubeconfig(accounts.TESTER, [])
         """The ordinary account that tests use: all rights, given by RBAC."""
-        admin = store_certificate(self.directory, "setup", self._authority.client("setup", ["system:masters"]))
-        self.api = Api(self.url, self.ca_file, *admin)
+        self._admin = store_certificate(self.directory, "setup", self._authority.client("setup", ["system:masters"]))
+        self.api = Api(self.url, self.ca_file, *self._admin)
         self._start_servers()
 
     @classmethod
@@ -93,11 +107,11 @@ class ControlPlane:
     def stop(self) -> None:
         self.workspace.stop()
 
-    def _kubeconfig(self, user: str, groups: list[str]) -> Path:
+    def _kubeconfig(self, user: str, groups: list[str], *, url: str | None = None, file: str | None = None) -> Path:
         return accounts.write_kubeconfig(
-            self.directory / f"{user}.kubeconfig",
+            self.directory / f"{file or user}.kubeconfig",
             cluster=self.name,
-            url=self.url,
+            url=url or self.url,
             authority=self._authority.certificate,
             user=user,
             login=self._authority.client(user, groups),
@@ -107,13 +121,13 @@ class ControlPlane:
         etcd = self.etcd_url
         peer = f"http://{ADDRESS}:{self._peer_port}"
         names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
-        server = self._authority.server(names, [ADDRESS, _FIRST_SERVICE, _ADVERTISED])
+        server = self._authority.server(names, [ADDRESS, _FIRST_SERVICE, self._place.advertised])
         certificate, key = store_certificate(self.directory, "kube-apiserver", server)
-        self.workspace.start(
+        self._place.start(
             "etcd",
             [
                 programs.ETCD.path,
-                "--data-dir=etcd",
+                f"--data-dir={self.directory / 'etcd'}",
                 f"--listen-client-urls={etcd}",
                 f"--advertise-client-urls={etcd}",
                 f"--listen-peer-urls={peer}",
@@ -123,14 +137,14 @@ class ControlPlane:
                 "--unsafe-no-fsync",  # nothing here outlives a power cut anyway
             ],
         )
-        self.workspace.start(
+        self._place.start(
             "kube-apiserver",
             [
                 programs.API_SERVER[self.version].path,
                 f"--etcd-servers={etcd}",
-                f"--bind-address={ADDRESS}",
+                f"--bind-address={self._place.bind}",
                 f"--secure-port={self._port}",
-                f"--advertise-address={_ADVERTISED}",
+                f"--advertise-address={self._place.advertised}",
                 f"--cert-dir={self.directory}",
                 f"--tls-cert-file={certificate}",
                 f"--tls-private-key-file={key}",
@@ -140,13 +154,17 @@ class ControlPlane:
                 f"--service-account-issuer={_ISSUER}",
                 f"--service-cluster-ip-range={_SERVICES}",
                 "--authorization-mode=Node,RBAC",
+                f"--kubelet-client-certificate={self._admin[0]}",
+                f"--kubelet-client-key={self._admin[1]}",
+                "--kubelet-preferred-address-types=InternalIP",
+                "--enable-aggregator-routing",  # webhooks are called at their pods: service addresses are for nodes only
                 "--allow-privileged=true",
                 "--profiling=false",
             ],
         )
 
     def _start_controller_manager(self) -> None:
-        self.workspace.start(
+        self._place.start(
             "kube-controller-manager",
             [
                 programs.CONTROLLER_MANAGER[self.version].path,
@@ -160,6 +178,7 @@ class ControlPlane:
                 "--enable-hostpath-provisioner",
                 # The defaults spare big clusters; here they would make tests wait.
                 "--pvclaimbinder-sync-period=1s",
+                "--node-monitor-period=1s",
                 "--kube-api-qps=1000",
                 "--kube-api-burst=2000",
             ],

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed import cgroups
 from testbed.processes import ProcessId
 from testbed.supervisor import STATE_FILE
 from testbed.workspace import root
@@ -55,6 +56,7 @@ class Found:
         self.supervisor.send(signal.SIGKILL)
         for process in self.processes.values():
             process.send(signal.SIGKILL)
+        cgroups.remove(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

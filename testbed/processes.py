@@ -49,9 +49,15 @@ class ProcessId(NamedTuple):
         return False
 
     def memory(self) -> int:
-        """Resident bytes; 0 if the process is gone."""
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) * 1024
-        return 0
+        """Resident bytes, with those of its children; 0 if the process is gone."""
+        return _memory(self.pid)
+
+
+def _memory(pid: int) -> int:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        children = [
+            int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
+        ]
+        return int(status.get("VmRSS", "0 kB").split()[0]) * 1024 + sum(map(_memory, children))
+    return 0

@@ -36,7 +36,11 @@ class Program:
 
     @property
     def key(self) -> str:
-        pins = [(MODULES / self.module / name).read_bytes() for name in ("go.mod", "go.sum")]
+        module = MODULES / self.module
+        pins = [(module / name).read_bytes() for name in ("go.mod", "go.sum")]
+        pins += [
+            source.read_bytes() for source in module.glob("main.go")
+        ]  # a program of our own, from others' packages
         flags = "\0".join([*self.arguments, self.package]).encode()
         digest = hashlib.sha256(b"\0".join([*pins, flags])).hexdigest()
         return f"{self.name}-{self.version}-{digest[:12]}"
@@ -68,9 +72,17 @@ CONTROLLER_MANAGER = {
     "1.30": _kubernetes("kube-controller-manager", "1.30", 45),
 }
 
+SCHEDULER = _kubernetes("kube-scheduler", "1.34", 8)
+KUBELET = _kubernetes("kubelet", "1.34", 37)
+KUBE_PROXY = _kubernetes("kube-proxy", "1.34", 11)
+COREDNS = Program("coredns", "1.15.0", "coredns", ".", 67)
+
 
 def control_plane(minor: str) -> list[Program]:
     return [ETCD, API_SERVER[minor], CONTROLLER_MANAGER[minor]]
 
 
-EVERYTHING = [*control_plane("1.34"), KUBECTL, *control_plane("1.30")[1:], VERSITYGW, MINIO, FAKE_GCS]
+NODE = [SCHEDULER, KUBELET, KUBE_PROXY, COREDNS]
+"""What a cluster with nodes needs besides its control plane; of the newest Kubernetes only."""
+
+EVERYTHING = [*control_plane("1.34"), KUBECTL, *NODE, *control_plane("1.30")[1:], VERSITYGW, MINIO, FAKE_GCS]

@@ -25,10 +25,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from testbed import cgroups
 from testbed.processes import ProcessId
 
 STATE_FILE = "processes.json"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _REAP_SECONDS = 0.5
 
 
@@ -42,6 +44,7 @@ class _Supervisor:
         # Not the owner's: its ETCD_*, MINIO_* or AWS_* variables would change what the servers do.
         self._environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(directory)}
         self._libc = ctypes.CDLL(None)
+        self._libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def serve(self) -> None:
         """Answer requests until the owner is gone."""
@@ -66,7 +69,17 @@ class _Supervisor:
             child.kill()
         for child in self._children.values():
             child.wait()
+        self._end_orphans()
+        cgroups.remove(self._directory)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _end_orphans(self) -> None:
+        """End what our children have started and left to us; return when the last has ended, with all it ran in namespaces."""
+        ours = Path(f"/proc/self/task/{os.getpid()}/children")
+        while orphans := ours.read_text().split():
+            for orphan in orphans:
+                os.kill(int(orphan), signal.SIGKILL)
+            os.wait()
 
     def write_state(self) -> None:
         """Atomic, so that a reader never meets half a file."""

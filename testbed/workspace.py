@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from testbed import cgroups
 from testbed.errors import SetupFailed
 from testbed.processes import ProcessId
 
-_CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parent.parent
 _LOG_LINES = 15
 _SUPERVISOR = "supervisor"
 
@@ -71,7 +72,7 @@ class Workspace:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                cwd=_CHECKOUT,
+                cwd=CHECKOUT,
                 start_new_session=True,  # Ctrl-C in a terminal is for the owner; it decides what happens to us
             )
         return cls(directory, supervisor)
@@ -117,7 +118,9 @@ class Workspace:
             assert stream is not None
             stream.close()
         self._supervisor.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)  # only where the supervisor itself was killed
+        # Only where the supervisor itself was killed is there still something to remove.
+        cgroups.remove(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._supervisor.stdin is not None

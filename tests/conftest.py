@@ -16,9 +16,10 @@ import pytest
 from testbed import azure, gcs, restic, s3
 from testbed.control_plane import ControlPlane
 from testbed.errors import ApiFailed, ToolMissing
+from testbed.node_cluster import NodeCluster
 
 SKIPPED = "testbed: "
-CLUSTER_FIXTURES = {"cluster", "second_cluster", "old_cluster"}
+CLUSTER_FIXTURES = {"cluster", "second_cluster", "old_cluster", "node_cluster", "two_node_cluster"}
 
 
 def pytest_collection_modifyitems(items):
@@ -102,6 +103,20 @@ def second_cluster(say):
 def old_cluster(say):
     """One of an older minor version."""
     with running(lambda: ControlPlane.start("1.30", name="old", say=say)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def node_cluster(say):
+    """One with a node: its pods run, with network, services and volumes. It knows the image `images.BUSYBOX`."""
+    with running(lambda: NodeCluster.start(name="node", say=say)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def two_node_cluster(say):
+    """The same with two nodes."""
+    with running(lambda: NodeCluster.start(name="two-nodes", say=say, nodes=2)) as started:
         yield started
 
 

@@ -27,8 +27,10 @@ from holdfast.model.selection import ClusterObjects, Selection
 from holdfast.objects.mapping import NameMap, ObjectMapping
 from holdfast.operations.back_up import BackUpOptions, back_up
 from holdfast.operations.catalog import read_catalog
+from holdfast.operations.restore.opening import open_backup
 from holdfast.operations.restore.plan import RestoreOptions
-from holdfast.operations.restore.run import make_plan, open_backup, restore, show_plan
+from holdfast.operations.restore.run import FromBackup, restore, show_plan
+from holdfast.operations.restore.undo import Undo, find_undoable
 from holdfast.store.memory import MemoryStore
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
@@ -141,6 +143,12 @@ class Lab:
 
         eventually(gone, f"{thing['metadata']['name']} is gone")
 
+    def orphan(self, thing):
+        """Deletes the object and leaves what it owns; waits until it is gone."""
+        options = {"propagationPolicy": "Orphan"}
+        self.cluster.connection.request("DELETE", self.path(thing), (), json.dumps(options).encode())
+        eventually(lambda: self.find(thing) is None, f"{thing['metadata']['name']} is gone")
+
     def finish(self, made):
         """Lets the pods of a Job succeed, and waits until the Job knows."""
         pods = f"/api/v1/namespaces/{made['metadata'].get('namespace', self.namespace)}/pods"
@@ -215,22 +223,52 @@ class Vault:
 
     def plan(self, lab, reference="latest", **options):
         """As `restore plan` shows it."""
-        return show_plan(*self._arguments(lab, reference, options))
+        return show_plan(self._task(lab, reference, options), lab.cluster, lab.cancel, Silent())
 
     def make_plan(self, lab, reference="latest", **options):
         """As a run makes it, before it is used."""
-        return make_plan(*self._arguments(lab, reference, options))
+        return self._task(lab, reference, options).plan(lab.cancel, Silent())
 
-    def restore(self, lab, reference="latest", **options):
-        return restore(*self._arguments(lab, reference, options))
+    def restore(self, lab, reference="latest", *, approve=lambda _: None, **options):
+        task = self._task(lab, reference, options)
+        return restore(self.repository, task, lab.cluster, lab.cancel, Silent(), approve)
 
-    def _arguments(self, lab, reference, options):
+    def undo(self, lab, reference="latest", *, approve=lambda _: None, **options):
+        task = self._undoing(lab, reference, options)
+        return restore(self.repository, task, lab.cluster, lab.cancel, Silent(), approve)
+
+    def plan_undo(self, lab, reference="latest", **options):
+        """As `restore undo --dry-run` shows it."""
+        return show_plan(self._undoing(lab, reference, options), lab.cluster, lab.cancel, Silent())
+
+    def catalog(self):
+        return read_catalog(self.repository)
+
+    def safety_points(self):
+        return self.catalog().safety_points
+
+    def _undoing(self, lab, reference, options):
+        lab.cluster.refresh_surface()
+        catalog = read_catalog(self.repository)
+        undoable = find_undoable(self.repository, catalog, reference)
+        return Undo(self.repository, catalog, undoable, lab.cluster, **{"delete_data": False, **options})
+
+    def _task(self, lab, reference, options):
         lab.cluster.refresh_surface()  # a new process would ask, too
-        chosen = _options(**options)
-        return self.repository, self.open(reference), lab.cluster, chosen, lab.cancel, Silent()
+        return FromBackup(self.repository, self.open(reference), lab.cluster, _options(**options))
 
 
-def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", wait=None, verify=True, **selection):
+def _options(
+    *,
+    namespaces=None,
+    storage_classes=None,
+    on_conflict="",
+    rollback=False,
+    delete_data=False,
+    wait=None,
+    verify=True,
+    **selection,
+):
     if selection:
         everywhere = not selection.keys() & {"namespaces_in", "objects"}
         selection = {"all_namespaces": everywhere, **selection}
@@ -238,7 +276,9 @@ def _options(*, namespaces=None, storage_classes=None, on_conflict="skip", wait=
     return RestoreOptions(
         selection=Selection(**selection) if selection else EVERYTHING,
         mapping=ObjectMapping(NameMap(namespaces or {}), NameMap(storage_classes or {})),
-        on_conflict=OnConflict(on_conflict),
+        on_conflict=OnConflict(on_conflict or ("replace" if rollback else "skip")),
+        rollback=rollback,
+        delete_data=delete_data,
         wait=wait,
         verify=verify,
     )

@@ -9,7 +9,7 @@ from tests.cluster.local_server import Answer
 from tests.restore_lab import Lab, Vault, config_map, obj, owners, unique
 
 from holdfast.errors import ApiRefused, Cancelled, ClusterUnreachable
-from holdfast.operations.restore.run import read_report
+from holdfast.operations.restore.report import read_report
 
 NAMES = [f"map-{number}" for number in range(20)]
 HANG_UP = Answer(0, hang_up=True)

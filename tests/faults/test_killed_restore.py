@@ -9,7 +9,7 @@ import pytest
 from tests.faults.doomed import KILLED, ended, killed_sometime, moments, start
 from tests.restore_lab import Lab, Vault, config_map, essence, obj, owned_by, owners, service, unique
 
-from holdfast.operations.restore.run import read_report
+from holdfast.operations.restore.report import read_report
 from holdfast.repository.lock_file import list_locks
 from holdfast.store.local import LocalStore
 

@@ -186,6 +186,20 @@ def test_a_server_that_ends_is_reported_with_its_log():
     workspace.stop()
 
 
+def test_what_a_server_started_itself_is_counted_with_it_and_ends_too(runtime):
+    workspace = Workspace.open("leaving", group="leaving")
+    workspace.start("shell", ["sh", "-c", "setsid sleep 600 & echo $! >pid.new; mv pid.new pid; wait"])
+    written = runtime / "leaving" / "pid"
+    deadline = time.monotonic() + 10
+    while not written.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    left = ProcessId.of(int(written.read_text()))
+    assert workspace.processes["shell"].memory() > left.memory() > 0
+    workspace.stop()
+    assert not left.alive()
+
+
 def test_detached_servers_outlive_their_owner_until_down(runtime):
     owner = (
         "from testbed.workspace import Workspace\n"

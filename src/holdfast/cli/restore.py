@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from holdfast.cli.aftermath import aftermath_lines, aftermath_options, parse_aftermath
-from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
+from holdfast.cli.aftermath import aftermath_options, parse_aftermath
+from holdfast.cli.approval import approval
+from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.quantities import parse_before
+from holdfast.cli.restore_undo import undo
+from holdfast.cli.restore_views import present_plan, show_objects, show_report
 from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
-from holdfast.model.restore import Action, ObjectResult, OnConflict, RestorePlanView, RestoreReport, Result
-from holdfast.model.run import RESTORE_VERBS
+from holdfast.errors import UsageError
+from holdfast.model.restore import OnConflict, RestoreReport
 
-_SHOWN = 40
-"""Lines of a table of plain successes that people still read; problems are always shown."""
+if TYPE_CHECKING:
+    from holdfast.objects.mapping import ObjectMapping
 
 
 @click.group("restore", short_help="Plan and run restores, and read their reports.")
@@ -36,9 +40,19 @@ def _restore_options(function: Any) -> Any:
         click.option(
             "--on-conflict",
             type=click.Choice([choice.value for choice in OnConflict]),
-            default=OnConflict.SKIP.value,
-            show_default=True,
-            help="Objects that exist and differ: leave them, make them as in the backup, or do not begin.",
+            show_default=OnConflict.SKIP.value,
+            help="Objects that exist and differ: leave them, make them as in the backup (replace: also where that needs "
+            "deleting them), or do not begin.",
+        ),
+        click.option(
+            "--rollback",
+            is_flag=True,
+            help="Make the selection exactly what it was: with --on-conflict replace, and what was created since is deleted.",
+        ),
+        click.option(
+            "--delete-data",
+            is_flag=True,
+            help="With --rollback: delete also new claims, volumes and definitions, with the data in them.",
         ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
     )
@@ -58,7 +72,7 @@ def plan(session: Session, /, reference: str, **flags: Any) -> int:
 @command.command("run", cls=VerbCommand)
 @_restore_options
 @click.option("--dry-run", is_flag=True, help="The same as `restore plan`.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before existing objects are changed.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before existing objects are changed or deleted.")
 @aftermath_options
 @click.pass_obj
 def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: Any) -> int:
@@ -68,123 +82,103 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     holdfast restore run latest
     holdfast restore run shop-20261123-051942 -n shop --map-namespace shop=shop-copy
     holdfast restore run latest --object configmap/shop/settings --on-conflict update
+    holdfast restore run latest -n shop --rollback
     """
     if dry_run:
         return _plan(session, reference, flags)
-    repository, backup, cluster, options = _open(session, reference, flags)
+    repository, task, cluster = _open(session, reference, flags)
     from holdfast.operations.restore.run import restore  # noqa: PLC0415
 
-    if options.on_conflict is OnConflict.UPDATE and not yes and is_interactive():
-        confirm("Objects that exist and differ will be overwritten. Go on?")
-    report = restore(repository, backup, cluster, options, session.cancel, session.progress)
-    _show_report(session, report)
+    approve = approval(session, yes=yes)
+    report = restore(repository, task, cluster, session.cancel, session.progress, approve)
+    show_report(session, report)
     return report.outcome.exit_code
 
 
-def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
-    """(repository, opened backup, cluster, options)"""
+def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """(repository, task, cluster)"""
     from holdfast.objects.mapping import ObjectMapping, parse_namespaces, parse_storage_classes  # noqa: PLC0415
 
     selection = make_selection(flags, default=EVERYTHING)
     mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
     before = parse_before(flags["before"])
+    on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
-    from holdfast.operations.restore.run import open_backup  # noqa: PLC0415
+    from holdfast.operations.restore.run import FromBackup  # noqa: PLC0415
 
     options = RestoreOptions(
-        selection=selection, mapping=mapping, on_conflict=OnConflict(flags["on_conflict"]), **after
+        selection=selection,
+        mapping=mapping,
+        on_conflict=on_conflict,
+        rollback=flags["rollback"],
+        delete_data=flags["delete_data"],
+        **after,
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
-    return repository, open_backup(repository, entry), cluster, options
+    return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster
+
+
+def _on_conflict(flags: dict[str, Any], mapping: ObjectMapping) -> OnConflict:
+    """With --rollback it is `replace`. Raises UsageError for flags that contradict each other."""
+    chosen = OnConflict(flags["on_conflict"] or OnConflict.SKIP)
+    if not flags["rollback"]:
+        if flags["delete_data"]:
+            raise UsageError("--delete-data has no effect alone", why="only a rollback deletes", next="Add --rollback.")
+        return chosen
+    if flags["on_conflict"] and chosen is not OnConflict.REPLACE:
+        raise UsageError(
+            f"--rollback and --on-conflict {chosen.value} contradict each other",
+            why="a rollback makes everything as it was, so it replaces what differs",
+            next="Leave out one of them.",
+        )
+    if mapping.namespaces.names:
+        raise UsageError(
+            "--rollback and --map-namespace contradict each other",
+            why="a rollback is about the namespaces that were backed up",
+            next="Restore into the other namespace without --rollback.",
+        )
+    return OnConflict.REPLACE
 
 
 def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
-    repository, backup, cluster, options = _open(session, reference, flags)
+    _, task, cluster = _open(session, reference, flags)
     from holdfast.operations.restore.run import show_plan  # noqa: PLC0415
 
-    view = show_plan(repository, backup, cluster, options, session.cancel, session.progress)
-    blocked = view.counts.get(Action.BLOCKED, 0) or view.errors
-    if not show_document(session, view):
-        _show_plan(session, view)
-    return 3 if blocked else 0
-
-
-def _show_plan(session: Session, view: RestorePlanView) -> None:
-    rows = [
-        (item.action.value, item.kind, item.namespace or "-", item.name, _why(item.why, item.differences))
-        for item in view.objects
-    ]
-    show_table(session, ("ACTION", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
-    click.echo()
-    click.echo(", ".join(f"{count:,} {action}" for action, count in view.counts.items()))
-    for note in view.notes:
-        say(session, f"Note: {note}")
-    for problem in view.errors:
-        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Missing")
-
-
-def _why(why: str, differences: list[str]) -> str:
-    return f"{why} ({', '.join(differences)})" if differences else why
-
-
-def _show_report(session: Session, report: RestoreReport) -> None:
-    if show_document(session, report):
-        return
-    quiet_results = (Result.CREATED, Result.UNCHANGED)
-    notable = [item for item in report.objects if item.result not in quiet_results or item.why]
-    shown = report.objects if len(report.objects) <= _SHOWN else notable
-    if shown:
-        _show_objects(session, shown)
-        click.echo()
-    for problem in report.errors:
-        show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
-    for note in report.notes:
-        say(session, f"Note: {note}")
-    for line in aftermath_lines(report):
-        click.echo(line)
-    counts = ", ".join(f"{report.counts[result]:,} {result}" for result in Result if report.counts[result])
-    word = "done" if report.outcome == "done" else report.outcome.value.upper()
-    click.echo(f"Restore {report.id} of {report.name} is {word}: {counts}")
-
-
-def _show_objects(session: Session, objects: list[ObjectResult]) -> None:
-    rows = [(item.result.value, item.kind, item.namespace or "-", item.name, item.why) for item in objects]
-    show_table(session, ("RESULT", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
+    return present_plan(session, show_plan(task, cluster, session.cancel, session.progress))
 
 
 command.add_command(restore_files)
+command.add_command(undo)
 
 
 @command.command("list", cls=VerbCommand)
 @click.pass_obj
 def list_restores(session: Session) -> None:
-    """List the restores that were run from this repository; newest last."""
+    """List the restores that were run from this repository, those that were cut off too; newest last."""
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.restore.listing import list_restores as listed  # noqa: PLC0415
 
-    entries = read_catalog(session.open_repository()).reports(*RESTORE_VERBS)
-    document = [
-        {
-            "id": entry.tags.get("run"),
-            "name": entry.name,
-            "outcome": entry.outcome.value,
-            "time": entry.snapshot.time,
-            "cluster": entry.snapshot.hostname,
-        }
-        for entry in entries
-    ]
-    if show_document(session, document):
+    rows = listed(read_catalog(session.open_repository()))
+    if show_document(session, rows):
         return
-    if not entries:
+    if not rows:
         say(session, "Nothing was restored from this repository yet.")
         return
-    rows = [
-        (entry.tags.get("run"), entry.name, entry.outcome.value, local_time(entry.time), entry.snapshot.hostname or "-")
-        for entry in entries
+    table = [
+        (
+            row.id,
+            f"undo of {row.undoes}" if row.undoes else row.name,
+            row.outcome,
+            local_time(dt.datetime.fromisoformat(row.time)),
+            row.cluster or "-",
+        )
+        for row in rows
     ]
-    show_table(session, ("ID", "BACKUP", "OUTCOME", "TIME", "CLUSTER"), rows)
+    show_table(session, ("ID", "BACKUP", "OUTCOME", "TIME", "CLUSTER"), table)
 
 
 @command.command("show", cls=VerbCommand)
@@ -193,7 +187,7 @@ def list_restores(session: Session) -> None:
 @click.pass_obj
 def show(session: Session, reference: str, log: bool) -> None:
     """Show what a restore did to each object. RESTORE is the start of its id, or `latest`."""
-    from holdfast.operations.restore.run import read_report  # noqa: PLC0415
+    from holdfast.operations.restore.report import read_report  # noqa: PLC0415
 
     report, text = read_report(session.open_repository(), reference)
     if log:
@@ -212,10 +206,12 @@ def show(session: Session, reference: str, log: bool) -> None:
             ("Outcome", report.outcome.value),
             ("Time", f"{report.started_at} to {report.finished_at}"),
             ("Cluster", report.cluster or "-"),
+            *([("Takes back", report.undoes)] if report.undoes else ()),
+            ("Safety point", report.safety_point[:8] or "-"),
             ("Namespaces", ", ".join(f"{old} as {new}" for old, new in report.namespaces.items()) or "unchanged"),
         ],
     )
     click.echo()
-    _show_objects(session, report.objects)
+    show_objects(session, report.objects)
     for problem in report.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")

@@ -49,7 +49,7 @@ def verify(session: Session, /, reference: str, offline: bool, scratch_namespace
     else:
         cluster, repository = session.connect_and_open("holdfast.operations.verify_backup")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.restore.run import open_backup  # noqa: PLC0415
+    from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.verify_backup import VerifyOptions, verify_backup  # noqa: PLC0415
 
     backup = open_backup(repository, read_catalog(repository).find_backup(reference, before=before))

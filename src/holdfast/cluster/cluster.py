@@ -186,12 +186,16 @@ class Cluster:
         *,
         propagation: Propagation = "Background",
         uid: str = "",
+        version: str = "",
         dry_run: bool = False,
     ) -> bytes:
-        """Asks for deletion; the object may stay while finalizers run. With `uid`, Conflict if it is another object."""
+        """Asks for deletion; the object may stay while finalizers run, and is then the answer.
+
+        With `uid`, Conflict if it is another object; with `version`, a resourceVersion, also if it was changed since.
+        """
         options: dict[str, object] = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        if preconditions := {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}:
+            options["preconditions"] = preconditions
         if dry_run:
             options["dryRun"] = ["All"]  # beside a body, the server ignores the query: there it would not be dry
         return self._change(

@@ -42,6 +42,13 @@ class ResourceRecord(msgspec.Struct, kw_only=True, frozen=True):
     count: int
 
 
+class Unread(msgspec.Struct, kw_only=True, frozen=True):
+    """A kind that could not be listed."""
+
+    kind: str  # "deployments.apps"
+    namespace: str  # "" for all of them, and for cluster-scoped kinds
+
+
 class VolumeRecord(msgspec.Struct, kw_only=True, frozen=True):
     """What became of the data of one PersistentVolumeClaim."""
 
@@ -77,6 +84,8 @@ class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     selection: dict[str, Any]
     labels: dict[str, str]
     resources: list[ResourceRecord]
+    empty: list[str] = []  # kinds that were listed and had nothing: "deployments.apps"
+    unread: list[Unread] = []  # what of the selection is unknown
     namespaces: list[str]
     excluded: dict[str, int]  # exclusion rule → objects it kept out
     volumes: list[VolumeRecord]

@@ -14,6 +14,7 @@ class OnConflict(StrEnum):
 
     SKIP = "skip"  # it stays as it is and is reported
     UPDATE = "update"  # it becomes what the backup says; what the server allocated stays
+    REPLACE = "replace"  # the same, and where a field cannot be changed the object is deleted and created again
     FAIL = "fail"  # the restore does not begin
 
 
@@ -25,6 +26,9 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     EXISTS = "exists"  # differs, and stays as it is
     UPDATE = "update"
+    REPLACE = "replace"  # differs in what cannot be changed: it is deleted and created again
+    DELETE = "delete"  # was created since
+    KEEP = "keep"  # was created since, and stays; `why` says what for
     MERGE = "merge"  # gets what it lacks, whatever --on-conflict says
     LEFT_OUT = "left out"  # a rule says that it must not be restored
     BLOCKED = "blocked"  # cannot be restored as things are
@@ -35,6 +39,8 @@ class Result(StrEnum):
 
     CREATED = "created"
     UPDATED = "updated"
+    REPLACED = "replaced"
+    DELETED = "deleted"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     FAILED = "failed"
@@ -71,6 +77,7 @@ class ObjectResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     result: Result
     why: str = ""
     next: str = ""
+    uid: str = ""  # of an object that was created or replaced
     read_back: ReadBack = ReadBack.NOT_READ
     differences: list[str] = []  # paths of fields, where `read_back` says that it differs
 
@@ -90,6 +97,7 @@ class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     backup_name: str
     cluster: str  # uid of the target
     on_conflict: OnConflict
+    rollback: bool
     counts: dict[str, int]  # action → objects
     objects: list[ObjectPlan]
     notes: list[str]
@@ -103,5 +111,30 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
     cluster: str
     namespaces: dict[str, str]  # as mapped
     objects: list[ObjectResult]
+    rollback: bool = False
+    safety_point: str = (
+        ""  # id of the snapshot that holds what was changed; "" if nothing that existed was to be changed
+    )
+    undoes: str = ""  # id of the restore that this one took back
     waited: Waited | None = None  # None without --wait
     read_back: dict[str, int] = msgspec.field(default_factory=dict)  # what was found → objects; only what there is
+
+
+class ObjectName(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of a cluster."""
+
+    kind: str  # "deployments.apps"
+    namespace: str  # "" for cluster-scoped objects
+    name: str
+
+
+class SafetyRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a safety point says beside the objects in it: the content of `/safety.json`."""
+
+    run: str  # the restore that was about to begin
+    backup: str  # id of the snapshot that it restores from
+    namespaces: dict[str, str]  # as mapped
+    absent: list[ObjectName]  # did not exist, and were about to be created
+
+
+SAFETY_PATH = "/safety.json"

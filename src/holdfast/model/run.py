@@ -18,12 +18,13 @@ class Verb(StrEnum):
     BACKUP_FILES = "backup files"
     BACKUP_VERIFY = "backup verify"
     RESTORE_RUN = "restore run"
+    RESTORE_UNDO = "restore undo"
     RESTORE_FILES = "restore files"
     REPOSITORY_CHECK = "repository check"
 
 
 BACKUP_VERBS = (Verb.BACKUP_CREATE, Verb.BACKUP_FILES)
-RESTORE_VERBS = (Verb.RESTORE_RUN, Verb.RESTORE_FILES)
+RESTORE_VERBS = (Verb.RESTORE_RUN, Verb.RESTORE_UNDO, Verb.RESTORE_FILES)
 PROOF_VERBS = (Verb.BACKUP_VERIFY,)
 
 

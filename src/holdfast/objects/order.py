@@ -94,6 +94,14 @@ _TIER_OF = {kind: number for number, (_, kinds) in enumerate(TIERS) for kind in 
 _OTHERS = next(number for number, (_, kinds) in enumerate(TIERS) if not kinds)
 
 
+_HINDERING = TIERS[-1][1]
+
+
+def hinders(group_resource: str) -> bool:
+    """Whether objects of a kind can refuse or hold up others: what is to be deleted of them goes before a restore."""
+    return group_resource in _HINDERING or group_resource == "limitranges"
+
+
 class Item(NamedTuple):
     """An object to be restored. `owners` are those of the desired object, after transforms; strangers are ignored."""
 

@@ -7,16 +7,11 @@ is published, or kept in a local file if the repository refuses.
 from __future__ import annotations
 
 import datetime as dt
-import io
-import sys
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 
 import msgspec
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.codec.chunker import MIN_SIZE
 from holdfast.errors import ApiRefused, Cancelled, DamagedData, HoldfastError, NothingSelected, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
@@ -35,20 +30,19 @@ from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
 from holdfast.model.span import Span
-from holdfast.objects.paths import object_path
 from holdfast.operations.capture import Capture, Captured, Taken
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.changes import changes_since
 from holdfast.operations.contents import OBJECTS, Contents
+from holdfast.operations.object_sink import ObjectSink
 from holdfast.operations.publishing import add_file, publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_username
-from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot, Summary
-from holdfast.repository.tree import EPOCH, subtree_id
-from holdfast.repository.tree_builder import TreeBuilder, TreeFile
+from holdfast.repository.tree import subtree_id
+from holdfast.repository.tree_builder import TreeBuilder
 from holdfast.repository.writer import BlobWriter
 from holdfast.version import PROGRAM_VERSION, VERSION
 
@@ -118,36 +112,6 @@ def back_up(
     return _BackUp(repository, cluster, options, cancel, progress).run()
 
 
-class _RepositorySink:
-    """Stores each object as a file of the backup's tree."""
-
-    def __init__(self, repository: Repository, writer: BlobWriter, tree: TreeBuilder) -> None:
-        self._repository = repository
-        self._writer = writer
-        self._tree = tree
-        self.size = 0  # bytes of all objects
-
-    def keep(self, taken: Taken) -> tuple[str, str, TreeFile]:
-        """(directory, file name, file): a token waits until its list is through, so it is small."""
-        data, seen = taken.data, taken.seen
-        if len(data) <= MIN_SIZE:
-            content: bytes = self._writer.save(BlobType.DATA, data)
-        else:
-            chunks = self._repository.chunker.split(io.BytesIO(data))
-            content = b"".join(self._writer.save(BlobType.DATA, chunk) for chunk in chunks)
-        # The object's own time, so that an unchanged object makes an unchanged entry.
-        file = TreeFile(content, len(data), seen.metadata.creation_timestamp or EPOCH)
-        directory, _, name = object_path(taken.resource, seen.namespace, seen.name).rpartition("/")
-        return sys.intern(directory), name, file
-
-    def commit(self, resource: Resource, tokens: list[tuple[str, str, TreeFile]]) -> None:  # noqa: ARG002 - the sink's contract
-        for directory, of_directory in groupby(tokens, key=itemgetter(0)):
-            files = self._tree.directory(directory.strip("/").split("/"))
-            for _, name, file in of_directory:
-                files[name] = file
-                self.size += file.size
-
-
 class _BackUp:
     """One run."""
 
@@ -180,7 +144,7 @@ class _BackUp:
             self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
         source = self._source()
         tree = TreeBuilder()
-        sink = _RepositorySink(self._repository, writer, tree)
+        sink = ObjectSink(self._repository, writer, tree)
         captured = Capture(self._cluster, self._options.selection, sink, self._cancel, self._log).run()
         if not captured.objects:
             why = "; ".join(problem.what for problem in captured.problems[:3])
@@ -287,6 +251,8 @@ class _BackUp:
                 )
                 for resource, count in sorted(captured.counts.items(), key=lambda item: item[0].group_resource)
             ],
+            empty=sorted(captured.listed - {resource.group_resource for resource in captured.counts}),
+            unread=captured.unread,
             namespaces=sorted(captured.namespaces),
             excluded=dict(sorted(captured.excluded.items())),
             volumes=volumes,

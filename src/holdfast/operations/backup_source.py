@@ -46,9 +46,9 @@ class BackupSource:
         """
         self._reader = reader
         self._contents = contents
-        self._record = record
+        self.record = record
         self._cancel = cancel
-        kinds = [_resource(entry, target) for entry in record.resources]
+        self.kinds = kinds = [_resource(entry, target) for entry in record.resources]
         if not any(kind.group_resource == _NAMESPACES.group_resource for kind in kinds):
             kinds.append(_NAMESPACES)
         self._kinds = {kind.group_resource for kind in kinds}
@@ -95,6 +95,10 @@ class BackupSource:
             return self._reader.load_file(self._content[path])
         except DamagedData as error:
             raise DamagedData(f"{path} cannot be read", why=str(error)) from error
+
+    def holds(self, resource: Resource, namespace: str, name: str) -> bool:
+        """Whether the backup has this object, readable or not. Raises DamagedData if its directory cannot be read."""
+        return self._contents.find(object_path(resource, namespace, name)) is not None
 
     def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:
         """Objects that were listed or got before, decoded, with their paths, in the order in which packs are read."""
@@ -171,7 +175,7 @@ class BackupSource:
 
     def _stand_ins(self, read: set[str]) -> Iterator[bytes]:
         """For namespaces that are not in the backup, or are damaged, while their objects are: they can be selected."""
-        for name in self._record.namespaces:
+        for name in self.record.namespaces:
             if object_path(_NAMESPACES, "", name) not in read:
                 yield msgspec.json.encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 

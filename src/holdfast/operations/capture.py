@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from holdfast.errors import ApiRefused, DamagedData, NotFound
+from holdfast.model.backup import Unread
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
@@ -69,6 +70,8 @@ class Captured:
     counts: Counter[Resource] = field(default_factory=Counter)
     excluded: Counter[str] = field(default_factory=Counter)  # reason → objects
     claims: list[ObjectKey] = field(default_factory=list)  # PersistentVolumeClaims, whose data is a matter of its own
+    listed: set[str] = field(default_factory=set)  # kinds, `deployments.apps`
+    unread: list[Unread] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -90,14 +93,23 @@ class Capture(Generic[Token]):
     """One pass over a source. Use once."""
 
     def __init__(
-        self, source: Source, selection: Selection, sink: Sink[Token], cancel: Cancel, progress: Progress
+        self,
+        source: Source,
+        selection: Selection,
+        sink: Sink[Token],
+        cancel: Cancel,
+        progress: Progress,
+        *,
+        companions: bool = True,
     ) -> None:
+        """`companions`: cluster-scoped objects that the selected ones need come along, if the selection says so."""
         self._source = source
         self._sink = sink
         self._cancel = cancel
         self._progress = progress
         self._surface = source.api_surface()
         self._companions = CompanionCollector()
+        self._with_companions = companions
         self._working = threading.Lock()  # held wherever lists touch the sink, the companions or the result
         self._result = Captured(selecting.normalise(selection, self._surface.find))
 
@@ -124,7 +136,7 @@ class Capture(Generic[Token]):
         for seen, data in namespaces.values():
             verdict = applied.decide_namespace(seen, holds_objects=seen.name in self._result.namespaces)
             self._settle(self._namespace_resource(), seen, data, verdict)
-        if applied.follows_companions:
+        if self._with_companions and applied.follows_companions:
             self._progress.phase("find cluster-scoped companions")
             self._fetch_companions(applied)
         return self._result
@@ -182,6 +194,7 @@ class Capture(Generic[Token]):
             return
         with self._working:
             self._commit(resource, listed)
+            self._result.listed.add(resource.group_resource)
 
     def _take(
         self, listed: _Listed[Token], resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict
@@ -294,6 +307,7 @@ class Capture(Generic[Token]):
         )
         with self._working:
             self._result.problems.append(problem)
+            self._result.unread.append(Unread(kind=resource.group_resource, namespace=namespace or ""))
 
 
 def _scopes(applied: selecting.AppliedSelection) -> Iterator[tuple[Resource, str | None]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.errors import DamagedData, NotFound
 from holdfast.ids import SnapshotId
 from holdfast.model import tags
-from holdfast.model.run import BACKUP_VERBS, Outcome, Verb
+from holdfast.model.run import BACKUP_VERBS, RESTORE_VERBS, Outcome, Verb
 from holdfast.model.tags import Tags
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def is_backup(self) -> bool:
-        return self.kind not in (tags.REPORT, tags.PART)
+        return self.kind not in (tags.REPORT, tags.PART, tags.SAFETY)
 
     @property
     def kind_of_run(self) -> str:
@@ -70,6 +70,17 @@ class Catalog:
     def backups(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.is_backup]
 
+    @property
+    def safety_points(self) -> list[Entry]:
+        """What restores were about to change."""
+        return [entry for entry in self.entries if entry.kind == tags.SAFETY]
+
+    def is_open(self, safety_point: Entry) -> bool:
+        """Whether its restore neither ended by itself nor was taken back."""
+        run = safety_point.tags.get(tags.RUN)
+        ended = [entry for entry in self.reports(*RESTORE_VERBS) if entry.outcome in (Outcome.DONE, Outcome.PARTIAL)]
+        return not any(run in (entry.tags.get(tags.RUN), entry.tags.get(tags.UNDOES)) for entry in ended)
+
     def reports(self, *verbs: Verb) -> list[Entry]:
         """Reports of these verbs' runs."""
         return [entry for entry in self.entries if entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in verbs]
@@ -95,7 +106,7 @@ class Catalog:
             if not fitting:
                 raise NotFound("there is no such backup", why="no backup fits `latest` with these conditions")
             return fitting[-1]
-        return self._find(reference, self.backups, "backup")
+        return self._find(reference, [*self.backups, *self.safety_points], "backup")
 
     def find_report(self, reference: str, *verbs: Verb) -> Entry:
         """The report of a run of one of `verbs`, which have one noun. Raises NotFound."""

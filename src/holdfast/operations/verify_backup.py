@@ -30,8 +30,10 @@ from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.backup_structure import structure_problems
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.publishing import publish_report, reported
+from holdfast.operations.restore.opening import OpenedBackup
 from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
-from holdfast.operations.restore.run import OpenedBackup, make_plan, target_uid
+from holdfast.operations.restore.planner import plan_restore
+from holdfast.operations.restore.run import uid_of
 from holdfast.operations.restore.target import Target
 from holdfast.operations.restore.trial import try_all, verified
 from holdfast.operations.run_log import RunLog
@@ -95,7 +97,7 @@ class _Verification:
             if self._cluster is None:
                 self._decode()
             else:
-                self._uid = target_uid(self._cluster)
+                self._uid = uid_of(self._cluster)
                 self._ask(self._cluster)
             bad = [one for one in self._objects if one.proof in _BAD]
             self._problems += [
@@ -157,12 +159,13 @@ class _Verification:
             self._try_all(cluster, ObjectMapping(NameMap(dict.fromkeys(missing, self._options.scratch))))
 
     def _try_all(self, cluster: Cluster, mapping: ObjectMapping) -> None:
+        source = self._source(cluster.api_surface())
         options = RestoreOptions(selection=self._options.selection, mapping=mapping)
-        plan = make_plan(self._repository, self._backup, cluster, options, self._cancel, self._log)
+        plan = plan_restore(source, Target(cluster), options, self._cancel, self._log)
         self._objects += try_all(plan, self._cancel, self._log)
         self._name_missing_namespaces(plan)
-        self._problems += [problem for problem in plan.problems if problem not in plan.source.problems]
-        self._take_damaged(plan.source)
+        self._problems += [problem for problem in plan.problems if problem not in source.problems]
+        self._take_damaged(source)
 
     def _name_missing_namespaces(self, plan: RestorePlan) -> None:
         namespaces = sorted({item.key.namespace for item in plan.objects if item.key.namespace})

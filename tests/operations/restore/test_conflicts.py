@@ -4,7 +4,7 @@ import pytest
 from tests.restore_lab import Lab, Vault, claim, config_map, entry, obj, outcomes, owners, service, unique
 
 from holdfast.errors import NotFound, PlanRefused
-from holdfast.operations.restore.run import read_report
+from holdfast.operations.restore.report import read_report
 
 
 @pytest.fixture

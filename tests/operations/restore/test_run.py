@@ -24,7 +24,7 @@ from tests.restore_lab import (
     workload,
 )
 
-from holdfast.operations.restore.run import read_report
+from holdfast.operations.restore.report import read_report
 
 RBAC = "rbac.authorization.k8s.io/v1"
 

@@ -10,6 +10,7 @@ _PODS = frozenset({"pods"})
 _JOBS = frozenset({"jobs.batch"})
 _REPLICA_SETS = frozenset({"replicasets.apps"})
 _COUNTERS = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+_SCALES = ("deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas")
 _CONTROLLER_UID = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _LABEL_PLACES = (
     ("spec", "selector", "matchLabels"),
@@ -101,9 +102,11 @@ def _detach_from_deployment(obj: Object, context: Context) -> None:
 
 
 def _carry_deployment(live: Object, desired: Object, _: Context) -> None:
+    """What the Deployment says about a ReplicaSet that it has: how many replicas, and what it notes of them."""
     if _controller(live).get("kind") == "Deployment" and not _controller(desired):
         put(desired, "metadata", "ownerReferences", value=live["metadata"]["ownerReferences"])
         _carry_spec(live, desired, "replicas")
+        _carry_annotations(live, desired, _SCALES)
 
 
 def _clear_counters(obj: Object, _: Context) -> None:
@@ -112,9 +115,13 @@ def _clear_counters(obj: Object, _: Context) -> None:
 
 
 def _carry_counters(live: Object, desired: Object, _: Context) -> None:
-    for annotation in _COUNTERS:
-        if annotation in at(live, "metadata", "annotations"):
-            put(desired, "metadata", "annotations", annotation, value=live["metadata"]["annotations"][annotation])
+    _carry_annotations(live, desired, _COUNTERS)
+
+
+def _carry_annotations(live: Object, desired: Object, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in at(live, "metadata", "annotations"):
+            put(desired, "metadata", "annotations", name, value=live["metadata"]["annotations"][name])
 
 
 def _controller(obj: Object) -> Object:

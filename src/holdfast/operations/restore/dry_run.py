@@ -1,4 +1,4 @@
-"""Asking the API server beforehand: what a plan would create is sent as a dry run where the server can judge it.
+"""Asking the API server beforehand: what a plan would create or change is sent as a dry run where the server can judge it.
 
 It can where the namespace and the kind exist. A refusal that only says that something else is missing is no judgement: that
 something may be part of the same restore.
@@ -6,6 +6,7 @@ something may be part of the same restore.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ import msgspec
 
 from holdfast.errors import ApiRefused
 from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
-from holdfast.model.restore import Action
+from holdfast.model.restore import Action, OnConflict
+from holdfast.objects.destruction import reason_against_replacing
 from holdfast.objects.fields import Object
-from holdfast.objects.transforms import apply
+from holdfast.objects.transforms import apply, carried
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
 _THREADS = 8
@@ -24,16 +27,37 @@ _CHUNK = 256
 
 
 def judge(plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
-    """Turns `create` into `blocked` where the server refuses, into `unchecked` where it cannot know."""
-    creations = {item.path: item for item in plan.objects if item.action is Action.CREATE}
-    progress.phase("ask the server", len(creations))
+    """Turns `create` into `blocked` where the server refuses, into `unchecked` where it cannot know; and see `judge_updates`."""
+    _judge(plan, Action.CREATE, _judge_creation, cancel, progress)
+    judge_updates(plan, cancel, progress)
+
+
+def judge_updates(plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
+    """Turns `update` into `replace` where a field cannot be changed and the plan may replace, else into `blocked`."""
+    _judge(plan, Action.UPDATE, _judge_update, cancel, progress)
+
+
+_Judgement = Callable[[RestorePlan, PlannedObject, Resource, Object], PlannedObject]
+
+
+def _judge(plan: RestorePlan, action: Action, judge_one: _Judgement, cancel: Cancel, progress: Progress) -> None:
+    concerned = {item.path: item for item in plan.objects if item.action is action}
+    if not concerned:
+        return
+    progress.phase("ask the server", len(concerned))
     judged: dict[str, PlannedObject] = {}
-    paths = list(creations)
+    paths = list(concerned)
+
+    def look_at(item: PlannedObject, original: Object) -> PlannedObject:
+        served = plan.target.served(item.resource)
+        desired = apply(plan.options.transforms, item.resource.group_resource, original, plan.context).object
+        return item if served is None or desired is None else judge_one(plan, item, served, desired)
+
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="holdfast-dry-run") as pool:
         for start in range(0, len(paths), _CHUNK):
             cancel.check()
             objects = plan.source.read_objects(paths[start : start + _CHUNK])
-            tasks = [pool.submit(_judge_one, plan, creations[path], original) for path, original in objects]
+            tasks = [pool.submit(look_at, concerned[path], original) for path, original in objects]
             for task in tasks:
                 item = task.result()
                 judged[item.path] = item
@@ -41,23 +65,18 @@ def judge(plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
     plan.objects = [judged.get(item.path, item) for item in plan.objects]
 
 
-def _judge_one(plan: RestorePlan, item: PlannedObject, original: Object) -> PlannedObject:
-    error = refusal(plan, item, original)
+def _judge_creation(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> PlannedObject:
+    error = refusal(plan, item, served, desired)
     if error is None:
         return item
+    why = error.why or error.what
     if misses_something(error):
-        return replace(
-            item, action=Action.UNCHECKED, why=f"the server misses something first: {error.why or error.what}"
-        )
-    return replace(item, action=Action.BLOCKED, why=error.why or error.what, next=error.next)
+        return replace(item, action=Action.UNCHECKED, why=f"the server misses something first: {why}")
+    return replace(item, action=Action.BLOCKED, why=why, next=error.next)
 
 
-def refusal(plan: RestorePlan, item: PlannedObject, original: Object) -> ApiRefused | None:
-    """Why the server would not create the object; None if it would, or there is nothing to create."""
-    served = plan.target.served(item.resource)
-    desired = apply(plan.options.transforms, item.resource.group_resource, original, plan.context).object
-    if served is None or desired is None:
-        return None
+def refusal(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> ApiRefused | None:
+    """Why the server would not create the object; None if it would."""
     # Owners are linked when they exist; a dry run with the backup's UIDs would only show that they do not.
     desired["metadata"].pop("ownerReferences", None)
     try:
@@ -70,3 +89,28 @@ def refusal(plan: RestorePlan, item: PlannedObject, original: Object) -> ApiRefu
 def misses_something(error: ApiRefused) -> bool:
     """Whether a refusal only says that something else is not there, which is no judgement."""
     return error.status == 404 or "not found" in (error.why or error.what)
+
+
+def _judge_update(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> PlannedObject:
+    key, kind = item.key, item.key.group_resource
+    live = plan.target.read(served, key)
+    if live is None:
+        return item
+    body = carried(plan.options.transforms, kind, live, desired, plan.context)
+    body["metadata"].pop("ownerReferences", None)
+    if owners := live["metadata"].get("ownerReferences"):
+        body["metadata"]["ownerReferences"] = owners
+    try:
+        plan.target.cluster.replace(served, key.namespace, key.name, msgspec.json.encode(body), dry_run=True)
+    except ApiRefused as error:
+        if error.reason != "Invalid":
+            return item  # rights and conflicts are for the run to meet
+        why = error.why or error.what
+        if plan.options.on_conflict is not OnConflict.REPLACE:
+            next_step = "With --on-conflict replace it is deleted and created again."
+            return replace(item, action=Action.BLOCKED, why=why, next=next_step)
+        if reason := reason_against_replacing(kind, live):
+            next_step = "Keep it as it is, or delete it by hand if nothing in it is needed."
+            return replace(item, action=Action.BLOCKED, why=f"{why}; it is never replaced: {reason}", next=next_step)
+        return replace(item, action=Action.REPLACE, why=why)
+    return item

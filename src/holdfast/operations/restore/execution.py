@@ -7,27 +7,29 @@ recognised and finished.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
-from holdfast.objects.fields import Object
-from holdfast.objects.order import Item, waves
-from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.objects.order import Item, hinders, waves
+from holdfast.operations.restore.plan import CREATING, PlannedObject, RestorePlan, result_of
+from holdfast.operations.restore.removal import Remover
 from holdfast.operations.restore.target import DEFINITIONS
-from holdfast.operations.restore.writing import ObjectWriter, result_of
+from holdfast.operations.restore.writing import ObjectWriter
 
 THREADS = 16
 _CHUNK = 256
-_IMMUTABLE = "What differs cannot be changed in place. Delete it if nothing in it is needed, and run the restore again."
+_IMMUTABLE = "What differs cannot be changed in place. With --on-conflict replace it is deleted and created again."
 _UNAUTHORIZED = 401
-_TO_DO = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.MERGE))
+_TO_DO = frozenset((*CREATING, Action.UPDATE, Action.REPLACE, Action.MERGE))
 _RESULTS = {
     Action.UNCHANGED: Result.UNCHANGED,
     Action.EXISTS: Result.SKIPPED,
+    Action.KEEP: Result.SKIPPED,
     Action.LEFT_OUT: Result.SKIPPED,
     Action.BLOCKED: Result.FAILED,
 }
@@ -42,6 +44,7 @@ class Execution:
         self._cancel = cancel
         self._progress = progress
         self._writer = ObjectWriter(plan)
+        self._remover = Remover(plan.target)
         self.results: list[ObjectResult] = []
 
     def run(self) -> None:
@@ -50,12 +53,28 @@ class Execution:
         self._plan.take()
         to_do = {item.key: item for item in self._plan.objects if item.action in _TO_DO}
         for item in self._plan.objects:
-            if item.action not in _TO_DO:
+            if item.action in _RESULTS:
                 self.results.append(result_of(item, _RESULTS[item.action], item.why, item.next))
-        self._progress.phase("restore", len(to_do))
+        deletions = [item for item in self._plan.objects if item.action is Action.DELETE]
+        self._progress.phase("restore", len(to_do) + len(deletions))
         with ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore") as pool:
+            self._delete([item for item in deletions if hinders(item.key.group_resource)], pool)
             for wave in waves(Item(item.key, item.owners) for item in to_do.values()):
                 self._restore_wave([to_do[item.key] for item in wave], pool)
+            self._delete([item for item in deletions if not hinders(item.key.group_resource)], pool)
+
+    def _delete(self, deletions: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
+        """In the opposite order of a restore: what uses others goes before them."""
+        by_key = {item.key: item for item in deletions}
+        for wave in reversed(waves(Item(item.key, item.owners) for item in deletions)):
+            tasks = [pool.submit(self._do, by_key[item.key], self._remover.delete) for item in wave]
+            try:
+                for task in tasks:
+                    task.result()
+            except BaseException:
+                for task in tasks:
+                    task.cancel()
+                raise
 
     def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
         tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object
@@ -66,7 +85,8 @@ class Execution:
                 for path, original in self._plan.source.read_objects(list(by_path)):
                     if len(tasks) == _CHUNK:
                         tasks.popleft().result()
-                    tasks.append(pool.submit(self._restore_one, by_path.pop(path), original))
+                    write = partial(self._writer.write, original=original)
+                    tasks.append(pool.submit(self._do, by_path.pop(path), write))
                 for item in by_path.values():
                     why = "its content in the backup is damaged"
                     self.results.append(
@@ -91,11 +111,11 @@ class Execution:
                 self._progress.warn(str(error))
         self._target.cluster.refresh_surface()
 
-    def _restore_one(self, item: PlannedObject, original: Object) -> None:
+    def _do(self, item: PlannedObject, what: Callable[[PlannedObject], ObjectResult]) -> None:
         """Enters the result as soon as it is known, so that a run that ends early reports all that it did."""
         try:
             self._cancel.check()
-            result = self._writer.write(item, original)
+            result = what(item)
         except ApiRefused as error:
             if error.status == _UNAUTHORIZED:
                 raise  # nothing else can be done with this credential either
@@ -104,7 +124,10 @@ class Execution:
         except (Cancelled, ClusterUnreachable):
             if item.key in self._writer.created:  # it ended between the two calls
                 why = "its field owners were not brought back yet"
-                self.results.append(result_of(item, Result.CREATED, why, "Run the restore again."))
+                uid = self._writer.created[item.key]
+                self.results.append(result_of(item, Result.CREATED, why, "Run the restore again.", uid))
             raise
+        except ClusterError as error:
+            result = result_of(item, Result.FAILED, error.why or error.what, error.next)
         self.results.append(result)
         self._progress.advance()

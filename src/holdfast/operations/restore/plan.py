@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from holdfast.errors import PlanRefused
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.restore import Action, ObjectPlan, OnConflict
+from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
+from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
-from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.restore.target import Target
 
 
@@ -24,9 +25,15 @@ class RestoreOptions:
     selection: Selection
     mapping: ObjectMapping = field(default_factory=ObjectMapping)
     on_conflict: OnConflict = OnConflict.SKIP
+    rollback: bool = False  # also deletes what was created since; goes with REPLACE
+    delete_data: bool = False  # of that, also what takes data along
     transforms: Sequence[Transform] = TRANSFORMS
     wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
     verify: bool = True  # read back and compare what was written
+
+
+DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
+CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,14 @@ class PlannedObject:
 
     resource: Resource  # as the backup has it; the same version in the target
     key: ObjectKey  # in the target
-    path: str  # in the backup
+    path: str  # in the backup; "" for what it does not hold
     owners: tuple[ObjectKey, ...]
     action: Action
     why: str = ""
     next: str = ""
     differences: tuple[str, ...] = ()
+    seen: bytes = b""  # fingerprint of the live object that is to be changed or deleted
+    uid: str = ""  # of the live object that is to be deleted
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -54,6 +63,19 @@ class PlannedObject:
         )
 
 
+class ObjectReader(Protocol):
+    """Where the content of planned objects is read from; a BackupSource is one."""
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]: ...
+
+
+class NoObjects:
+    """The reader of a plan that only deletes."""
+
+    def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:  # noqa: ARG002
+        return iter(())
+
+
 @dataclass(slots=True)
 class RestorePlan:
     """Made by `plan_restore`. `check` it, then hand it to `execute`, which takes it only once."""
@@ -61,7 +83,7 @@ class RestorePlan:
     options: RestoreOptions
     target: Target
     context: Context
-    source: BackupSource
+    source: ObjectReader
     objects: list[PlannedObject]
     problems: list[Problem]
     used: bool = False
@@ -69,6 +91,11 @@ class RestorePlan:
     @property
     def counts(self) -> Counter[Action]:
         return Counter(item.action for item in self.objects)
+
+    @property
+    def destructive(self) -> list[PlannedObject]:
+        """What would overwrite or delete something that exists."""
+        return [item for item in self.objects if item.action in DESTRUCTIVE]
 
     def check(self) -> None:
         """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
@@ -86,3 +113,26 @@ class RestorePlan:
         if self.used:
             raise PlanRefused("a plan can be used only once", next="Make a new plan.")
         self.used = True
+
+
+CHANGED_SINCE = ("it was changed after the plan was made, and was left alone", "Look at it, and run the restore again.")
+"""(why, next) of an object that the plan would change."""
+
+
+def result_of(
+    item: PlannedObject,
+    result: Result,
+    why: str = "",
+    next: str = "",  # noqa: A002
+    uid: str = "",
+) -> ObjectResult:
+    """One line of the report."""
+    return ObjectResult(
+        kind=item.key.group_resource,
+        namespace=item.key.namespace,
+        name=item.key.name,
+        result=result,
+        why=why,
+        next=next,
+        uid=uid,
+    )

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from holdfast.errors import ApiRefused, NothingSelected
 from holdfast.model.cancel import Cancel
@@ -18,11 +19,13 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, OnConflict
 from holdfast.objects.comparison import differences
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of
+from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
 from holdfast.objects.transforms import Context, apply, merged
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
+from holdfast.operations.restore.created_since import created_since
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions, RestorePlan
 from holdfast.operations.restore.target import NAMESPACES, Target
 
@@ -36,6 +39,16 @@ class _Selected:
     resource: Resource
     key: ObjectKey  # in the backup
     path: str
+
+
+class _Verdict(NamedTuple):
+    """The last fields of a PlannedObject, in its order."""
+
+    action: Action
+    why: str = ""
+    next: str = ""
+    differences: tuple[str, ...] = ()
+    seen: bytes = b""
 
 
 class _SelectedSink:
@@ -65,6 +78,10 @@ def plan_restore(
     planner = _Planner(source, target, options, sink.selected, cancel, progress)
     objects = planner.run()
     problems = [*captured.problems, *source.problems]
+    if options.rollback:
+        since, hindrances = created_since(source, target, options, [item.key for item in objects], cancel, progress)
+        objects = sorted([*objects, *since], key=lambda item: item.key)
+        problems += hindrances
     return RestorePlan(options, target, planner.context, source, objects, problems)
 
 
@@ -117,64 +134,67 @@ class _Planner:
         outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
         desired = outcome.object
         key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
-
-        def planned(action: Action, why: str = "", next: str = "", found: Sequence[str] = ()) -> PlannedObject:  # noqa: A002
-            owners = self._owners(desired) if desired else ()
-            return PlannedObject(resource, key, path, owners, action, why, next, tuple(found))
-
         if desired is None:
-            return planned(Action.LEFT_OUT, outcome.not_restored or "")
-        if served is None:
-            return planned(*self._unserved(resource))
+            verdict = _Verdict(Action.LEFT_OUT, outcome.not_restored or "")
+        elif served is None:
+            verdict = self._unserved(resource)
+        else:
+            verdict = self._without_namespace(key) or self._compared(served, key, original, desired)
+        owners = self._owners(desired) if desired else ()
+        return PlannedObject(resource, key, path, owners, *verdict)
+
+    def _without_namespace(self, key: ObjectKey) -> _Verdict | None:
+        """None if the object's namespace is there, or the object needs none."""
         namespace_state = self._target.namespace_state(key.namespace) if key.namespace else "Active"
         if namespace_state == "Terminating":
             why = f"the namespace {key.namespace} is being deleted"
-            return planned(Action.BLOCKED, why, "Wait until it is gone, or restore into another with --map-namespace.")
-        if not namespace_state:
-            if not self._in_plan(ObjectKey("", NAMESPACES, "", key.namespace)):
-                why = f"the namespace {key.namespace} does not exist and is not part of this restore"
-                return planned(Action.BLOCKED, why, f"Create it with `kubectl create namespace {key.namespace}`.")
-            return planned(Action.UNCHECKED, "its namespace does not exist yet")
+            return _Verdict(Action.BLOCKED, why, "Wait until it is gone, or restore into another with --map-namespace.")
+        if namespace_state:
+            return None
+        if self._in_plan(ObjectKey("", NAMESPACES, "", key.namespace)):
+            return _Verdict(Action.UNCHECKED, "its namespace does not exist yet")
+        why = f"the namespace {key.namespace} does not exist and is not part of this restore"
+        return _Verdict(Action.BLOCKED, why, f"Create it with `kubectl create namespace {key.namespace}`.")
+
+    def _compared(self, served: Resource, key: ObjectKey, original: Object, desired: Object) -> _Verdict:
         try:
             live = self._target.find(served, key.namespace, key.name)
         except ApiRefused as error:
             if error.reason != "Forbidden":
                 raise
-            return planned(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
+            return _Verdict(Action.UNCHECKED, f"nobody can say whether it exists: {error.why}")
         if live is None:
-            return planned(Action.CREATE)
-        return planned(*self._existing(resource, original, desired, live))
-
-    def _existing(
-        self, resource: Resource, original: Object, desired: Object, live: Object
-    ) -> tuple[Action, str, str, Sequence[str]]:
+            return _Verdict(Action.CREATE)
         if at(live, "metadata").get("deletionTimestamp"):
-            return Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.", ()
-        rows, kind = self._options.transforms, resource.group_resource
+            return _Verdict(Action.BLOCKED, "it is being deleted", "Wait until it is gone; look at its finalizers.")
+        rows, kind = self._options.transforms, served.group_resource
         completed = merged(rows, kind, live, desired, self.context)
         if completed is not None:
             if completed == live:
-                return Action.UNCHANGED, "", "", ()
-            return Action.MERGE, "it gets what it lacks", "", ()
-        found = differences(live, desired, rows, kind, self.context)
+                return _Verdict(Action.UNCHANGED)
+            return _Verdict(Action.MERGE, "it gets what it lacks")
+        found = tuple(differences(live, desired, rows, kind, self.context))
         if not found:
             if is_unfinished(original, live):
-                return Action.MERGE, "an interrupted restore left its field owners unfinished", "", ()
-            return Action.UNCHANGED, "", "", ()
-        if self._options.on_conflict is OnConflict.UPDATE:
-            return Action.UPDATE, "", "", found
-        return Action.EXISTS, "it differs and stays as it is", "Use --on-conflict update to change it.", found
+                return _Verdict(Action.MERGE, "an interrupted restore left its field owners unfinished")
+            return _Verdict(Action.UNCHANGED)
+        if self._options.on_conflict in (OnConflict.UPDATE, OnConflict.REPLACE):
+            seen = fingerprint(live, has_status="status" in served.subresources)
+            return _Verdict(Action.UPDATE, differences=found, seen=seen)
+        why = "it differs and stays as it is"
+        return _Verdict(Action.EXISTS, why, "Use --on-conflict update to change it.", found)
 
-    def _unserved(self, resource: Resource) -> tuple[Action, str, str]:
+    def _unserved(self, resource: Resource) -> _Verdict:
         group, plural = resource.group, resource.plural
         versions = self._target.surface.served(group, plural)
         if versions:
             why = f"the cluster serves {resource.group_resource} only as {', '.join(versions)}, not {resource.version}"
-            return Action.BLOCKED, why, "Restore into a cluster that serves this version."
+            return _Verdict(Action.BLOCKED, why, "Restore into a cluster that serves this version.")
         if ObjectKey("apiextensions.k8s.io", "customresourcedefinitions", "", f"{plural}.{group}") in self._selected:
-            return Action.UNCHECKED, "its definition does not exist yet", ""
+            return _Verdict(Action.UNCHECKED, "its definition does not exist yet")
         why = f"the cluster does not serve {resource.group_resource}"
-        return Action.BLOCKED, why, "Install what defines this kind, or select its CustomResourceDefinition too."
+        next_step = "Install what defines this kind, or select its CustomResourceDefinition too."
+        return _Verdict(Action.BLOCKED, why, next_step)
 
     # What transforms ask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from dataclasses import replace
 
@@ -66,6 +67,11 @@ class Target:
             for scope in [scope for scope in list(self._listed) if scope[0] == resource]:  # others add to it
                 del self._listed[scope]
 
+    def read(self, resource: Resource, key: ObjectKey) -> Object | None:
+        """One object as it is now. Raises ApiRefused, ClusterUnreachable."""
+        found = self.cluster.get(resource, key.namespace, key.name)
+        return None if found is None else _decode(found)
+
     def live(self, key: ObjectKey) -> Object | None:
         """One object that a rule asks for, remembered. None also for what is not served or must not be read."""
         if key not in self._single:
@@ -79,6 +85,16 @@ class Target:
                 found = None
             self._single[key] = None if found is None else _decode(found)
         return self._single[key]
+
+    def try_creating(self, resource: Resource, namespace: str, desired: Object) -> None:
+        """Asks the server whether it would create this object, under a name that nothing has. Raises ApiRefused if not.
+
+        Owners are left out: they may still be missing.
+        """
+        metadata = {key: value for key, value in desired["metadata"].items() if key != "ownerReferences"}
+        metadata["name"] = f"holdfast-{secrets.token_hex(8)}"
+        body = msgspec.json.encode({**desired, "metadata": metadata})
+        self.cluster.create(resource, namespace, body, dry_run=True)
 
     def namespace_state(self, name: str) -> str:
         """`Active`, `Terminating`, or "" if it does not exist. Who may not read it is told `Active`: creating will tell."""

@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.errors import ApiRefused
 from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action
 from holdfast.model.verification import Proof, VerifiedObject
@@ -61,8 +62,15 @@ def verified(path: str, proof: Proof, why: str = "", next: str = "") -> Verified
 
 
 def _try_one(plan: RestorePlan, item: PlannedObject, original: Object) -> VerifiedObject:
-    error = refusal(plan, item, original)
-    if error is None or error.reason == "AlreadyExists" or _update_is_taken(plan, item, original, error):
+    rows, kind = plan.options.transforms, item.resource.group_resource
+    served, desired = plan.target.served(item.resource), apply(rows, kind, original, plan.context).object
+    assert served is not None, "what is not served is known beforehand"
+    if desired is None:
+        return verified(item.path, Proof.LEFT_OUT, item.why)
+    error = refusal(plan, item, served, desired)
+    if error is None or error.reason == "AlreadyExists":
+        return verified(item.path, Proof.RESTORABLE)
+    if error.reason == "Invalid" and _update_is_taken(plan, item, served, desired):
         return verified(item.path, Proof.RESTORABLE)
     why = error.why or error.what
     if misses_something(error):
@@ -85,20 +93,14 @@ def _known_beforehand(plan: RestorePlan, item: PlannedObject) -> VerifiedObject 
     return None
 
 
-def _update_is_taken(plan: RestorePlan, item: PlannedObject, original: Object, error: ApiRefused) -> bool:
+def _update_is_taken(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> bool:
     """An object that exists can stand in its own way, as a Service that holds its node port: then an update is tried."""
-    served = plan.target.served(item.resource)
-    if error.reason != "Invalid" or served is None:
+    live = plan.target.read(served, item.key)
+    if live is None:
         return False
-    cluster, (_, _, namespace, name) = plan.target.cluster, item.key
-    found = cluster.get(served, namespace, name)
-    rows, kind = plan.options.transforms, item.resource.group_resource
-    desired = apply(rows, kind, original, plan.context).object
-    if found is None or desired is None:
-        return False
-    body = carried(rows, kind, msgspec.json.decode(found), desired, plan.context)
+    body = carried(plan.options.transforms, item.resource.group_resource, live, desired, plan.context)
     try:
-        cluster.replace(served, namespace, name, msgspec.json.encode(body), dry_run=True)
+        plan.target.cluster.replace(served, item.key.namespace, item.key.name, msgspec.json.encode(body), dry_run=True)
     except ApiRefused:
         return False
     return True

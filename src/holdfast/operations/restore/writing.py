@@ -14,7 +14,9 @@ from holdfast.errors import ApiRefused, ClusterUnreachable
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action, ObjectResult, OnConflict, Result
 from holdfast.objects.comparison import same
+from holdfast.objects.destruction import reason_against_replacing
 from holdfast.objects.fields import Object, at
+from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.metadata import glimpse
 from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import (
@@ -27,7 +29,8 @@ from holdfast.objects.ownership import (
     restoring_patch,
 )
 from holdfast.objects.transforms import apply, carried, merged
-from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.operations.restore.plan import CHANGED_SINCE, PlannedObject, RestorePlan, result_of
+from holdfast.operations.restore.removal import Remover
 
 _TRIES = 5
 
@@ -39,7 +42,9 @@ class ObjectWriter:
         self._options = plan.options
         self._context = plan.context
         self._target = plan.target
-        self.created: set[ObjectKey] = set()
+        self._remover = Remover(plan.target)
+        self._unanswered: set[ObjectKey] = set()  # what may have been written although no answer came
+        self.created: dict[ObjectKey, str] = {}  # key → uid
 
     def write(self, item: PlannedObject, original: Object) -> ObjectResult:
         """Raises ApiRefused, ClusterUnreachable. A lost answer may have been a success, so what is there is looked at first."""
@@ -48,6 +53,7 @@ class ObjectWriter:
                 return self._apply(item, original)
             except ClusterUnreachable:
                 self._target.cluster.version()  # a read waits for a server that comes back, and fails for one that does not
+                self._unanswered.add(item.key)
         return self._apply(item, original)
 
     def _apply(self, item: PlannedObject, original: Object) -> ObjectResult:
@@ -62,7 +68,7 @@ class ObjectWriter:
         note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
         if item.action in (Action.CREATE, Action.UNCHECKED):
             return self._create(served, item, original, desired, note)
-        live = self._get(served, item.key)
+        live = self._target.read(served, item.key)
         if live is None:
             return self._create(served, item, original, desired, note)
         return self._change(served, item, original, desired, live)
@@ -85,13 +91,13 @@ class ObjectWriter:
         except ApiRefused as error:
             if error.reason not in ("AlreadyExists", "Conflict"):
                 raise
-            live = self._get(served, key)
+            live = self._target.read(served, key)
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
-        self.created.add(key)
+        uid = self.created[key] = _uid(msgspec.json.decode(made))
         problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
-        return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))))
+        return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))), uid=uid)
 
     def _change(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
@@ -104,7 +110,7 @@ class ObjectWriter:
             try:
                 return self._change_once(served, item, original, desired, live)
             except ApiRefused as error:
-                found = self._get(served, item.key) if error.reason == "Conflict" else None
+                found = self._target.read(served, item.key) if error.reason == "Conflict" else None
                 if found is None:
                     raise
                 live = found
@@ -118,17 +124,24 @@ class ObjectWriter:
         completed = merged(rows, kind, live, desired, context)
         if completed is None and same(live, desired, rows, kind, context):
             if not is_unfinished(original, live):
-                return result_of(item, Result.UNCHANGED)
+                return self._unchanged(item, live)
             problem = self._restore_owners(served, key, owners(original, desired), msgspec.json.encode(live))
             return result_of(item, Result.UPDATED, problem or "its field owners were completed")
         is_update = completed is None
         if completed is None:
-            if self._options.on_conflict is not OnConflict.UPDATE or item.action is not Action.UPDATE:
+            if item.action not in (Action.UPDATE, Action.REPLACE):
                 why = "it appeared after the plan was made, differs, and was left alone"
                 return result_of(item, Result.SKIPPED, why, "Make a new plan.")
+            if fingerprint(live, has_status="status" in served.subresources) != item.seen:
+                return result_of(item, Result.FAILED, *CHANGED_SINCE)
             completed = carried(rows, kind, live, desired, context)
         body = msgspec.json.encode(completed)
-        made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
+        try:
+            made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
+        except ApiRefused as error:
+            if error.reason != "Invalid" or not is_update or self._options.on_conflict is not OnConflict.REPLACE:
+                raise
+            return self._replace(served, item, original, desired, live)
         if _version(msgspec.json.decode(made)) == _version(live):
             return result_of(item, Result.UNCHANGED)
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
@@ -136,6 +149,34 @@ class ObjectWriter:
         theirs = is_update or not owners(live, live)
         problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
         return result_of(item, Result.UPDATED, problem)
+
+    def _replace(
+        self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
+    ) -> ObjectResult:
+        """Order: ask the server whether it would accept the object, delete, wait until it is gone, create.
+
+        Killed after the deletion, the next run creates what is missing.
+        """
+        if reason := reason_against_replacing(item.key.group_resource, live):
+            why = f"what differs cannot be changed in place, and it is never replaced: {reason}"
+            return result_of(
+                item, Result.FAILED, why, "Keep it as it is, or delete it by hand if nothing in it is needed."
+            )
+        self._target.try_creating(served, item.key.namespace, desired)
+        self._remover.make_room(served, item, live)
+        try:
+            made = self._create(served, item, original, desired, "")
+        except ApiRefused as error:
+            why = f"it was deleted, and could not be created again: {error.why or error.what}"
+            next_step = "Remove the cause and run the restore again, or take it back with `holdfast restore undo`."
+            return result_of(item, Result.FAILED, why, next_step)
+        return msgspec.structs.replace(made, result=Result.REPLACED) if made.result is Result.CREATED else made
+
+    def _unchanged(self, item: PlannedObject, live: Object) -> ObjectResult:
+        """What is there as wanted may be what we created without hearing of it."""
+        if item.key in self._unanswered and item.action is Action.CREATE:
+            return result_of(item, Result.CREATED, uid=_uid(live))
+        return result_of(item, Result.UNCHANGED)
 
     def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
         """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
@@ -152,17 +193,13 @@ class ObjectWriter:
                     break  # its controller took it away already, as is its right
                 if error.reason != "Conflict" or attempt == _TRIES - 1:
                     return f"its field owners were not brought back: {error.why or error.what}"
-                found = self._get(served, key)
+                found = self._target.read(served, key)
                 if found is None:
                     break
                 live = found
             else:
                 break
         return ""
-
-    def _get(self, served: Resource, key: ObjectKey) -> Object | None:
-        found = self._target.cluster.get(served, key.namespace, key.name)
-        return None if found is None else msgspec.json.decode(found)
 
     def _find_uid(self, api_version: str, kind: str, namespace: str, name: str) -> str | None:
         """An owner as it is in the target now: its wave is done, so it is there unless it failed."""
@@ -173,16 +210,9 @@ class ObjectWriter:
         return None if found is None else glimpse(found).metadata.uid
 
 
+def _uid(obj: Any) -> str:
+    return str(at(obj, "metadata").get("uid", ""))
+
+
 def _version(obj: Any) -> str:
     return str(at(obj, "metadata").get("resourceVersion"))
-
-
-def result_of(item: PlannedObject, result: Result, why: str = "", next: str = "") -> ObjectResult:  # noqa: A002
-    return ObjectResult(
-        kind=item.key.group_resource,
-        namespace=item.key.namespace,
-        name=item.key.name,
-        result=result,
-        why=why,
-        next=next,
-    )

@@ -1,9 +1,9 @@
-"""Where restic's packages come from."""
+"""Where packages come from."""
 
 from __future__ import annotations
 
 import pytest
-from testbed import restic
+from testbed import debian
 from testbed.errors import ToolMissing
 
 DEB822 = """\
@@ -39,11 +39,11 @@ def test_debian_mirror_is_the_one_of_the_machines_own_sources(tmp_path, file, co
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / file).write_text(content)
     (tmp_path / "os-release").write_text("ID=debian\nVERSION_CODENAME=bookworm\n")
-    assert restic.debian_mirror(tmp_path, tmp_path / "os-release") == "http://mirror.test/debian"
+    assert debian.mirror(tmp_path, tmp_path / "os-release") == "http://mirror.test/debian"
 
 
 def test_a_machine_without_debian_sources_is_named_as_the_reason(tmp_path):
     (tmp_path / "sources.list").write_text("deb http://mirror.test/ubuntu noble main\n")
     (tmp_path / "os-release").write_text("VERSION_CODENAME=bookworm\n")
     with pytest.raises(ToolMissing, match="Debian's main archive is missing"):
-        restic.debian_mirror(tmp_path, tmp_path / "os-release")
+        debian.mirror(tmp_path, tmp_path / "os-release")

@@ -1,0 +1,97 @@
+"""A real rollback that is killed between any two writes: run again it is finished, and undone it leads back."""
+
+import pytest
+from tests.faults.doomed import KILLED, ended, moments, start
+from tests.restore_lab import Lab, Vault, config_map, essence, owners
+
+from holdfast.store.local import LocalStore
+
+
+@pytest.fixture(scope="module")
+def lab(cluster):
+    lab = Lab(cluster)
+    inside = lab.new_namespace("rolled")
+    for name in ("same", "gone"):
+        inside.make(config_map(name))
+    inside.server_side_apply(config_map("edited"))
+    inside.make(config_map("sealed", immutable=True))
+    yield inside
+    lab.close()
+
+
+@pytest.fixture(scope="module")
+def vault(lab, tmp_path_factory):
+    vault = Vault(LocalStore(tmp_path_factory.mktemp("rolled") / "repository"))
+    vault.back_up(lab)
+    return vault
+
+
+def harm(lab):
+    lab.patch(config_map("edited"), {"data": {"color": "red", "size": "small"}}, manager="intruder")
+    lab.delete(config_map("gone"))
+    lab.delete(config_map("sealed"))
+    lab.make(config_map("sealed", immutable=True, data={"color": "black"}), manager="intruder")
+    lab.make(config_map("new"))
+
+
+def content(lab):
+    return {key: (essence(thing, lab.namespace), owners(thing)) for key, thing in lab.objects().items()}
+
+
+def rolling_back(lab, vault, place, moment):
+    arguments = "restore", "run", vault.first, "-n", lab.namespace, "--rollback", "--yes", "--progress", "none"
+    return start("SIGKILL", place, moment, vault.store.url, lab.control_plane.kubeconfig, *arguments)
+
+
+def roll_back(lab, vault):
+    vault.reopen()
+    report = vault.restore(lab, vault.first, rollback=True, namespaces_in=(lab.namespace,))
+    assert (report.outcome, report.errors) == ("done", [])
+
+
+def undo(lab, vault):
+    vault.reopen()
+    report = vault.undo(lab)
+    assert (report.outcome, report.errors) == ("done", [])
+
+
+@pytest.mark.parametrize("place", ["api", "store"])
+def test_killed_before_and_after_every_write(lab, vault, place, say):
+    vault.first = vault.open().entry.id.hex()[:16]
+    before = content(lab)
+    harm(lab)
+    harmed = content(lab)
+    code, _, errors = ended(rolling_back(lab, vault, place, 0))
+    assert code == 0, errors
+    assert content(lab) == before
+    total = moments(errors)
+
+    killed = resumed = undone = 0
+    for moment in range(1, total + 1):
+        undo(lab, vault)
+        assert content(lab) == harmed, moment
+        code, _, errors = ended(rolling_back(lab, vault, place, moment))
+        assert code == KILLED or (code == 0 and moment == total), (moment, errors)
+        killed += code == KILLED
+        if moment % 2 and vault_has_a_point(vault, content(lab) != harmed):
+            undo(lab, vault)
+            assert content(lab) == harmed, moment
+            undone += 1
+        roll_back(lab, vault)
+        assert content(lab) == before, moment
+        resumed += 1
+    undo(lab, vault)
+    assert content(lab) == harmed
+    roll_back(lab, vault)
+    say(f"{killed} kills of a rollback ({place}): {resumed} finished by running it again, {undone} taken back before")
+    assert killed >= total - 1
+    assert undone > 0
+
+
+def vault_has_a_point(vault, must):
+    """Whether the killed run has left something that can be undone; it must if anything was changed."""
+    vault.reopen()
+    points = vault.safety_points()
+    is_open = bool(points) and vault.catalog().is_open(points[-1])
+    assert is_open or not must
+    return is_open
