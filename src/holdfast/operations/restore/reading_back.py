@@ -24,6 +24,7 @@ from holdfast.model.run import Problem
 from holdfast.objects.comparison import differences
 from holdfast.objects.field_writers import writers
 from holdfast.objects.fields import Object, at, items
+from holdfast.objects.metadata import glimpse
 from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.transforms import apply, merged
@@ -32,7 +33,7 @@ from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 from holdfast.operations.restore.target import Target
 
 _PARALLEL_LISTS = 4
-_WRITTEN = (Result.CREATED, Result.UPDATED)
+_WRITTEN = (Result.CREATED, Result.UPDATED, Result.REPLACED)
 _REMADE = "replicasets.apps"  # their Deployment deletes those that are more than its history holds
 
 
@@ -60,7 +61,7 @@ class _ReadingBack:
 
     def run(self, results: Sequence[ObjectResult]) -> Proof:
         planned = {(item.key.group_resource, item.key.namespace, item.key.name): item for item in self._plan.objects}
-        written = {_name(one): one for one in results if one.result in _WRITTEN}
+        written = {_name(one): one for one in results if one.result in (*_WRITTEN, Result.DELETED)}
         items_ = [planned[name] for name in written]
         self._progress.phase("read back", len(items_))
         found: dict[tuple[str, str, str], ObjectResult] = {}
@@ -78,8 +79,8 @@ class _ReadingBack:
         first = scope[0]
         served = self._target.served(first.resource)
         live = self._read(served, scope) if served is not None else LiveObjects()
-        by_path = {item.path: item for item in scope}
-        proved = []
+        proved = [self._prove_gone(item, written[_key(item)], live) for item in scope if _is_deleted(item, written)]
+        by_path = {item.path: item for item in scope if not _is_deleted(item, written)}
         for path, original in self._plan.source.read_objects(list(by_path)):
             item = by_path[path]
             proved.append(self._prove(item, written[_key(item)], original, live))
@@ -103,12 +104,26 @@ class _ReadingBack:
         if found is None or at(found, "metadata").get("deletionTimestamp"):
             return self._gone(item, result, original, found)
         paths = self._differences(item, original, found)
+        if result.uid and at(found, "metadata").get("uid") != result.uid:
+            paths.insert(0, "metadata.uid")  # another one took its place
         if not paths:
             return structs.replace(result, read_back=ReadBack.VERIFIED)
         by = sorted({writer for path in paths for writer in writers(found, path)})
         changed = f"it is not as it was sent: {', '.join(paths)}" + (f", now of {', '.join(by)}" if by else "")
         why = "; ".join(filter(None, (result.why, changed)))
         return structs.replace(result, why=why, read_back=ReadBack.DIFFERS, differences=paths)
+
+    def _prove_gone(self, item: PlannedObject, result: ObjectResult, live: LiveObjects) -> ObjectResult:
+        """What a rollback deleted. Finalizers may hold it for a while."""
+        self._progress.advance()
+        name = item.key.name
+        if name in live.refused:
+            self._unreadable[str(item.key)] = live.refused[name]
+            return structs.replace(result, read_back=ReadBack.UNREADABLE)
+        found = live.found.get(name)
+        if found is None or glimpse(found).metadata.uid != item.uid:
+            return structs.replace(result, read_back=ReadBack.VERIFIED)
+        return structs.replace(result, why="it is still there, being deleted", read_back=ReadBack.DIFFERS)
 
     def _gone(self, item: PlannedObject, result: ObjectResult, original: Object, found: Object | None) -> ObjectResult:
         why = "it was there and is gone" if found is None else "it is being deleted"
@@ -148,6 +163,10 @@ class _ReadingBack:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             notes.append(f"Not read back: {', '.join(names[:5])}{more}, because {'; '.join(reasons[:3])}")
         return notes
+
+
+def _is_deleted(item: PlannedObject, written: dict[tuple[str, str, str], ObjectResult]) -> bool:
+    return written[_key(item)].result is Result.DELETED
 
 
 def _name(result: ObjectResult) -> tuple[str, str, str]:

@@ -26,7 +26,7 @@ from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.25, 5.0, 1.5  # seconds
 _PARALLEL_LISTS = 4
-_THERE = (Result.CREATED, Result.UPDATED, Result.UNCHANGED)
+_THERE = (Result.CREATED, Result.UPDATED, Result.REPLACED, Result.UNCHANGED)
 _UNAUTHORIZED = 401
 _PASSING = (429, 500, 502, 503, 504)  # a server that starts, or has too much to do
 _CLAIMS = "persistentvolumeclaims"
