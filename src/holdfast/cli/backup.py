@@ -19,6 +19,7 @@ from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.cli.verify import verify
 from holdfast.errors import NotFound, UsageError
+from holdfast.model import tags
 from holdfast.model.run import Outcome, timestamp
 
 if TYPE_CHECKING:  # see main
@@ -149,7 +150,8 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     wanted = parse_labels(labels).items()
     entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
     _warn_of_damage(session, catalog)
-    if show_document(session, [_entry_document(entry) for entry in entries]):
+    proofs = catalog.proofs()
+    if show_document(session, [_entry_document(entry, proofs.get(entry.id.hex())) for entry in entries]):
         return
     rows: list[tuple[str, ...]] = [
         (
@@ -174,7 +176,15 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     if any(kept):  # most repositories have no such backup, and the table is wide
         columns.append("KEEP UNTIL")
         rows = [(*row, local_time(moment) if moment else "-") for row, moment in zip(rows, kept, strict=True)]
+    if any(entry.id.hex() in proofs for entry in entries):
+        columns.append("PROVEN")
+        rows = [(*row, _proven(proofs.get(entry.id.hex()))) for row, entry in zip(rows, entries, strict=True)]
     show_table(session, columns, rows, right=("OBJECTS", "ADDED"))
+
+
+def _proven(report: Entry | None) -> str:
+    """`verified 2026-11-23 05:19:42`"""
+    return f"{report.tags.get(tags.PROOF)} {local_time(report.time)}" if report else "-"
 
 
 def _warn_of_damage(session: Session, catalog: Catalog) -> None:
@@ -182,7 +192,7 @@ def _warn_of_damage(session: Session, catalog: Catalog) -> None:
         show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
 
 
-def _entry_document(entry: Entry) -> dict[str, Any]:
+def _entry_document(entry: Entry, proof: Entry | None) -> dict[str, Any]:
     summary = entry.snapshot.summary
     return {
         "id": entry.id.hex(),
@@ -200,6 +210,16 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "keepUntil": timestamp(keep_until) if (keep_until := entry.tags.keep_until) else "",
         "objects": summary.total_files_processed if summary else 0,
         "addedBytes": summary.data_added_packed if summary else 0,
+        "proven": _proof_document(proof) if proof else None,
+    }
+
+
+def _proof_document(report: Entry) -> dict[str, str]:
+    return {
+        "how": report.tags.get(tags.PROOF),
+        "time": report.snapshot.time,
+        "run": report.tags.get(tags.RUN),
+        "cluster": report.snapshot.hostname,
     }
 
 

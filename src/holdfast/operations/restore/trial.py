@@ -45,7 +45,7 @@ def try_all(plan: RestorePlan, cancel: Cancel, progress: Progress) -> list[Verif
         for start in range(0, len(paths), _CHUNK):
             cancel.check()
             objects = plan.source.read_objects(paths[start : start + _CHUNK])
-            tasks = [pool.submit(_try_one, plan, to_try[path], original) for path, original in objects]
+            tasks = [pool.submit(_try_one, plan, to_try[path], original, cancel) for path, original in objects]
             for task in tasks:
                 found.append(task.result())
                 progress.advance()
@@ -61,7 +61,8 @@ def verified(path: str, proof: Proof, why: str = "", next: str = "") -> Verified
     )
 
 
-def _try_one(plan: RestorePlan, item: PlannedObject, original: Object) -> VerifiedObject:
+def _try_one(plan: RestorePlan, item: PlannedObject, original: Object, cancel: Cancel) -> VerifiedObject:
+    cancel.check()
     rows, kind = plan.options.transforms, item.resource.group_resource
     served, desired = plan.target.served(item.resource), apply(rows, kind, original, plan.context).object
     assert served is not None, "what is not served is known beforehand"
