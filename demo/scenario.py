@@ -15,6 +15,7 @@ from testbed.errors import SetupFailed
 
 from demo.application import ONE_PER_CLUSTER, Application, delete
 from demo.compare import MAY_DIFFER, compare, owners
+from demo.mistake import make_mistake
 from demo.reading import Reading, read_application
 from demo.stage import Stage
 from holdfast.assembly import Settings, connect
@@ -79,6 +80,7 @@ def play(stage: Stage, first: Place, second: Place, directory: Path) -> None:
             again = stage.run("holdfast", "restore", "run", "latest", *flags, lines=4)
             if "created" in again.splitlines()[-1] or "updated" in again.splitlines()[-1]:
                 raise NotTheSame("a second run of the same restore changed something")
+        _roll_back(stage, first, cluster, before, application, flags)
         _restore_elsewhere(stage, first, second, before, other)
 
 
@@ -119,6 +121,31 @@ def _read_with_restic(stage: Stage, directory: Path) -> None:
         where = ["-r", str(directory / "repository"), "-p", str(directory / "password")]
         stage.run(program, *where, "snapshots", "--tag", "kind=app", "--compact")
         stage.run(program, *where, "check", "--read-data", lines=4)
+
+
+def _roll_back(
+    stage: Stage, place: Place, cluster: Cluster, before: Reading, application: Application, flags: list[str]
+) -> None:
+    def read() -> Reading:
+        return _read(place, cluster, application.cluster_scoped)
+
+    here = ["-n", place.namespace, *flags]
+    with stage.step("Somebody applies the wrong manifest and deletes what is needed"):
+        for line in make_mistake(cluster, place.namespace):
+            stage.say(line)
+        harmed = _settled(read)
+    with stage.step("Roll the namespace back: what differs, what is gone, and what is new"):
+        stage.run("holdfast", "restore", "plan", "latest", "--rollback", *here, lines=16)
+        stage.run("holdfast", "restore", "run", "latest", "--rollback", "--yes", *here, lines=16)
+    with stage.step("Compare it with what was there before the mistake"):
+        _compare(stage, before, read)
+    with stage.step("Was the rollback the mistake? Undo it, and everything is as somebody left it"):
+        stage.run("holdfast", "restore", "undo", "--yes", *flags, lines=16)
+        _compare(stage, harmed, read)
+    with stage.step("Undo the undo"):
+        stage.run("holdfast", "restore", "undo", "--yes", *flags, lines=8)
+        _compare(stage, before, read)
+        stage.run("holdfast", "restore", "list")
 
 
 def _restore_elsewhere(stage: Stage, first: Place, second: Place, before: Reading, cluster: Cluster) -> None:

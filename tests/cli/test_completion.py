@@ -50,7 +50,7 @@ def complete(holdfast):
         ("holdfast completion ", {"bash", "fish", "zsh"}),
         ("holdfast backup list -o ", {"table", "json", "yaml"}),
         ("holdfast backup create --exclude-", {"--exclude-kind", "--exclude-namespace", "--exclude-selector"}),
-        ("holdfast restore run latest --on-conflict ", {"skip", "update", "fail"}),
+        ("holdfast restore run latest --on-conflict ", {"skip", "update", "replace", "fail"}),
     ],
 )
 def test_bash_offers_what_fits(complete, line, expected):

@@ -69,6 +69,8 @@ def test_a_life_of_a_backup_in_documents(connected, shop, tmp_path):
     restored = run("restore run", "shop", "--map-namespace", f"{shop}={shop}-copy")
     assert restored["outcome"] == "done"
     assert [one["id"] for one in run("restore list")] == [restored["id"]]
+    planned = run("restore undo --dry-run", restored["id"])
+    assert planned["counts"]["delete"] == restored["counts"]["created"] - 1  # the namespace stays
     assert run("restore show", restored["id"]) == restored
     assert "phase" in run("restore show --log", "latest")["log"][0]
     second = tmp_path / "second"
@@ -76,6 +78,9 @@ def test_a_life_of_a_backup_in_documents(connected, shop, tmp_path):
     key = run("repository key add", "--new-password-file", str(second))["id"]
     assert key in [one["id"] for one in run("repository key list")]
     assert run("repository key remove", key) == {"id": key}
+    undone = run("restore undo", restored["id"], "--yes")
+    assert (undone["outcome"], undone["undoes"]) == ("done", restored["id"])
+    assert [one["undone"] for one in run("restore list")] == [True, False]
     assert run("backup delete", "shop", "--yes") == [{"id": made["id"], "name": "shop"}]
 
 

@@ -2,6 +2,7 @@
 
     python doomed_holdfast.py SIGNAL store N …arguments      moments: before each call of the store, after each change
     python doomed_holdfast.py SIGNAL api N …arguments        moments: before and after each change sent to the API server
+    python doomed_holdfast.py SIGNAL writes N …arguments     moments: before each change of either
 
 With N 0 it lives. The last line on standard error is `<number> moments`. Variables of the environment, all optional:
 
@@ -103,9 +104,28 @@ def watch_api(moments):
     return Weather(None)
 
 
+def watch_writes(moments):
+    class Watched(FaultyStore):
+        def _begin(self, call):
+            if call.operation in CHANGES:
+                moments.another()
+            return super()._begin(call)
+
+    calm, original, request = Weather(None), url.open_store, Connection.request
+    url.open_store = lambda *arguments, **keywords: Watched(original(*arguments, **keywords), calm)
+
+    def watched(self, method, path, query=(), *arguments, **keywords):
+        if method != "GET" and "dryRun" not in dict(query):
+            moments.another()
+        return request(self, method, path, query, *arguments, **keywords)
+
+    Connection.request = watched
+    return calm
+
+
 if __name__ == "__main__":
     moments = Moments(signal.Signals[sys.argv[1]], int(sys.argv[3]))
-    weather = {"store": watch_store, "api": watch_api}[sys.argv[2]](moments)
+    weather = {"store": watch_store, "api": watch_api, "writes": watch_writes}[sys.argv[2]](moments)
     change_settings(os.environ)
     sys.argv = ["holdfast", *sys.argv[4:]]
     try:

@@ -224,11 +224,11 @@ def test_byproducts_have_times_of_their_own(shelf, days, make):
     assert older not in shelf.left
 
 
-def test_the_report_of_a_safety_point_goes_with_it(shelf):
-    shelf.both("old", days=15, kind="safety")
-    young = set(shelf.both("young", days=13, kind="safety"))
+def test_the_report_of_a_restore_outlives_its_safety_point(shelf):
+    shelf.put("kind=safety", "run=x", days=15)
+    report = shelf.put("kind=report", "verb=restore run", "run=x", "outcome=done", days=15)
     shelf.forget()
-    assert shelf.left == young
+    assert shelf.left == {report}
 
 
 def test_reports_that_are_left_alone(shelf):

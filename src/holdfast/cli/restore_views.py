@@ -57,7 +57,8 @@ def show_report(session: Session, report: RestoreReport) -> None:
         click.echo(line)
     counts = ", ".join(f"{count:,} {result}" for result, count in report.counts.items() if count)
     word = "done" if report.outcome == "done" else report.outcome.value.upper()
-    click.echo(f"Restore {report.id} of {report.name} is {word}: {counts}")
+    what = f"Undo {report.id} of {report.undoes}" if report.undoes else f"Restore {report.id} of {report.name}"
+    click.echo(f"{what} is {word}: {counts}")
     if report.safety_point:
         say(session, f"`holdfast restore undo {report.id}` brings back the state before.")
 

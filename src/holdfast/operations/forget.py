@@ -199,8 +199,6 @@ def _judge_byproducts(
 ) -> tuple[Judged, ...]:
     """Newest first. With filters a report goes with its backup, and nothing else goes: only backups say where they belong."""
     byproducts = [entry for entry in reversed(catalog.entries) if entry.kind in _NOT_BACKUPS]
-    if judge_all:
-        removed = removed | {entry.id for entry in byproducts if entry.kind == tags.SAFETY and _is_old(entry, now)}
     of_run = defaultdict(list)
     for entry in catalog.backups:
         of_run[entry.tags.get(tags.RUN)].append(entry.id not in removed)

@@ -120,7 +120,7 @@ def test_immutable_object_that_differs_fails_with_a_way_out_and_the_rest_is_rest
     failed = entry(report, "configmaps", "fixed")
     assert failed.result == "failed"
     assert "immutable" in failed.why
-    assert "Delete" in failed.next
+    assert "--on-conflict replace" in failed.next
     assert report.outcome.exit_code == 3
     assert [problem.what for problem in report.errors] == [f"configmaps/{lab.namespace}/fixed was not restored"]
     assert lab.find(config_map("gone"))

@@ -15,7 +15,7 @@ from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.catalog import Entry
 from holdfast.operations.contents import Contents
 from holdfast.operations.record_recovery import read_record
-from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
+from holdfast.operations.restore.plan import CREATING, RestoreOptions, RestorePlan
 from holdfast.operations.restore.planner import plan_restore
 from holdfast.operations.restore.target import Target
 from holdfast.repository.repository import Repository
@@ -53,8 +53,12 @@ def make_plan(
 
 
 def volume_notes(plan: RestorePlan, record: BackupRecord) -> list[str]:
-    """Says plainly which restored claims will have empty volumes."""
-    planned = {item.path for item in plan.objects if item.key.group_resource == "persistentvolumeclaims"}
+    """Says plainly which claims that are created will have empty volumes."""
+    planned = {
+        item.path
+        for item in plan.objects
+        if item.key.group_resource == "persistentvolumeclaims" and item.action in CREATING
+    }
     missing = [
         f"{volume.namespace}/{volume.name}"
         for volume in record.volumes

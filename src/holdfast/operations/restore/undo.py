@@ -114,7 +114,14 @@ class Undo:
         self.undoes = undoable.run
 
     def plan(self, cancel: Cancel, progress: Progress) -> RestorePlan:
-        """Raises PlanRefused if the restore went to another cluster."""
+        """Raises PlanRefused if the restore went to another cluster, or its safety point is gone."""
+        report, point = self._undoable.report, self._undoable.safety_point
+        if report is not None and report.safety_point and point is None:
+            raise PlanRefused(
+                f"the restore {self._undoable.run} cannot be undone any more",
+                why="its safety point was removed from the repository; `holdfast backup forget` does that after some days",
+                next="Restore an older backup of the same objects.",
+            )
         uid = self._cluster.identity().uid if self._undoable.cluster else ""
         if uid != self._undoable.cluster:
             raise PlanRefused(
