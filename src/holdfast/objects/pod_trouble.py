@@ -31,7 +31,7 @@ _NOT_SCHEDULED: tuple[tuple[str, str], ...] = (
     ("persistentvolumeclaim", "Restore the claim too, or create it."),
     ("Insufficient ", "Add nodes, or lower what the pod requests."),
     ("Too many pods", "Add nodes, or raise the limit of pods of a node."),
-    ("untolerated taint", "Remove the taint, or give the pod a toleration."),
+    ("untolerated taint", "Remove the taint (`kubectl describe nodes` names it), or give the pod a toleration."),
     ("node affinity/selector", "Label a node as the pod wants it, or change its node selector or affinity."),
     (
         "volume node affinity",
