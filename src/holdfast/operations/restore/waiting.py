@@ -141,13 +141,13 @@ class _Waiting:
         self._progress.advance()
 
     def _show(self) -> None:
-        """The bar says how many are ready, its text for what is waited."""
+        """Without a total: nobody knows how long the rest takes."""
         first, found = next(iter(self._pending.items()))
-        text = f"wait for {first.key}: {found.text}"
+        text = f"wait for {first.key} ({found.text}), ready so far"
         if text != self._shown:
             self._shown = text
-            self._progress.phase(text, self._total)
-            self._progress.advance(self._total - len(self._pending))
+            self._progress.phase(text)
+            self._progress.advance(self._total - len(self._pending) - len(self._failed))
         else:
             self._progress.advance(0)
 
