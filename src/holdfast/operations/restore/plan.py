@@ -30,6 +30,7 @@ class RestoreOptions:
     transforms: Sequence[Transform] = TRANSFORMS
     wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
     verify: bool = True  # read back and compare what was written
+    quarantine: bool = False  # what is restored must not reach, or stand in for, the original
 
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
