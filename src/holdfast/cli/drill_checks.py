@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,6 @@ def _check(entry: Any, where: str) -> Check:
     if len(kinds) != 1 or not isinstance(entry.get("target"), str):
         raise UsageError(f"{where} is none", why=f"it needs target and one of {', '.join(_KINDS)}", next=_EXAMPLE)
     (kind,) = kinds
-    return make_check(
-        _KINDS[kind], parse_target(entry["target"], where), str(entry[kind]), str(entry.get("expect", ""))
-    )
+    asked = entry[kind]
+    text = shlex.join(map(str, asked)) if isinstance(asked, list) else str(asked)
+    return make_check(_KINDS[kind], parse_target(entry["target"], where), text, str(entry.get("expect", "")).strip())

@@ -17,10 +17,11 @@ from holdfast.operations.drill.namespaces import Leftover, find_namespaces, is_o
 _PATIENCE = 120.0  # seconds; a namespace takes five to ten
 
 
-def clean_up(cluster: Cluster, made: Sequence[Leftover], *, wait: bool) -> tuple[list[Problem], list[str]]:
+def clean_up(cluster: Cluster, run: str, made: Sequence[Leftover], *, wait: bool) -> tuple[list[Problem], list[str]]:
     """(problems, notes). Raises nothing: a drill that failed is to say why it failed. Works after a stop was asked for."""
     apart = cluster.apart()
     try:
+        made = _all_of(apart, run, made)
         notes = _lasting_volumes(apart, {one.name for one in made})
         names = remove(apart, made)
         left = wait_gone(apart, names, _PATIENCE) if wait else []
@@ -59,6 +60,14 @@ def remove_drills(cluster: Cluster, now: dt.datetime, *, running: bool) -> list[
     found = [one for one in find_namespaces(cluster) if running or not one.until or is_over(one, now)]
     names = set(remove(cluster, found))
     return [one for one in found if one.name in names]
+
+
+def _all_of(cluster: Cluster, run: str, made: Sequence[Leftover]) -> Sequence[Leftover]:
+    """Also one that was made although its answer was lost."""
+    try:
+        return list({one.uid: one for one in (*made, *find_namespaces(cluster, run))}.values())
+    except ApiRefused:
+        return made
 
 
 def _lasting_volumes(cluster: Cluster, namespaces: set[str]) -> list[str]:

@@ -211,7 +211,7 @@ class _Drill:
         clock = self._cluster.connection.clock
         started = clock.monotonic()
         self._log.phase("clean up")
-        problems, notes = clean_up(self._cluster, self._made, wait=not self._cancel.requested)
+        problems, notes = clean_up(self._cluster, self._id, self._made, wait=not self._cancel.requested)
         self._seconds["cleanup"] = round(clock.monotonic() - started, 3)
         self._problems += problems
         self._notes += notes
