@@ -270,7 +270,7 @@ def _options(
     **selection,
 ):
     if selection:
-        everywhere = not selection.keys() & {"namespaces_in", "objects"}
+        everywhere = not selection.keys() & {"namespaces_in", "objects", "workloads"}
         selection = {"all_namespaces": everywhere, **selection}
         selection["namespaces"] = selection.pop("namespaces_in", ())
     return RestoreOptions(

@@ -88,6 +88,8 @@ def _is_plain(value, kind):
             return isinstance(value, bool)
         case "object" | "the object itself":
             return isinstance(value, dict)
+        case "any":
+            return True
         case "time":
             return dt.datetime.fromisoformat(value).tzinfo is not None
         case "time or empty":

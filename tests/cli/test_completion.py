@@ -50,6 +50,7 @@ def complete(holdfast):
         ("holdfast completion ", {"bash", "fish", "zsh"}),
         ("holdfast backup list -o ", {"table", "json", "yaml"}),
         ("holdfast backup create --exclude-", {"--exclude-kind", "--exclude-namespace", "--exclude-selector"}),
+        ("holdfast restore plan latest --work", {"--workload"}),
         ("holdfast restore run latest --on-conflict ", {"skip", "update", "replace", "fail"}),
     ],
 )

@@ -61,12 +61,13 @@ def command() -> None:
 def create(
     session: Session, /, name: str, backup_type: str, volumes: str, labels: tuple[str, ...], **flags: Any
 ) -> int:
-    """Back up namespaces, labelled objects or single objects.
+    """Back up namespaces, workloads with what they live on, labelled objects or single objects.
 
     \b
     holdfast backup create -n shop
     holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
+    holdfast backup create --workload deployment/shop/web
     """
     selection, parsed_labels = make_selection(flags), parse_labels(labels)
     keep_for = parse_keep_for(flags["keep_for"])

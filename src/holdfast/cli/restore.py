@@ -55,6 +55,10 @@ def _restore_options(function: Any) -> Any:
             help="With --rollback: delete also new claims, volumes and definitions, with the data in them.",
         ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
+        click.option(
+            "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
+        ),
+        click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
     )
     for option in reversed(options):
         function = option(function)
@@ -81,6 +85,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     \b
     holdfast restore run latest
     holdfast restore run shop-20261123-051942 -n shop --map-namespace shop=shop-copy
+    holdfast restore run latest --workload deployment/shop/web
     holdfast restore run latest --object configmap/shop/settings --on-conflict update
     holdfast restore run latest -n shop --rollback
     """
@@ -116,6 +121,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         on_conflict=on_conflict,
         rollback=flags["rollback"],
         delete_data=flags["delete_data"],
+        show_secrets=flags["show_secrets"],
         **after,
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
@@ -148,7 +154,8 @@ def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     _, task, cluster = _open(session, reference, flags)
     from holdfast.operations.restore.run import show_plan  # noqa: PLC0415
 
-    return present_plan(session, show_plan(task, cluster, session.cancel, session.progress))
+    view = show_plan(task, cluster, session.cancel, session.progress)
+    return present_plan(session, view, with_reasons=bool(flags["workloads"]), all_fields=flags["all_fields"])
 
 
 command.add_command(restore_files)

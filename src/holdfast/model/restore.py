@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.diff import FieldChange
 from holdfast.model.run import Problem, Run
 
 
@@ -66,6 +67,8 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     next: str = ""
     differences: list[str] = []  # paths of fields, where the object exists and differs
+    reason: str = ""  # why it is selected
+    changes: list[FieldChange] = []  # the same fields: `before` is live now, `after` what a restore makes of it
 
 
 class ObjectResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -22,7 +22,7 @@ from holdfast.objects.metadata import glimpse
 from holdfast.objects.paths import object_path
 from holdfast.operations.contents import Contents
 from holdfast.repository.reader import BlobReader
-from holdfast.repository.tree import NodeType, content_ids
+from holdfast.repository.tree import Node, NodeType, content_ids
 
 Entry = TypeVar("Entry")
 
@@ -100,8 +100,16 @@ class BackupSource:
         """Whether the backup has this object, readable or not. Raises DamagedData if its directory cannot be read."""
         return self._contents.find(object_path(resource, namespace, name)) is not None
 
+    def know(self, path: str, node: Node) -> None:
+        """Lets `read_objects` read an object that was found by other means than `list` and `get`."""
+        self._content[path] = tuple(content_ids(node))
+
+    def content(self, path: str) -> tuple[BlobId, ...]:
+        """The blobs of an object that was listed or got before: equal ones are equal objects."""
+        return self._content[path]
+
     def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:
-        """Objects that were listed or got before, decoded, with their paths, in the order in which packs are read."""
+        """Objects that were listed, got or made known before, decoded, with their paths, in the order in which packs are read."""
         for path, data in self._read(paths):
             try:
                 yield path, msgspec.json.decode(data)

@@ -3,6 +3,8 @@
 An object is created since if it is live, the selections of both the backup and the restore take it, the backup could list its
 kind and does not hold it, and it is not older than the backup. Only namespaces that the backup has are looked at: one that is new
 stays with all it holds. Whenever something is in doubt the object stays.
+
+What a workload lives on may serve others too, so a selection by workloads or by single objects has no such deletions.
 """
 
 from __future__ import annotations
@@ -156,6 +158,7 @@ def _narrowed(selection: Selection, namespaces: set[str]) -> Selection | None:
         exclude_namespaces=(),
         namespace_selector="",
         objects=(),
+        workloads=(),
         cluster_objects=ClusterObjects.ALL if selection.takes_everything else selection.cluster_objects,
     )
     takes_kinds = narrowed.cluster_objects is ClusterObjects.ALL or narrowed.include_kinds

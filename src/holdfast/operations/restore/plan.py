@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from holdfast.errors import PlanRefused
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result
 from holdfast.model.run import Problem
@@ -28,6 +29,7 @@ class RestoreOptions:
     rollback: bool = False  # also deletes what was created since; goes with REPLACE
     delete_data: bool = False  # of that, also what takes data along
     transforms: Sequence[Transform] = TRANSFORMS
+    show_secrets: bool = False  # values of Secrets in what the plan shows
     wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
     verify: bool = True  # read back and compare what was written
     quarantine: bool = False  # what is restored must not reach, or stand in for, the original
@@ -48,9 +50,10 @@ class PlannedObject:
     action: Action
     why: str = ""
     next: str = ""
-    differences: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     seen: bytes = b""  # fingerprint of the live object that is to be changed or deleted
     uid: str = ""  # of the live object that is to be deleted
+    reason: str = ""  # why it is selected
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -60,7 +63,9 @@ class PlannedObject:
             action=self.action,
             why=self.why,
             next=self.next,
-            differences=list(self.differences),
+            differences=[change.path for change in self.changes],
+            changes=list(self.changes),
+            reason=self.reason,
         )
 
 

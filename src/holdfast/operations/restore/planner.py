@@ -14,10 +14,14 @@ from typing import NamedTuple
 
 from holdfast.errors import ApiRefused, NothingSelected
 from holdfast.model.cancel import Cancel
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, OnConflict
-from holdfast.objects.comparison import differences
+from holdfast.objects.comparison import changes
+from holdfast.objects.diff.noise import object_changes
+from holdfast.objects.diff.shown import Room, shown
+from holdfast.objects.diff.walk import Change
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of
 from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.ownership import is_unfinished
@@ -32,6 +36,7 @@ from holdfast.operations.restore.target import NAMESPACES, Target
 _PARALLEL_CHECKS = 8
 _PARALLEL_KINDS = 4
 _CHUNK = 500
+_ROOM = 16 << 20  # bytes of values in what the plan shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class _Selected:
     resource: Resource
     key: ObjectKey  # in the backup
     path: str
+    reason: str
 
 
 class _Verdict(NamedTuple):
@@ -47,7 +53,7 @@ class _Verdict(NamedTuple):
     action: Action
     why: str = ""
     next: str = ""
-    differences: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     seen: bytes = b""
 
 
@@ -60,7 +66,7 @@ class _SelectedSink:
         if seen.metadata.uid is None:
             return None  # a namespace that is not in the backup itself, see BackupSource
         key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
-        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name))
+        return _Selected(resource, key, object_path(resource, seen.namespace, seen.name), taken.reason)
 
     def commit(self, resource: Resource, tokens: list[_Selected | None]) -> None:  # noqa: ARG002 - the sink's contract
         self.selected.extend(token for token in tokens if token is not None)
@@ -104,6 +110,7 @@ class _Planner:
         self._back = {self._mapped(key): key for key in self._selected}  # the target's key → the backup's
         self._refused: dict[ObjectKey, bool] = {}
         self._guard = threading.Lock()
+        self._room = Room(_ROOM)
         self.context = Context(
             mapping=options.mapping, live=target.live, in_plan=self._in_plan, subresources=self._subresources
         )
@@ -133,7 +140,8 @@ class _Planner:
     def _plan_object(self, resource: Resource, served: Resource | None, path: str, original: Object) -> PlannedObject:
         outcome = apply(self._options.transforms, resource.group_resource, original, self.context)
         desired = outcome.object
-        key = self._mapped(ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original)))
+        selected = self._selected[ObjectKey(resource.group, resource.plural, namespace_of(original), name_of(original))]
+        key = self._mapped(selected.key)
         if desired is None:
             verdict = _Verdict(Action.LEFT_OUT, outcome.not_restored or "")
         elif served is None:
@@ -141,7 +149,7 @@ class _Planner:
         else:
             verdict = self._without_namespace(key) or self._compared(served, key, original, desired)
         owners = self._owners(desired) if desired else ()
-        return PlannedObject(resource, key, path, owners, *verdict)
+        return PlannedObject(resource, key, path, owners, *verdict, reason=selected.reason)
 
     def _without_namespace(self, key: ObjectKey) -> _Verdict | None:
         """None if the object's namespace is there, or the object needs none."""
@@ -172,17 +180,21 @@ class _Planner:
         if completed is not None:
             if completed == live:
                 return _Verdict(Action.UNCHANGED)
-            return _Verdict(Action.MERGE, "it gets what it lacks")
-        found = tuple(differences(live, desired, rows, kind, self.context))
+            added = self._shown(kind, object_changes(live, completed, kind))
+            return _Verdict(Action.MERGE, "it gets what it lacks", changes=added)
+        found = self._shown(kind, changes(live, desired, rows, kind, self.context))
         if not found:
             if is_unfinished(original, live):
                 return _Verdict(Action.MERGE, "an interrupted restore left its field owners unfinished")
             return _Verdict(Action.UNCHANGED)
         if self._options.on_conflict in (OnConflict.UPDATE, OnConflict.REPLACE):
             seen = fingerprint(live, has_status="status" in served.subresources)
-            return _Verdict(Action.UPDATE, differences=found, seen=seen)
+            return _Verdict(Action.UPDATE, changes=found, seen=seen)
         why = "it differs and stays as it is"
         return _Verdict(Action.EXISTS, why, "Use --on-conflict update to change it.", found)
+
+    def _shown(self, kind: str, found: Sequence[Change]) -> tuple[FieldChange, ...]:
+        return tuple(shown(found, kind, self._room, show_secrets=self._options.show_secrets))
 
     def _unserved(self, resource: Resource) -> _Verdict:
         group, plural = resource.group, resource.plural

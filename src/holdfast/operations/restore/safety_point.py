@@ -79,7 +79,12 @@ def open_safety_point(repository: Repository, entry: Entry) -> SafetyPoint:
 
 
 def interrupted(catalog: Catalog, cluster: str, backup: str) -> Entry | None:
-    """The safety point of the newest restore of this backup into this cluster, if that one did not end by itself."""
+    """The safety point of the newest restore of this backup into this cluster, if that one did not end by itself.
+
+    None where the account may not know which cluster it is.
+    """
+    if not cluster:
+        return None
     points = [
         entry
         for entry in catalog.safety_points
