@@ -80,8 +80,8 @@ def _is_plain(value, kind):
             return isinstance(value, str)
         case "number":
             return type(value) is int and value >= 0
-        case "part":
-            return isinstance(value, int | float) and 0 <= value <= 1
+        case "part" | "seconds":
+            return isinstance(value, int | float) and 0 <= value <= (1 if kind == "part" else 1e9)
         case "true or false":
             return isinstance(value, bool)
         case "object" | "the object itself":

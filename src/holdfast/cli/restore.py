@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from holdfast.cli.aftermath import aftermath_options, parse_aftermath
 from holdfast.cli.approval import approval
-from holdfast.cli.backup import parse_before
 from holdfast.cli.changes import change_options, read_patches
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.quantities import parse_before
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
-from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.restore import OnConflict, RestoreReport
-from holdfast.model.selection import ClusterObjects, Selection
 
 if TYPE_CHECKING:
     from holdfast.objects.mapping import ObjectMapping
-
-EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 
 
 @click.group("restore", short_help="Plan and run restores, and read their reports.")
@@ -103,6 +101,7 @@ def plan(session: Session, /, reference: str, **flags: Any) -> int:
 @_restore_options
 @click.option("--dry-run", is_flag=True, help="The same as `restore plan`.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before existing objects are changed or deleted.")
+@aftermath_options
 @click.pass_obj
 def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: Any) -> int:
     """Restore a backup. What exists already is left alone unless --on-conflict update is given.
@@ -141,6 +140,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     patches = read_patches(flags)
     before = parse_before(flags["before"])
     on_conflict = _on_conflict(flags, mapping)
+    after = parse_aftermath(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
@@ -159,6 +159,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         quarantine=flags["quarantine"],
         pause_gitops=flags["pause_gitops"],
         scale_down_first=flags["scale_down_first"],
+        **after,
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from holdfast.cli.aftermath import aftermath_lines
 from holdfast.cli.context import Session
 from holdfast.cli.errors import show_problem
 from holdfast.cli.field_changes import show_fields
@@ -87,6 +88,8 @@ def show_report(session: Session, report: RestoreReport) -> None:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in report.notes:
         say(session, f"Note: {note}")
+    for line in aftermath_lines(report):
+        click.echo(line)
     counts = ", ".join(f"{count:,} {result}" for result, count in report.counts.items() if count)
     word = "done" if report.outcome == "done" else report.outcome.value.upper()
     what = f"Undo {report.id} of {report.undoes}" if report.undoes else f"Restore {report.id} of {report.name}"

@@ -9,6 +9,9 @@ import click
 
 from holdfast.model.selection import ClusterObjects, Selection
 
+EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
+"""What a restore without selection flags means."""
+
 _OPTIONS = (
     click.option(
         "-n", "--namespace", "namespaces", multiple=True, metavar="NAME", help="Namespace or glob; repeatable."

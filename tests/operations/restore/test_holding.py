@@ -33,8 +33,22 @@ def autoscaler(name="web"):
     return obj("autoscaling/v2", "HorizontalPodAutoscaler", name, spec={"maxReplicas": 3, "scaleTargetRef": target})
 
 
-def execution(vault, lab, await_ready=lambda _: "", **options):
-    return Execution(vault.make_plan(lab, **options), Cancel(), Silent(), await_ready)
+class Waiting(Execution):
+    """One that waits for the workloads in a way of the test's."""
+
+    await_ready = staticmethod(lambda _: "")
+
+    def run(self):
+        self.write()
+        with self.saying_what_is_held():
+            unready = self.await_ready(self.results)
+        self.finish(unready)
+
+
+def execution(vault, lab, await_ready=None, **options):
+    made = Waiting(vault.make_plan(lab, **options), Cancel(), Silent())
+    made.await_ready = await_ready or made.await_ready
+    return made
 
 
 def of(results, plural, name):

@@ -7,8 +7,9 @@ recognised and finished.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
@@ -42,16 +43,8 @@ _RESULTS = {
 class Execution:
     """One use of a plan. `results` grows while it runs, so that a cancelled or failed run can still be reported."""
 
-    def __init__(
-        self,
-        plan: RestorePlan,
-        cancel: Cancel,
-        progress: Progress,
-        await_ready: Callable[[Sequence[ObjectResult]], str] = lambda _: "",
-    ) -> None:
-        """`await_ready` comes between the workloads and what acts on them; it returns what is not ready, "" if all is."""
+    def __init__(self, plan: RestorePlan, cancel: Cancel, progress: Progress) -> None:
         self._plan = plan
-        self._await_ready = await_ready
         self._target = plan.target
         self._cancel = cancel
         self._progress = progress
@@ -59,36 +52,56 @@ class Execution:
         self._remover = Remover(plan.target)
         self._patience = Patience(namespaces_of(plan.objects), cancel, progress)
         self._to_close = namespaces_of([item for item in plan.objects if item.action in _TO_DO])
+        self._to_do = {item.key: item for item in plan.objects if item.action in _TO_DO}
+        in_order = waves(Item(item.key, item.owners) for item in self._to_do.values())
+        self._early, self._late = early_and_late(in_order)
         self.results: list[ObjectResult] = []
 
     def run(self) -> None:
-        """Raises PlanRefused before anything is changed; Cancelled and ClusterUnreachable in between."""
+        """`write`, and `finish` without waiting."""
+        self.write()
+        self.finish()
+
+    def write(self) -> None:
+        """All but what acts on the workloads. Raises PlanRefused before anything is changed; Cancelled and ClusterUnreachable
+        in between.
+        """
         self._plan.check()
         self._plan.take()
-        to_do = {item.key: item for item in self._plan.objects if item.action in _TO_DO}
         for item in self._plan.objects:
             if item.action in _RESULTS:
                 self.results.append(result_of(item, _RESULTS[item.action], item.why, item.next))
         deletions = [item for item in self._plan.objects if item.action is Action.DELETE]
-        self._progress.phase("restore", len(to_do) + len(deletions))
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore") as pool:
+        self._progress.phase("restore", len(self._to_do) + len(deletions))
+        with self.saying_what_is_held(), self._threads() as pool:
             self._delete([item for item in deletions if hinders(item.key.group_resource)], pool)
-            early, late = early_and_late(waves(Item(item.key, item.owners) for item in to_do.values()))
-            try:
-                for wave in early:
-                    self._restore_wave([to_do[item.key] for item in wave], pool)
-                unready = self._await_ready(self.results)
-                for wave in late:
-                    items = [to_do[item.key] for item in wave]
-                    if unready:
-                        self.results += [result_of(item, Result.FAILED, unready, _ONCE_READY) for item in items]
-                    else:
-                        self._restore_wave(items, pool)
-                self.results[:] = release_held(self._writer, self.results, unready)
-            except BaseException:
-                self.results[:] = still_held(self._writer, self.results)
-                raise
+            for wave in self._early:
+                self._restore_wave([self._to_do[item.key] for item in wave], pool)
             self._delete([item for item in deletions if not hinders(item.key.group_resource)], pool)
+
+    def finish(self, unready: str = "") -> None:
+        """What acts on the workloads, once they are ready; `unready` says why they are not, and then it is left out."""
+        with self.saying_what_is_held(), self._threads() as pool:
+            for wave in self._late:
+                items = [self._to_do[item.key] for item in wave]
+                if unready:
+                    self.results += [result_of(item, Result.FAILED, unready, _ONCE_READY) for item in items]
+                else:
+                    self._restore_wave(items, pool)
+            self.results[:] = release_held(self._writer, self.results, unready)
+
+    @contextmanager
+    def saying_what_is_held(self) -> Iterator[None]:
+        """Whatever ends the run early, its results name what is suspended still."""
+        try:
+            yield
+        except BaseException:
+            self.results[:] = still_held(self._writer, self.results)
+            raise
+
+    @staticmethod
+    def _threads() -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore")
 
     def _delete(self, deletions: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
         """In the opposite order of a restore: what uses others goes before them."""

@@ -38,6 +38,8 @@ class RestoreOptions:
     pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
     quarantine: bool = False  # what is restored must not reach, or stand in for, the original
     scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
+    wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
+    verify: bool = True  # read back and compare what was written
 
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
