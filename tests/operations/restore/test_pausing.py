@@ -1,7 +1,19 @@
 """Owners in GitOps are recognised and hold still while asked to; workloads are scaled down; both go on afterwards."""
 
 import pytest
-from tests.restore_lab import Lab, Vault, config_map, definition, eventually, obj, outcomes, owners, unique, workload
+from tests.restore_lab import (
+    Lab,
+    Vault,
+    config_map,
+    definition,
+    entry,
+    eventually,
+    obj,
+    outcomes,
+    owners,
+    unique,
+    workload,
+)
 
 from holdfast.errors import ApiRefused, Cancelled, NotFound, UsageError
 from holdfast.model.kubernetes import ObjectKey
@@ -266,3 +278,16 @@ def test_only_workloads_that_are_there_can_be_scaled_down(lab, vault):
         vault.plan(lab, scale_down_first=(f"configmap/{lab.namespace}/settings",))
     with pytest.raises(NotFound, match="cannot be scaled down: it is not in the cluster"):
         vault.plan(lab, scale_down_first=(f"deploy/{lab.namespace}/operator",))
+
+
+def test_a_rollback_leaves_what_an_owner_in_gitops_makes(lab, vault):
+    lab.make(kustomization())
+    vault.back_up(lab)
+    lab.make(owned(lab, "made", "Kustomization"))
+    lab.make(owned(lab, "left", "HelmRelease"))  # there is none of that name, so nobody would make it again
+
+    report = vault.restore(lab, rollback=True)
+
+    assert "would make it again" in entry(report, "configmaps", "made").why
+    assert outcomes(report)["configmaps", "made"] == "skipped"
+    assert outcomes(report)["configmaps", "left"] == "deleted"

@@ -41,6 +41,7 @@ class Owners:
         self._target = target
         self._guard = threading.Lock()
         self._claims: Counter[Claim] = Counter()
+        self._keys: dict[str, list[ObjectKey]] = {}
 
     def look_at(self, original: Object, desired: Object) -> None:
         moved = namespace_of(original) != namespace_of(desired)
@@ -62,6 +63,24 @@ class Owners:
                     key = ObjectKey(group, plural, namespace, name)
                     owners.append(Owner(key, TOOLS[kind], count, is_still(live, GITOPS[kind])))
         return sorted(owners, key=lambda owner: owner.key)
+
+    def of(self, live: Object) -> str:
+        """Who makes this object and would make it again, as `applications.argoproj.io/argocd/shop`; "" if nobody."""
+        for claim in sorted(claims(live)):
+            for key in self._existing(claim.kind):
+                if claim.name == key.name and claim.namespace in ("", key.namespace):
+                    return str(key)
+        return ""
+
+    def _existing(self, kind: str) -> list[ObjectKey]:
+        """Of a kind of owners, listed once."""
+        with self._guard:
+            if kind not in self._keys:
+                plural, _, group = kind.partition(".")
+                resource = self._target.surface.preferred(group, plural)
+                listed = self._list(resource) if resource else []
+                self._keys[kind] = [ObjectKey(group, plural, namespace_of(one), name_of(one)) for one in listed]
+            return self._keys[kind]
 
     def _list(self, resource: Resource) -> list[Object]:
         try:
