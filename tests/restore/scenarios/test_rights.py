@@ -34,7 +34,7 @@ def saved(lab, vault):
     subject = {"kind": "ServiceAccount", "name": "robot", "namespace": lab.namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
     lab.make(obj(RBAC, "RoleBinding", "readers", roleRef=role, subjects=[subject]))
-    for thing in (config_map("one"), config_map("two"), service(), workload("Deployment", "web", replicas=0)):
+    for thing in (config_map("one"), config_map("two"), service(), workload("StatefulSet", "db", serviceName="db", replicas=0)):
         lab.make(thing)
     lab.make(obj("v1", "Secret", "login", stringData={"password": "secret"}))
     vault.back_up(lab)
@@ -43,12 +43,12 @@ def saved(lab, vault):
 @pytest.mark.usefixtures("saved")
 def test_account_with_few_rights_restores_what_it_may_and_names_every_refusal(lab, vault, copy, into_copy, account):
     lab.make(obj("v1", "Namespace", copy.namespace))
-    narrow = account([rule(["configmaps"], ["*"]), rule(["deployments"], [*READ, "create"], "apps")], copy.namespace)
+    narrow = account([rule(["configmaps"], ["*"]), rule(["statefulsets"], [*READ, "create"], "apps")], copy.namespace)
 
     plan = vault.plan(narrow, **into_copy)
     report = vault.restore(narrow, **into_copy)
 
-    may = {("configmaps", "one"), ("configmaps", "two"), ("deployments", "web")}
+    may = {("configmaps", "one"), ("configmaps", "two"), ("statefulsets", "db")}
     may_not = {
         ("namespaces", copy.namespace),
         ("rolebindings", "readers"),
