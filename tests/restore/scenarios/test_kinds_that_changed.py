@@ -114,9 +114,7 @@ def test_storage_version_that_moved_in_the_target_only(lab, vault, second, stem)
 def test_version_that_is_stored_and_no_longer_served(lab, vault, second, stem):
     install(lab, versioned(stem, "v1"))
     make_all(lab, instances(stem))
-    lab.patch(
-        versioned(stem, "v1"), {"spec": {"versions": versioned(stem, "v1", served=("v2",))["spec"]["versions"]}}
-    )
+    lab.patch(versioned(stem, "v1"), {"spec": {"versions": versioned(stem, "v1", served=("v2",))["spec"]["versions"]}})
     eventually(lambda: not _served(lab, stem, "v1"), "v1 is not served any more")
     vault.back_up(lab)
 

@@ -16,7 +16,9 @@ def large():
 
 def annotated():
     """5,000 annotations. All annotations of an object together have 256 KiB."""
-    return config_map("annotated", metadata={"annotations": {f"example.com/{n}": f"value {n}" * 2 for n in range(5000)}})
+    return config_map(
+        "annotated", metadata={"annotations": {f"example.com/{n}": f"value {n}" * 2 for n in range(5000)}}
+    )
 
 
 def content(thing):

@@ -46,7 +46,7 @@ def rare(number):
         obj("policy/v1", "PodDisruptionBudget", name, spec={"selector": selector, "minAvailable": 1}),
         obj("resource.k8s.io/v1", "ResourceClaimTemplate", name, spec={"spec": devices}),
         obj("resource.k8s.io/v1", "ResourceClaim", name, spec=devices),
-        obj("v1", "LimitRange", name, spec={"limits": [{"type": "Pod", "max": {"cpu": "64"}}]}),
+        obj("v1", "LimitRange", name, spec={"limits": [{"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}]}),
     ]
 
 
@@ -84,7 +84,8 @@ def kept(things):
     return {
         key: thing
         for key, thing in things.items()
-        if key[0] != "ControllerRevision" and not any(one.get("controller") for one in thing["metadata"].get("ownerReferences", ()))
+        if key[0] != "ControllerRevision"
+        and not any(one.get("controller") for one in thing["metadata"].get("ownerReferences", ()))
     }
 
 

@@ -38,7 +38,9 @@ def shared(lab):
 def test_operator_that_makes_the_object_first_keeps_what_it_made(lab, vault, copy, into_copy, proxy, through):
     lab.make(config_map("raced"))
     vault.back_up(lab)
-    proxy.intercept = acting("POST", "raced", lambda: copy.make(config_map("raced", data={"color": "mine"}), "operator"))
+    proxy.intercept = acting(
+        "POST", "raced", lambda: copy.make(config_map("raced", data={"color": "mine"}), "operator")
+    )
 
     report = vault.restore(through, **into_copy)
 
@@ -92,7 +94,9 @@ def test_operator_that_writes_during_an_update_is_left_alone_and_reported(lab, v
     lab.make(config_map("raced"))
     vault.back_up(lab)
     lab.patch(config_map("raced"), {"data": {"color": "red"}})
-    proxy.intercept = _second_put("raced", lambda: lab.patch(config_map("raced"), {"data": {"color": "green"}}, "operator"))
+    proxy.intercept = _second_put(
+        "raced", lambda: lab.patch(config_map("raced"), {"data": {"color": "green"}}, "operator")
+    )
 
     report = vault.restore(through, on_conflict="update")
 

@@ -34,7 +34,12 @@ def saved(lab, vault):
     subject = {"kind": "ServiceAccount", "name": "robot", "namespace": lab.namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
     lab.make(obj(RBAC, "RoleBinding", "readers", roleRef=role, subjects=[subject]))
-    for thing in (config_map("one"), config_map("two"), service(), workload("StatefulSet", "db", serviceName="db", replicas=0)):
+    for thing in (
+        config_map("one"),
+        config_map("two"),
+        service(),
+        workload("StatefulSet", "db", serviceName="db", replicas=0),
+    ):
         lab.make(thing)
     lab.make(obj("v1", "Secret", "login", stringData={"password": "secret"}))
     vault.back_up(lab)

@@ -103,7 +103,9 @@ def test_object_that_replace_cannot_get_rid_of_is_named(lab, vault):
     lab.make(config_map("sealed", immutable=True))
     vault.back_up(lab)
     lab.delete(config_map("sealed"))
-    lab.make({**held(), "metadata": {"name": "sealed", "finalizers": [FINALIZER]}, "immutable": True, "data": {"a": "b"}})
+    lab.make(
+        {**held(), "metadata": {"name": "sealed", "finalizers": [FINALIZER]}, "immutable": True, "data": {"a": "b"}}
+    )
     connection = lab.cluster.connection
     connection.clock = clock = ManualClock()
     connection.sleep = clock.sleep  # a minute's patience takes no time

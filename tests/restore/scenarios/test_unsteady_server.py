@@ -1,10 +1,13 @@
 """An API server that is restarted, or asks to be asked less often, in the middle of a restore."""
 
+import errno
 import itertools
 import signal
+import socket
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from testbed.control_plane import ControlPlane
@@ -104,8 +107,14 @@ def restart(control_plane):
     server = control_plane.workspace.processes["kube-apiserver"]
     command = Path(f"/proc/{server.pid}/cmdline").read_bytes().rstrip(b"\0").decode().split("\0")
     assert server.send(signal.SIGKILL)
-    eventually(lambda: not server.alive(), "it is dead")
+    eventually(lambda: _refuses_connections(control_plane.url), "its port is free")
     control_plane.workspace.start("kube-apiserver", command)
+
+
+def _refuses_connections(url):
+    address = urlsplit(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.hostname, address.port)) == errno.ECONNREFUSED
 
 
 @contextmanager

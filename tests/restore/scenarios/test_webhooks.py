@@ -154,7 +154,9 @@ def make_converted(lab, stem, client_config, storage):
     lab.cluster.wait_established(f"{stem}s.example.com")
     kind = stem.capitalize()
     for name in ("one", "two"):
-        eventually(lambda name=name: made(lab, obj("example.com/v1", kind, name, spec={"size": 3})), "the kind is served")
+        eventually(
+            lambda name=name: made(lab, obj("example.com/v1", kind, name, spec={"size": 3})), "the kind is served"
+        )
     lab.make(config_map())
     return [obj("example.com/v2", kind, name) for name in ("one", "two")]
 

@@ -1,7 +1,7 @@
 """A webhook that the API server of a test cluster really calls: HTTPS on loopback, with an authority of its own.
 
-    hooks = WebhookServer({"/label": admitted_with({"seen": "yes"}), "/convert": converted_to(...)})
-    clientConfig: hooks.client_config("/label")
+hooks = WebhookServer({"/label": admitted_with({"seen": "yes"}), "/convert": converted_to(...)})
+clientConfig: hooks.client_config("/label")
 """
 
 import base64
