@@ -79,7 +79,7 @@ def test_account_with_few_rights_restores_what_it_may_and_names_every_refusal(la
 
 
 @pytest.mark.usefixtures("saved")
-def test_account_that_may_not_give_away_rights_that_it_lacks_is_told_so(lab, vault, copy, into_copy, account):
+def test_account_that_may_not_give_away_rights_that_it_lacks_is_told_so(vault, into_copy, account):
     """Kubernetes refuses to let anybody create a role with more rights than they have."""
     kinds = rule(["roles", "rolebindings"], [*READ, "create", "patch"], "rbac.authorization.k8s.io")
     narrow = account([rule(["namespaces", "serviceaccounts"], ["*"]), rule(["configmaps"], ["*"]), kinds])

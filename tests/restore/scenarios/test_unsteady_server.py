@@ -80,7 +80,7 @@ def test_throttling_in_the_middle_of_a_rollback_is_waited_for(lab, vault, proxy,
     assert through.pauses
 
 
-def test_throttling_that_does_not_end_names_each_object(lab, vault, copy, into_copy, proxy, through):
+def test_throttling_that_does_not_end_names_each_object(lab, vault, into_copy, proxy, through):
     lab.make(config_map("one"))
     lab.make(config_map("two"))
     vault.back_up(lab)

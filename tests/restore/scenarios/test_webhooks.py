@@ -1,4 +1,4 @@
-"""Webhooks that can refuse everything: those of the restored namespace itself, whose programs do not run yet, and those of others."""
+"""Webhooks that can refuse everything: those of the restored namespace, whose programs do not run yet, and those of others."""
 
 import pytest
 from tests.restore.scenarios.webhook_server import WebhookServer, admitted_with, renamed_field
