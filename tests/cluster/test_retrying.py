@@ -131,6 +131,74 @@ def test_a_server_that_went_away_is_waited_for(serve, connect, pauses, method):
     assert 15 < sum(pauses) < 60
 
 
+# A server that has just started refuses everybody until it has read their rights
+
+
+FORBIDDEN = Answer(403, b'{"kind":"Status","reason":"Forbidden","message":"no"}')
+
+
+def starting(*readiness, refusals):
+    """Hangs up once, then refuses that often; `/readyz` answers in turn."""
+    answers = {"/x": in_turn(Answer(), Answer(0, hang_up=True), *[FORBIDDEN] * refusals, Answer())}
+    answers["/readyz"] = in_turn(*(Answer(status) for status in readiness))
+    return lambda request: answers[request.path](request)
+
+
+def test_a_refusal_of_a_server_that_is_not_ready_yet_is_not_believed(serve, connect, pauses):
+    server = serve(starting(403, 500, 200, refusals=3))
+    connection = connect(server.url)
+    connection.request("GET", "/x")
+    assert connection.request("GET", "/x").status == 200
+    assert len(pauses) == 3  # for the lost connection, and two for the server
+    assert [request.path for request in server.requests].count("/readyz") == 3
+
+
+def test_a_change_is_refused_by_it_without_being_carried_out_so_that_it_can_be_repeated(serve, connect):
+    connection = connect(serve(starting(500, 200, refusals=2)).url)
+    connection.request("GET", "/x")
+    with pytest.raises(ClusterUnreachable):
+        connection.request("POST", "/x", (), b"{}")
+    assert connection.request("POST", "/x", (), b"{}").status == 200
+
+
+@pytest.mark.parametrize("readiness", [200, 404])
+def test_a_refusal_of_a_server_that_is_ready_or_cannot_say_counts_the_second_time(serve, connect, pauses, readiness):
+    server = serve(starting(readiness, refusals=5))
+    connection = connect(server.url)
+    connection.request("GET", "/x")
+    with pytest.raises(ApiRefused) as refused:
+        connection.request("GET", "/x")
+    assert refused.value.status == 403
+    assert len(pauses) == 1
+    with pytest.raises(ApiRefused):
+        connection.request("GET", "/x")
+    assert [request.path for request in server.requests].count("/readyz") == 1
+
+
+def test_a_server_that_never_gets_ready_is_believed_in_the_end(serve, connect, pauses):
+    connection = connect(serve(starting(500, refusals=50)).url)
+    connection.request("GET", "/x")
+    with pytest.raises(ApiRefused):
+        connection.request("GET", "/x")
+    assert len(pauses) == retry.ATTEMPTS - 1
+    with pytest.raises(ApiRefused):
+        connection.request("GET", "/x")
+    assert len(pauses) == retry.ATTEMPTS - 1  # and the next time at once
+
+
+def test_a_server_that_was_not_away_is_believed_at_once(serve, connect, pauses, clock):
+    server = serve(starting(500, refusals=5))
+    connection = connect(server.url)
+    connection.request("GET", "/x")
+    with pytest.raises(ClusterUnreachable):
+        connection.request("POST", "/x", (), b"{}")
+    clock.advance(retry.DOUBTFUL_SECONDS)
+    with pytest.raises(ApiRefused):
+        connection.request("GET", "/x")
+    assert pauses == []
+    assert all(request.path == "/x" for request in server.requests)
+
+
 def test_a_pause_ends_when_the_run_is_cancelled(serve, connect):
     cancel = Cancel()
 

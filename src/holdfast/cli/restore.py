@@ -9,6 +9,7 @@ import click
 
 from holdfast.cli.aftermath import aftermath_options, parse_aftermath
 from holdfast.cli.approval import approval
+from holdfast.cli.changes import change_options, read_patches
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
@@ -37,6 +38,7 @@ def _restore_options(function: Any) -> Any:
             "--map-namespace", multiple=True, metavar="OLD=NEW", help="Restore a namespace under another name."
         ),
         click.option("--map-storage-class", multiple=True, metavar="OLD=NEW", help="Use another storage class."),
+        change_options,
         click.option(
             "--on-conflict",
             type=click.Choice([choice.value for choice in OnConflict]),
@@ -53,6 +55,28 @@ def _restore_options(function: Any) -> Any:
             "--delete-data",
             is_flag=True,
             help="With --rollback: delete also new claims, volumes and definitions, with the data in them.",
+        ),
+        click.option(
+            "--restore-status",
+            multiple=True,
+            metavar="KIND,…",
+            help="Kinds whose status comes back too; the annotation holdfast.dev/restore-status on an object decides first.",
+        ),
+        click.option(
+            "--quarantine",
+            is_flag=True,
+            help="For clones: into new namespaces without a way in or out, with nothing that takes the original's place.",
+        ),
+        click.option(
+            "--pause-gitops",
+            is_flag=True,
+            help="Pause the Flux and Argo CD owners of what is restored while the restore runs.",
+        ),
+        click.option(
+            "--scale-down-first",
+            multiple=True,
+            metavar="KIND/NAMESPACE/NAME",
+            help="A Deployment or StatefulSet, such as an operator, that has no pods while the restore runs.",
         ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
         click.option(
@@ -102,10 +126,18 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 
 def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(repository, task, cluster)"""
+    from holdfast.objects.images import parse_images  # noqa: PLC0415
     from holdfast.objects.mapping import ObjectMapping, parse_namespaces, parse_storage_classes  # noqa: PLC0415
+    from holdfast.objects.node_labels import parse_node_labels  # noqa: PLC0415
 
     selection = make_selection(flags, default=EVERYTHING)
-    mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
+    mapping = ObjectMapping(
+        parse_namespaces(flags["map_namespace"]),
+        parse_storage_classes(flags["map_storage_class"]),
+        parse_images(flags["map_image"]),
+        parse_node_labels(flags["map_node_label"]),
+    )
+    patches = read_patches(flags)
     before = parse_before(flags["before"])
     on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
@@ -122,6 +154,11 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         rollback=flags["rollback"],
         delete_data=flags["delete_data"],
         show_secrets=flags["show_secrets"],
+        patches=patches,
+        restore_status=tuple(kind for value in flags["restore_status"] for kind in value.split(",") if kind),
+        quarantine=flags["quarantine"],
+        pause_gitops=flags["pause_gitops"],
+        scale_down_first=flags["scale_down_first"],
         **after,
     )
     entry = read_catalog(repository).find_backup(reference, before=before)

@@ -31,11 +31,14 @@ def present_plan(
 
 
 def _show_plan(session: Session, view: RestorePlanView, *, all_fields: bool) -> None:
+    notable = [item for item in view.objects if item.action is not Action.UNCHANGED]
+    listed = view.objects if len(view.objects) <= _SHOWN else notable
     rows = [
         (item.action.value, item.kind, item.namespace or "-", item.name, _why(item.why, item.differences))
-        for item in view.objects
+        for item in listed
     ]
-    show_table(session, ("ACTION", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
+    if rows:
+        show_table(session, ("ACTION", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
     click.echo()
     _show_changes(view, all_fields=all_fields)
     click.echo(", ".join(f"{count:,} {action}" for action, count in view.counts.items()))

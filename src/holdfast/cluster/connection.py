@@ -6,6 +6,7 @@ Knows nothing of kinds and objects. Asks for no compression: on a cluster's own 
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,6 +27,8 @@ JSON = "application/json"
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_READINESS = "/readyz"  # everybody may read it, by a role that every cluster has
 
 
 class Dialled(NamedTuple):
@@ -59,6 +62,7 @@ class Connection:
         self._lock = threading.Lock()
         self._transport: Transport | None = None  # None until the first request
         self._answered = False  # whether the server has ever answered
+        self._lost = -math.inf  # when a connection failed last; see _give_time_to_start
 
     def request(  # noqa: PLR0913 - the parts of an HTTP request
         self,
@@ -88,10 +92,12 @@ class Connection:
         while True:
             self.cancel.check()
             attempt += 1
+            doubtful = self.clock.monotonic() - self._lost < retry.DOUBTFUL_SECONDS
             presented = self.settings.credential.current()
             try:
                 answer = self._send(presented, method, target, body, extra)
             except TransportError as error:
+                self._lost = self.clock.monotonic()
                 pause = self._pause_after(error, attempt, repeatable=repeatable)
                 if pause is None:
                     raise failures.unreachable(error.cause, self.settings) from error.cause
@@ -100,6 +106,9 @@ class Connection:
                     return answer
                 if answer.status == _UNAUTHORIZED and not renewed and self.settings.credential.renew(presented):
                     renewed = True
+                    continue
+                if answer.status == _FORBIDDEN and doubtful and attempt < retry.ATTEMPTS:
+                    self._give_time_to_start(presented, attempt)
                     continue
                 pause = self._pause_or_raise(answer, presented, attempt, repeatable=repeatable, what=what)
             self.sleep(pause)
@@ -151,6 +160,21 @@ class Connection:
                 if former is not None:
                     former.close()
             return self._transport
+
+    def _give_time_to_start(self, presented: Presented, attempt: int) -> None:
+        """Pauses if a server that was away is not ready; otherwise its next refusal is believed.
+
+        Until it is, it refuses everybody, this question too, because it has not read yet who has which rights.
+        """
+        try:
+            status = self._send(presented, "GET", _READINESS, None, {"Accept": "*/*"}).status
+        except TransportError:
+            status = _FORBIDDEN
+        is_starting = status == _FORBIDDEN or status in retry.SERVER_ERRORS
+        if is_starting:
+            self.sleep(retry.backoff(attempt))
+        if not is_starting or attempt == retry.ATTEMPTS - 1:
+            self._lost = -math.inf
 
     def _pause_after(self, error: TransportError, attempt: int, *, repeatable: bool) -> float | None:
         if failures.hopeless(error.cause):

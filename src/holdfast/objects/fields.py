@@ -46,9 +46,11 @@ def texts(obj: Object, *path: str) -> list[str]:
 
 
 def put(obj: Object, *path: str, value: Any) -> None:
-    """Sets the field at `path`, making the maps on the way."""
+    """Sets the field at `path`, making the maps on the way; what is none makes room."""
     for part in path[:-1]:
-        obj = obj.setdefault(part, {})
+        if not isinstance(obj.get(part), dict):
+            obj[part] = {}
+        obj = obj[part]
     obj[path[-1]] = value
 
 

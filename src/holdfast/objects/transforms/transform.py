@@ -40,6 +40,8 @@ class Context:
     """Whether the restore handles this object: it was selected, and no row refuses it. Names are the target's."""
     subresources: Callable[[str, str], frozenset[str]] = lambda _api_version, _kind: frozenset({"status"})
     """Subresources of a kind as the target serves it, or will once its CRD is restored, by apiVersion and kind."""
+    quarantine: bool = False
+    """Whether what is restored must not reach, or stand in for, what it is a copy of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ from holdfast.operations.drill import namespaces as places
 from holdfast.operations.drill.checking import Checker
 from holdfast.operations.drill.cleaning import clean_up, remove_leftovers
 from holdfast.operations.publishing import publish_report, reported
-from holdfast.operations.restore.aftermath import look_after
+from holdfast.operations.restore.carrying_out import carry_out
 from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.opening import OpenedBackup, make_plan, open_source, volume_notes
 from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
@@ -160,9 +160,9 @@ class _Drill:
         started = clock.monotonic()
         plan = self._plan()
         self._execution = Execution(plan, self._cancel, self._log)
-        self._execution.run()
-        self._seconds["restore"] = round(clock.monotonic() - started, 3)
-        after = look_after(plan, self._execution, self._cancel, self._log)
+        planned = clock.monotonic() - started
+        after = carry_out(plan, self._execution, self._cancel, self._log)
+        self._seconds["restore"] = round(planned + after.written, 3)
         self._waited = after.waited
         assert after.waited is not None, "the plan waits"
         self._seconds["ready"] = after.waited.seconds

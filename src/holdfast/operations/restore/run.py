@@ -16,7 +16,7 @@ from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.publishing import publish_report, reported
 from holdfast.operations.restore import safety_point
-from holdfast.operations.restore.aftermath import look_after
+from holdfast.operations.restore.carrying_out import carry_out
 from holdfast.operations.restore.dry_run import judge, judge_updates
 from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.opening import OpenedBackup, make_plan, volume_notes
@@ -72,7 +72,7 @@ class FromBackup:
         return make_plan(self._repository, self._opened, self._cluster, self._options, cancel, progress)
 
     def notes(self, plan: RestorePlan) -> list[str]:
-        return volume_notes(plan, self._opened.record)
+        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes()]
 
 
 def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) -> RestorePlanView:
@@ -87,7 +87,7 @@ def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) 
         rollback=plan.options.rollback,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
-        notes=task.notes(plan),
+        notes=[*task.notes(plan), *plan.notes],
         errors=plan.problems,
     )
 
@@ -144,8 +144,7 @@ class _Restore:
             lock.confirm(self._cancel)
             self._keep_what_changes(self._plan, lock)
             self._execution = Execution(self._plan, self._cancel, self._run_log)
-            self._execution.run()
-            after = look_after(self._plan, self._execution, self._cancel, self._run_log)
+            after = carry_out(self._plan, self._execution, self._cancel, self._run_log)
             self._waited, self._notes = after.waited, after.notes
             problems = [*self._plan.problems, *failures(self._execution.results), *after.problems]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
@@ -201,7 +200,10 @@ class _Restore:
             counts={result.value: counts[result.value] for result in Result},
             bytes={},
             errors=problems,
-            notes=[*(self._task.notes(self._plan) if self._plan else []), *self._notes],
+            notes=[
+                *([*self._task.notes(self._plan), *self._plan.notes] if self._plan else []),
+                *self._notes,
+            ],
             backup=self._task.backup,
             cluster=self._target_uid,
             namespaces=dict(options.mapping.namespaces.names) if options else {},

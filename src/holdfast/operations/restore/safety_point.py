@@ -225,7 +225,7 @@ class _Keeper:
         return self._plan.target.cluster.get(self._served(item), key.namespace, key.name)
 
     def _fingerprint(self, item: PlannedObject, data: bytes) -> bytes:
-        return fingerprint(msgspec.json.decode(data), has_status="status" in self._served(item).subresources)
+        return fingerprint(msgspec.json.decode(data), self._served(item))
 
     def _keep(self, resource: Resource, key: ObjectKey, data: bytes) -> None:
         if key not in self._kept:
