@@ -42,9 +42,9 @@ def complete(holdfast):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("holdfast ", {"backup", "completion", "repository", "restore"}),
+        ("holdfast ", {"backup", "completion", "drill", "repository", "restore"}),
         ("holdfast re", {"repository", "restore"}),
-        ("holdfast backup ", {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show"}),
+        ("holdfast backup ", {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"}),
         ("holdfast repository key ", {"add", "list", "remove"}),
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),

@@ -179,7 +179,7 @@ def _show_checks(session: Session, report: DrillReport) -> None:
             one.kind.value,
             one.target or "-",
             one.check,
-            one.output.partition("\n")[0] if one.passed else one.why,
+            one.output.partition("\n")[0] or "-",
             f"{one.seconds:,.1f} s",
         )
         for one in report.checks
