@@ -1,22 +1,10 @@
 """Objects that exist and differ: left alone, made as in the backup, or a reason not to begin; and single objects."""
 
 import pytest
-from tests.restore_lab import Lab, Vault, claim, config_map, entry, obj, outcomes, owners, service, unique
+from tests.restore_lab import claim, config_map, entry, obj, outcomes, owners, service, unique
 
 from holdfast.errors import NotFound, PlanRefused
 from holdfast.operations.restore.report import read_report
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.restic_oracle import Restic
-from tests.restore_lab import Lab, Vault, config_map, obj, outcomes, template, unique, workload
+from tests.restore_lab import Vault, config_map, obj, outcomes, template, unique, workload
 from tests.sample_repository import check_all, nodes
 
 from holdfast.errors import DamagedData, NothingSelected
@@ -20,13 +20,6 @@ from holdfast.repository.tree import content_ids, subtree_id
 from holdfast.store.local import LocalStore
 
 NAMES = [f"map-{number}" for number in range(6)]
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import pytest
 from tests.restore_lab import (
     Lab,
-    Vault,
     claim,
     config_map,
     definition,
@@ -15,18 +14,6 @@ from tests.restore_lab import (
     unique,
     workload,
 )
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

@@ -1,25 +1,13 @@
 """What acts by itself waits for the workloads: CronJobs are suspended, autoscalers made last, and both survive a kill."""
 
 import pytest
-from tests.restore_lab import Lab, Vault, config_map, entry, job, obj, outcomes, owners, workload
+from tests.restore_lab import config_map, entry, job, obj, outcomes, owners, workload
 
 from holdfast.errors import ApiRefused, Cancelled
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.objects.pausing import NOTE
 from holdfast.operations.restore.execution import Execution
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 def cron_job(name="yearly", **spec):

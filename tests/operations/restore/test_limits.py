@@ -1,9 +1,6 @@
 """What a plan says about the limits of the namespaces that it goes into, and that the cluster then does just that."""
 
-import pytest
 from tests.restore_lab import (
-    Lab,
-    Vault,
     claim,
     config_map,
     entry,
@@ -15,18 +12,6 @@ from tests.restore_lab import (
     unique,
     workload,
 )
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 def lose(vault, lab, *things):

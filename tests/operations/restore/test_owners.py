@@ -5,7 +5,6 @@ import json
 import pytest
 from tests.restore_lab import (
     Lab,
-    Vault,
     claim,
     config_map,
     definition,
@@ -22,24 +21,12 @@ from tests.restore_lab import (
 
 
 @pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
 def elsewhere(second_cluster, namespace):
     """Another cluster, where nothing of the test exists yet."""
     lab = Lab(second_cluster, namespace)
     lab.end_later(namespace)
     yield lab
     lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 def owner_uids(thing):

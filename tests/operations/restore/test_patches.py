@@ -1,22 +1,10 @@
 """Patches, Velero's modifiers and mappings in whole restores."""
 
 import pytest
-from tests.restore_lab import Lab, Vault, config_map, definition, entry, obj, outcomes, owners, pod, unique, workload
+from tests.restore_lab import config_map, definition, entry, obj, outcomes, owners, pod, unique, workload
 
 from holdfast.objects.patching.files import parse_patches
 from holdfast.objects.patching.modifiers import parse_modifiers
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

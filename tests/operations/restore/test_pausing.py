@@ -3,7 +3,6 @@
 import pytest
 from tests.restore_lab import (
     Lab,
-    Vault,
     config_map,
     definition,
     entry,
@@ -51,11 +50,6 @@ def lab(cluster, namespace, owners_served):  # noqa: ARG001 - it makes the kinds
     lab = Lab(cluster, namespace)
     yield lab
     lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 def kustomization(name="apps", **spec):

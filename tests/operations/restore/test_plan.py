@@ -3,7 +3,6 @@
 import pytest
 from tests.restore_lab import (
     Lab,
-    Vault,
     claim,
     config_map,
     definition,
@@ -22,18 +21,6 @@ from holdfast.errors import NotFound, NothingSelected, PlanRefused
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.operations.restore.execution import Execution
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 def test_each_object_gets_the_word_that_fits_it(lab, vault):

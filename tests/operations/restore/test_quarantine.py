@@ -1,23 +1,11 @@
 """A clone in quarantine: closed before anything is in it, never in a namespace that is in use, and told about in the plan."""
 
 import pytest
-from tests.restore_lab import Lab, Vault, config_map, entry, job, obj, outcomes, service, unique, workload
+from tests.restore_lab import config_map, entry, job, obj, outcomes, service, unique, workload
 
 from holdfast.errors import ApiRefused, PlanRefused, UsageError
 from holdfast.objects.isolation import POLICY, network_policy
 from holdfast.operations.restore import execution
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

@@ -6,25 +6,13 @@ import threading
 import msgspec
 import pytest
 from tests.api_proxy import ApiProxy, status
-from tests.restore_lab import Lab, Vault, config_map, entry, obj, unique, workload
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
+from tests.restore_lab import Lab, config_map, entry, obj, unique, workload
 
 
 @pytest.fixture
 def target(lab, make_namespace):
     """An empty namespace to restore into."""
     return lab.within(make_namespace())
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

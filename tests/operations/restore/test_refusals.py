@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.restore_lab import (
     Lab,
-    Vault,
     config_map,
     entry,
     eventually,
@@ -23,21 +22,9 @@ from holdfast.errors import ApiRefused
 
 
 @pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
 def target(lab, make_namespace):
     """An empty namespace to restore into."""
     return lab.within(make_namespace())
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 def into(lab, target):

@@ -3,7 +3,6 @@
 import pytest
 from tests.restore_lab import (
     Lab,
-    Vault,
     claim,
     config_map,
     definition,
@@ -21,18 +20,6 @@ from tests.restore_lab import (
 
 from holdfast.errors import PlanRefused
 from holdfast.model.restore import Action
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

@@ -1,21 +1,9 @@
 """Status comes back for the kinds and objects that ask for it, with those who wrote it."""
 
 import pytest
-from tests.restore_lab import Lab, Vault, config_map, definition, entry, obj, outcomes, service, unique
+from tests.restore_lab import config_map, definition, entry, obj, outcomes, service, unique
 
 from holdfast.errors import ApiRefused, Cancelled, UsageError
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pytest
 from tests.operations.restore.aged import AgedLab
 from tests.restore_lab import (
     Lab,
-    Vault,
     claim,
     config_map,
     entry,
@@ -19,18 +18,6 @@ from tests.restore_lab import (
     unique,
     workload,
 )
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture

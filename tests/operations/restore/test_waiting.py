@@ -16,13 +16,6 @@ RUNNING = {"containerStatuses": [], "phase": "Running", "conditions": [{"type": 
 
 
 @pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
 def target(lab, make_namespace):
     """An empty namespace to restore into."""
     return lab.within(make_namespace())

@@ -4,22 +4,10 @@ import threading
 
 import pytest
 from tests.operations.restore.webhook_server import WebhookServer
-from tests.restore_lab import Lab, Vault, config_map, definition, entry, eventually, obj, outcomes, unique
+from tests.restore_lab import config_map, definition, entry, eventually, obj, outcomes, unique
 
 from holdfast.errors import ApiRefused
 from holdfast.operations.restore import patience
-
-
-@pytest.fixture
-def lab(cluster, namespace):
-    lab = Lab(cluster, namespace)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
-def vault():
-    return Vault()
 
 
 @pytest.fixture
