@@ -44,7 +44,10 @@ def complete(holdfast):
     [
         ("holdfast ", {"backup", "completion", "drill", "repository", "restore"}),
         ("holdfast re", {"repository", "restore"}),
-        ("holdfast backup ", {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"}),
+        (
+            "holdfast backup ",
+            {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"},
+        ),
         ("holdfast repository key ", {"add", "list", "remove"}),
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),
