@@ -41,6 +41,7 @@ def thing(lab, server):
     lab.make(made)
     lab.cluster.wait_established(f"{stem}s.example.com")
     lab.make(server.service)
+    lab.make(server.endpoints)
     thing = obj("example.com/v2", stem.capitalize(), "one", spec={"size": 1})
     eventually(lambda: _made(lab, thing), "the conversion answers")
     return thing
@@ -115,6 +116,7 @@ def test_live_objects_that_cannot_be_converted_do_not_end_the_plan(lab, vault, t
 
 def test_object_waits_for_a_webhook_that_fails_closed(lab, vault, server):
     lab.make(server.service)
+    lab.make(server.endpoints)
     lab.make(config_map())
     vault.back_up(lab)
     lab.delete(config_map())
@@ -133,6 +135,7 @@ def test_object_waits_for_a_webhook_that_fails_closed(lab, vault, server):
 
 def test_webhook_that_holds_up_what_it_needs_itself_is_named(lab, vault, server, monkeypatch):
     lab.make(server.service)
+    lab.make(server.endpoints)
     lab.make(config_map())
     vault.back_up(lab)
     lab.delete(config_map())

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import http.server
 import json
+import socket
 import ssl
 import threading
 
@@ -39,6 +40,7 @@ class WebhookServer:
     """On a port of its own, with a certificate for the Service `name` in `namespace`."""
 
     def __init__(self, directory, name, namespace):
+        self.address = _own_address()
         self._certificate = directory / "certificate.pem"
         self._certificate.write_bytes(_certificate(f"{name}.{namespace}.svc"))
         self._server = None
@@ -47,7 +49,7 @@ class WebhookServer:
         self.name, self.namespace = name, namespace
 
     def start(self):
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", getattr(self, "port", 0)), _Handler)
+        self._server = http.server.ThreadingHTTPServer((self.address, getattr(self, "port", 0)), _Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._certificate)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
@@ -61,15 +63,33 @@ class WebhookServer:
 
     @property
     def service(self):
-        """The Service that leads an API server on this machine here."""
-        spec = {"type": "ExternalName", "externalName": "localhost"}
+        spec = {"ports": [{"port": self.port}]}
         return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": self.name}, "spec": spec}
+
+    @property
+    def endpoints(self):
+        """Where the Service leads: API servers call the programs behind a webhook at their endpoints."""
+        return {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": self.name, "labels": {"kubernetes.io/service-name": self.name}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [self.address]}],
+            "ports": [{"port": self.port, "name": ""}],
+        }
 
     @property
     def client_config(self):
         bundle = self._certificate.read_text().partition("-----BEGIN CERTIFICATE-----")
         service = {"name": self.name, "namespace": self.namespace, "port": self.port, "path": "/"}
         return {"service": service, "caBundle": base64.b64encode("".join(bundle[1:]).encode()).decode()}
+
+
+def _own_address():
+    """Of this machine, because endpoints may not be 127.0.0.1. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return probe.getsockname()[0]
 
 
 def _certificate(host):

@@ -19,7 +19,7 @@ from holdfast.operations.restore.plan import PlannedObject, RestoreOptions
 from holdfast.operations.restore.quarantine_notes import QuarantineNotes
 from holdfast.operations.restore.target import Target
 
-_CHANGES = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.MERGE))
+_CHANGES = frozenset((Action.CREATE, Action.UNCHECKED, Action.UPDATE, Action.REPLACE, Action.MERGE))
 
 
 class Advice:

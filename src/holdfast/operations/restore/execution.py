@@ -17,10 +17,10 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
 from holdfast.objects.order import Item, early_and_late, hinders, waves
+from holdfast.operations.restore.held import release, still_held
 from holdfast.operations.restore.patience import Patience
 from holdfast.operations.restore.plan import CREATING, PlannedObject, RestorePlan, namespaces_of, result_of
 from holdfast.operations.restore.quarantine import close_namespace
-from holdfast.operations.restore.release import release_held, still_held
 from holdfast.operations.restore.removal import Remover
 from holdfast.operations.restore.target import DEFINITIONS
 from holdfast.operations.restore.writing import ObjectWriter
@@ -88,7 +88,7 @@ class Execution:
                     self.results += [result_of(item, Result.FAILED, unready, _ONCE_READY) for item in items]
                 else:
                     self._restore_wave(items, pool)
-            self.results[:] = release_held(self._writer, self.results, unready)
+            self.results[:] = release(self._target, self._writer.held.values(), self.results, unready)
 
     @contextmanager
     def saying_what_is_held(self) -> Iterator[None]:
@@ -96,7 +96,7 @@ class Execution:
         try:
             yield
         except BaseException:
-            self.results[:] = still_held(self._writer, self.results)
+            self.results[:] = still_held(self._writer.held.values(), self.results)
             raise
 
     @staticmethod
@@ -147,7 +147,8 @@ class Execution:
     def _close_namespaces(self) -> None:
         """Once they are made, and before anything is in them."""
         while self._to_close:
-            self.results.append(close_namespace(self._target.cluster, self._to_close[0]))
+            open_inside = self._plan.options.open_inside
+            self.results.append(close_namespace(self._target.cluster, self._to_close[0], open_inside=open_inside))
             self._to_close.pop(0)
 
     def _await(self, definitions: Sequence[PlannedObject]) -> None:

@@ -5,7 +5,6 @@ What was done is read back from the server's answer. Nothing is retried that may
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -28,7 +27,6 @@ from holdfast.objects.ownership import (
     is_unfinished,
     owners,
     ownership,
-    restoring_patch,
 )
 from holdfast.objects.pausing import (
     HELD_BACK,
@@ -37,11 +35,11 @@ from holdfast.objects.pausing import (
     is_still,
     let_go,
     paused,
-    resuming_command,
-    resuming_patch,
 )
 from holdfast.objects.status import status_owners, wants_status
 from holdfast.objects.transforms import carried, merged
+from holdfast.operations.restore.field_owners import give_back
+from holdfast.operations.restore.held import Held
 from holdfast.operations.restore.plan import CHANGED_SINCE, PlannedObject, RestorePlan, result_of
 from holdfast.operations.restore.removal import Remover
 from holdfast.operations.restore.status import NEXT as STATUS_NEXT
@@ -50,19 +48,10 @@ from holdfast.operations.restore.status import restore_status
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An object that was written paused, and the owners that its fields get once it is let go."""
-
-    served: Resource
-    key: ObjectKey
-    entries: tuple[Object, ...]
-
-
 class ObjectWriter:
     """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed.
 
-    `held` are CronJobs, which must not start anything yet: `release` lets each go once the workloads are there.
+    `held` are CronJobs, which must not start anything yet: `held.release` lets each go once the workloads are there.
     """
 
     def __init__(self, plan: RestorePlan) -> None:
@@ -85,38 +74,6 @@ class ObjectWriter:
                 self._target.cluster.version()  # a read waits for a server that comes back, and fails for one that does not
                 self._unanswered.add(item.key)
         return self._apply(item, original)
-
-    def release(self, held: Held) -> str:
-        """Lets an object act as it did before; returns why that was not possible, "" if it was.
-
-        Raises ClusterUnreachable. What somebody else does to it meanwhile is a conflict: look again, try again.
-        """
-        pause = PAUSES[held.key.group_resource]
-        for _ in range(_TRIES):
-            live = self._target.read(held.served, held.key)
-            if live is None or not is_paused(live):
-                return ""  # somebody else took it away, or let it go
-            body = msgspec.json.encode(resuming_patch(live, pause))
-            try:
-                made = self._target.cluster.patch(
-                    held.served,
-                    held.key.namespace,
-                    held.key.name,
-                    body,
-                    patch_type=PatchType.MERGE,
-                    field_manager=FIELD_MANAGER,
-                )
-            except ApiRefused as error:
-                if error.reason == "Conflict":
-                    continue
-                return error.why or error.what
-            return self._restore_owners(held.served, held.key, held.entries, made) if held.entries else ""
-        return "somebody else keeps writing to it"
-
-    def release_command(self, held: Held) -> str:
-        """What a user can do where `release` could not."""
-        live = self._target.read(held.served, held.key)
-        return resuming_command(held.key, live or {}, PAUSES[held.key.group_resource])
 
     def _apply(self, item: PlannedObject, original: Object) -> ObjectResult:
         served = self._target.served(item.resource)
@@ -168,7 +125,7 @@ class ObjectWriter:
         uid = self.created[key] = _uid(msgspec.json.decode(made))
         if several:
             return self._finish(served, item, original, desired, made, result_of(item, Result.CREATED, note, uid=uid))
-        problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
+        problem = give_back(self._target, served, key, plan.entries, made) if plan.entries else ""
         return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))), uid=uid)
 
     def _finish(
@@ -186,7 +143,7 @@ class ObjectWriter:
         if is_paused(msgspec.json.decode(made)):
             self.held[key] = Held(served, key, entries)
             return done
-        problem = self._restore_owners(served, key, entries, made) if entries else ""
+        problem = give_back(self._target, served, key, entries, made) if entries else ""
         return msgspec.structs.replace(done, why="; ".join(filter(None, (done.why, problem))))
 
     def _wants_status(self, served: Resource, original: Object) -> bool:
@@ -238,7 +195,7 @@ class ObjectWriter:
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
         # that nobody else has written to; among other owners it stays ours.
         theirs = (completed is None or not owners(live, live)) and key not in self.held
-        problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
+        problem = give_back(self._target, served, key, owners(original, desired), made) if theirs else ""
         return result_of(item, Result.UPDATED, problem)
 
     def _left_as_it_is(
@@ -297,29 +254,6 @@ class ObjectWriter:
     def _put(self, served: Resource, key: ObjectKey, body: Object) -> bytes:
         encoded = msgspec.json.encode(body)
         return self._target.cluster.replace(served, key.namespace, key.name, encoded, field_manager=FIELD_MANAGER)
-
-    def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
-        """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
-
-        Returns why it could not be done, "" if it was: the object itself is there all the same.
-        """
-        live: Object = msgspec.json.decode(made)
-        for attempt in range(_TRIES):
-            body = msgspec.json.encode(restoring_patch(entries, live))
-            try:
-                self._target.cluster.patch(served, key.namespace, key.name, body, patch_type=PatchType.MERGE)
-            except ApiRefused as error:
-                if error.reason == "NotFound":
-                    break  # its controller took it away already, as is its right
-                if error.reason != "Conflict" or attempt == _TRIES - 1:
-                    return f"its field owners were not brought back: {error.why or error.what}"
-                found = self._target.read(served, key)
-                if found is None:
-                    break
-                live = found
-            else:
-                break
-        return ""
 
     def _find_uid(self, api_version: str, kind: str, namespace: str, name: str) -> str | None:
         """An owner as it is in the target now: its wave is done, so it is there unless it failed."""
