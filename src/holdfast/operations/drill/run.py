@@ -175,7 +175,7 @@ class _Drill:
         if after.waited.ready == after.waited.objects:
             self._seconds["rto"] = round(self._seconds["restore"] + after.waited.seconds, 3)
         self._problems += [*plan.problems, *failures(self._execution.results), *after.problems]
-        self._notes += [*after.notes, *volume_notes(plan, self._backup.record)]
+        self._notes += [*plan.notes, *after.notes, *volume_notes(plan, self._backup.record)]
         self._checks.append(_ready(after.waited))
         self._check()
 
