@@ -12,7 +12,7 @@ READY  := $(VENV)/.ready
 help:
 	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
 	@echo '             (ARGS="--kubeconfig FILE" uses a cluster of your own)'
-	@echo 'make test    make check, then all tests'
+	@echo 'make test    make check, then all tests, in two processes side by side (ARGS="tests/store -x" for some)'
 	@echo 'make check   ruff, mypy and import-linter'
 	@echo 'make bench   measure, and compare with other programs'
 	@echo 'make soak    look for lost data: random kills, stops and faults until Ctrl-C (ARGS="--minutes 30 --seed 7")'
@@ -46,7 +46,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ARGS)
