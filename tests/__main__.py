@@ -29,7 +29,7 @@ def main():
             raise
         later.seek(0)
         sys.stdout.buffer.write(later.read())
-        print(f"exit codes: {code} of the first process, {other} of the second", flush=True)
+        sys.stdout.write(f"exit codes: {code} of the first process, {other} of the second\n")
     return code or other
 
 
