@@ -22,13 +22,13 @@ from bench import s3 as s3_rows
 from bench.care import CareBench
 from bench.check import CheckBench
 from bench.command import CommandFailed
+from bench.differences import DifferencesBench
 from bench.index import IndexBench
 from bench.memory import MemoryBench
-from bench.objects import ObjectsBench
 from bench.row import Row, markdown, number, table
 from bench.trials import RestoredWrong, Trials
 
-ON_A_CLUSTER = ("backup", "restore", "memory")
+ON_A_CLUSTER = ("backup", "restore", "differences", "memory")
 ON_FILES = ("files", "check", "s3", "kernels", "care")
 LONG = ("scale", "index")
 """Only when they are asked for: they take up to an hour and 10 GB of disk."""
@@ -140,13 +140,15 @@ def _measure_files(groups: Sequence[str], local: Trials, directory: Path, option
 
 
 def _measure_on(cluster: ControlPlane, groups: Sequence[str], directory: Path, *, runs: int) -> Iterator[Row]:
-    if {"backup", "restore"} & set(groups):
-        objects = ObjectsBench(cluster, directory, count=4000, runs=runs)
+    if {"backup", "restore", "differences"} & set(groups):
+        objects = DifferencesBench(cluster, directory, count=4000, runs=runs)
         objects.prepare()
         if "backup" in groups:
             yield from objects.backup()
         if "restore" in groups:
             yield from objects.restore()
+        if "differences" in groups:
+            yield from objects.rows()
         objects.close()
     if "memory" in groups:
         memory = MemoryBench(cluster, directory, count=100_000, runs=max(1, runs // 2))

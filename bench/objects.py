@@ -26,14 +26,14 @@ class ObjectsBench:
     def __init__(self, cluster: ControlPlane, directory: Path, *, count: int, runs: int) -> None:
         self._cluster = cluster
         self._directory = directory
-        self._count = count
+        self.count = count
         self._runs = runs
-        self._bare = BareApi(cluster.kubeconfig)
+        self.bare = BareApi(cluster.kubeconfig)
         self._repositories = itertools.count(1)
 
     def prepare(self) -> None:
-        self._bare.create_namespace(NAMESPACE)
-        self._bare.create_all(samples(self._count, NAMESPACE))
+        self.bare.create_namespace(NAMESPACE)
+        self.bare.create_all(samples(self.count, NAMESPACE))
 
     def backup(self) -> Iterator[Row]:
         """First backups into new repositories, and second ones on top of them."""
@@ -43,29 +43,29 @@ class ObjectsBench:
         stored: list[float] = []
 
         def back_up() -> None:
-            command = self._new_repository()
+            command = self.new_repository()
             used, run = command.run(*_BACKUP)
-            assert run["counts"]["objects"] >= self._count
+            assert run["counts"]["objects"] >= self.count
             first.append(used)
             before = self._size(command)
             command.run(*_BACKUP)
             stored.append(before)
             added.append(100 * (self._size(command) - before) / before)
 
-        self._bare.list_all(NAMESPACE)  # the server's first list and ours fill caches
-        self._in_turns(back_up, lambda: lists.append(self._list()))
+        self.bare.list_all(NAMESPACE)  # the server's first list and ours fill caches
+        self.in_turns(back_up, lambda: lists.append(self.list_time()))
         listing = statistics.median(lists)
         yield Row(
             id="backup",
-            what=f"back up {self._count:,} objects",
-            values=[self._count / used.seconds for used in first],
+            what=f"back up {self.count:,} objects",
+            values=[self.count / used.seconds for used in first],
             unit="objects/s",
             floor=3000,
             goal=5000,
             more_is_better=True,
             peer=f"bare list {listing:.2f} s: {number(statistics.median(u.seconds for u in first) / listing)} ×",
             peer_values=lists,
-            details=_details(first),
+            details=details(first),
         )
         yield Row(
             id="unchanged",
@@ -80,28 +80,28 @@ class ObjectsBench:
 
     def restore(self) -> Iterator[Row]:
         """Restores into the deleted namespace, and bare POSTs of the same objects in its place."""
-        command = self._new_repository()
+        command = self.new_repository()
         command.run(*_BACKUP)
         restores: list[Used] = []
         posts: list[float] = []
 
         def restore() -> None:
-            self._bare.delete_namespace(NAMESPACE)
+            self.bare.delete_namespace(NAMESPACE)
             used, report = command.run(*_RESTORE)
-            assert report["counts"]["created"] >= self._count
+            assert report["counts"]["created"] >= self.count
             restores.append(used)
 
         def post() -> None:
-            self._bare.delete_namespace(NAMESPACE)
-            self._bare.create_namespace(NAMESPACE)
-            posts.append(self._bare.create_all(samples(self._count, NAMESPACE)))
+            self.bare.delete_namespace(NAMESPACE)
+            self.bare.create_namespace(NAMESPACE)
+            posts.append(self.bare.create_all(samples(self.count, NAMESPACE)))
 
-        self._in_turns(restore, post)
-        rates = [self._count / used.seconds for used in restores]
-        bare = [self._count / seconds for seconds in posts]
+        self.in_turns(restore, post)
+        rates = [self.count / used.seconds for used in restores]
+        bare = [self.count / seconds for seconds in posts]
         yield Row(
             id="restore",
-            what=f"restore {self._count:,} objects",
+            what=f"restore {self.count:,} objects",
             values=rates,
             unit="objects/s",
             floor=350,
@@ -109,7 +109,7 @@ class ObjectsBench:
             more_is_better=True,
             peer=f"bare POSTs {number(statistics.median(bare))} objects/s",
             peer_values=bare,
-            details=_details(restores),
+            details=details(restores),
         )
         yield Row(
             id="restore-ratio",
@@ -122,21 +122,21 @@ class ObjectsBench:
         )
 
     def close(self) -> None:
-        self._bare.close()
+        self.bare.close()
 
-    def _in_turns(self, ours: Callable[[], None], peer: Callable[[], None]) -> None:
+    def in_turns(self, ours: Callable[[], None], peer: Callable[[], None]) -> None:
         """Both sides, as often as there are runs; who goes first changes from run to run."""
         for run in range(self._runs):
             for side in (ours, peer) if run % 2 == 0 else (peer, ours):
                 side()
 
-    def _list(self) -> float:
+    def list_time(self) -> float:
         started = time.perf_counter()
-        objects, _ = self._bare.list_all(NAMESPACE)
-        assert objects >= self._count
+        objects, _ = self.bare.list_all(NAMESPACE)
+        assert objects >= self.count
         return time.perf_counter() - started
 
-    def _new_repository(self) -> Command:
+    def new_repository(self) -> Command:
         repository = self._directory / f"objects-{next(self._repositories)}"
         command = Command.beside_python(self._cluster.kubeconfig, repository)
         command.run("repository", "init")
@@ -149,7 +149,7 @@ class ObjectsBench:
         return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
-def _details(runs: list[Used]) -> dict[str, float]:
+def details(runs: list[Used]) -> dict[str, float]:
     return {
         "seconds": statistics.median(used.seconds for used in runs),
         "cpuSeconds": statistics.median(used.cpu for used in runs),

@@ -61,8 +61,8 @@ class Application:
     """The shop in one namespace of one cluster."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self._cluster = cluster
-        self._namespace = namespace
+        self.cluster = cluster
+        self.namespace = namespace
 
     @property
     def cluster_scoped(self) -> list[ObjectKey]:
@@ -71,7 +71,7 @@ class Application:
 
     def conflicts(self) -> list[ObjectKey]:
         """What is in the cluster already under the names that `install` needs."""
-        wanted = [ObjectKey("", "namespaces", "", self._namespace), *self.cluster_scoped]
+        wanted = [ObjectKey("", "namespaces", "", self.namespace), *self.cluster_scoped]
         return [key for key in wanted if self._live(key) is not None]
 
     def install(self) -> None:
@@ -82,10 +82,10 @@ class Application:
             if manifest.file == "1-cluster.yaml":
                 for key in self.cluster_scoped:
                     if key.plural == "customresourcedefinitions":
-                        self._cluster.wait_established(key.name)
-                self._cluster.refresh_surface()
+                        self.cluster.wait_established(key.name)
+                self.cluster.refresh_surface()
             elif manifest.file == "2-namespace.yaml":
-                default = ObjectKey("", "serviceaccounts", self._namespace, "default")
+                default = ObjectKey("", "serviceaccounts", self.namespace, "default")
                 self._wait(lambda key=default: self._live(key) is not None, "the default ServiceAccount")  # type: ignore[misc]
             elif manifest.file in {"5-workloads.yaml", "7-release.yaml"}:
                 # Each revision must have its ReplicaSet before the next, or the Deployment would have no history.
@@ -94,13 +94,13 @@ class Application:
 
     def begin_deletion(self) -> None:
         """Asks for the end of the namespace with everything in it."""
-        self._delete(ObjectKey("", "namespaces", "", self._namespace))
+        self._delete(ObjectKey("", "namespaces", "", self.namespace))
 
     def await_deletion(self) -> None:
         """Returns when the namespace is gone. The cluster-scoped kinds must be there still: see `_gone`."""
-        self._cluster.refresh_surface()  # they may have come with a restore
-        namespace = ObjectKey("", "namespaces", "", self._namespace)
-        self._wait(lambda: self._gone(namespace), f"the end of the namespace {self._namespace}")
+        self.cluster.refresh_surface()  # they may have come with a restore
+        namespace = ObjectKey("", "namespaces", "", self.namespace)
+        self._wait(lambda: self._gone(namespace), f"the end of the namespace {self.namespace}")
 
     def delete_cluster_scoped(self) -> None:
         """Returns when they are gone. Other copies of the application in this cluster must be gone already."""
@@ -113,44 +113,44 @@ class Application:
     def _gone(self, namespace: ObjectKey) -> bool:
         """Plays the operator meanwhile: it does its duty and takes its finalizer away."""
         for kind in self._served("holdfast-demo.example.com", "storefronts"):
-            for page in self._cluster.list(kind, namespace=self._namespace):
+            for page in self.cluster.list(kind, namespace=self.namespace):
                 for data in page.items:
                     metadata = json.loads(data)["metadata"]
                     if "deletionTimestamp" in metadata and _FINALIZER in metadata.get("finalizers", ()):
                         body = b'{"metadata": {"finalizers": null}}'
                         name = metadata["name"]
-                        self._cluster.patch(kind, self._namespace, name, body, patch_type=PatchType.MERGE)
+                        self.cluster.patch(kind, self.namespace, name, body, patch_type=PatchType.MERGE)
         return self._live(namespace) is None
 
     def _read(self, file: str) -> list[JsonObject]:
-        text = string.Template((_DIRECTORY / file).read_text(encoding="utf-8")).substitute(namespace=self._namespace)
+        text = string.Template((_DIRECTORY / file).read_text(encoding="utf-8")).substitute(namespace=self.namespace)
         return list(yaml.safe_load_all(text))
 
     def _send(self, manifest: _Manifest, content: JsonObject) -> None:
-        kind = self._cluster.api_surface().by_kind(content["apiVersion"], content["kind"])
+        kind = self.cluster.api_surface().by_kind(content["apiVersion"], content["kind"])
         assert kind is not None
-        namespace, name = (self._namespace if kind.namespaced else ""), content["metadata"]["name"]
+        namespace, name = (self.namespace if kind.namespaced else ""), content["metadata"]["name"]
         if kind.namespaced:
             content["metadata"]["namespace"] = namespace
         for owner in content["metadata"].get("ownerReferences", ()):
             owner["uid"] = self._uid(owner)
         match manifest.way:
             case _Way.CREATE:
-                self._cluster.create(kind, namespace, _json(content), field_manager=manifest.manager)
+                self.cluster.create(kind, namespace, _json(content), field_manager=manifest.manager)
             case _Way.CLIENT_SIDE_APPLY:
                 applied = "kubectl.kubernetes.io/last-applied-configuration"
                 annotations = {**content["metadata"].get("annotations", {}), applied: _json(content).decode() + "\n"}
                 content["metadata"]["annotations"] = annotations
-                self._cluster.create(kind, namespace, _json(content), field_manager=manifest.manager)
+                self.cluster.create(kind, namespace, _json(content), field_manager=manifest.manager)
             case _Way.APPLY:
                 apply, manager = PatchType.APPLY, manifest.manager
-                self._cluster.patch(kind, namespace, name, _json(content), patch_type=apply, field_manager=manager)
+                self.cluster.patch(kind, namespace, name, _json(content), patch_type=apply, field_manager=manager)
             case _Way.PATCH:
                 merge, manager = PatchType.STRATEGIC, manifest.manager
-                self._cluster.patch(kind, namespace, name, _json(content), patch_type=merge, field_manager=manager)
+                self.cluster.patch(kind, namespace, name, _json(content), patch_type=merge, field_manager=manager)
 
     def _uid(self, owner: JsonObject) -> str:
-        kind = self._cluster.api_surface().by_kind(owner["apiVersion"], owner["kind"])
+        kind = self.cluster.api_surface().by_kind(owner["apiVersion"], owner["kind"])
         assert kind is not None
         live = self._live(self._key(owner | {"metadata": {"name": owner["name"]}}))
         assert live is not None
@@ -158,32 +158,32 @@ class Application:
 
     def _revisions(self) -> int:
         [kind] = self._served("apps", "replicasets")
-        return sum(len(page.items) for page in self._cluster.list(kind, namespace=self._namespace))
+        return sum(len(page.items) for page in self.cluster.list(kind, namespace=self.namespace))
 
     def _delete(self, key: ObjectKey) -> None:
         for kind in self._served(key.group, key.plural):
             try:
-                self._cluster.delete(kind, key.namespace, key.name)
+                self.cluster.delete(kind, key.namespace, key.name)
             except ApiRefused as error:
                 if error.reason != "NotFound":
                     raise
 
     def _live(self, key: ObjectKey) -> JsonObject | None:
         for kind in self._served(key.group, key.plural):
-            found = self._cluster.get(kind, key.namespace, key.name)
+            found = self.cluster.get(kind, key.namespace, key.name)
             return None if found is None else dict(json.loads(found))
         return None
 
     def _served(self, group: str, plural: str) -> Iterator[Resource]:
         """The kind, or nothing where its definition is not there."""
-        kind = self._cluster.api_surface().preferred(group, plural)
+        kind = self.cluster.api_surface().preferred(group, plural)
         if kind is not None:
             yield kind
 
     def _key(self, content: JsonObject) -> ObjectKey:
-        kind = self._cluster.api_surface().by_kind(content["apiVersion"], content["kind"])
+        kind = self.cluster.api_surface().by_kind(content["apiVersion"], content["kind"])
         assert kind is not None
-        namespace = self._namespace if kind.namespaced else ""
+        namespace = self.namespace if kind.namespaced else ""
         return ObjectKey(kind.group, kind.plural, namespace, content["metadata"]["name"])
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:

@@ -134,15 +134,15 @@ def _roll_back(
         for line in make_mistake(cluster, place.namespace):
             stage.say(line)
         harmed = _settled(read)
-    with stage.step("Roll the namespace back: what differs, what is gone, and what is new"):
+    with stage.step("Roll the namespace back"):
         stage.run("holdfast", "restore", "plan", "latest", "--rollback", *here, lines=16)
         stage.run("holdfast", "restore", "run", "latest", "--rollback", "--yes", *here, lines=16)
     with stage.step("Compare it with what was there before the mistake"):
         _compare(stage, before, read)
-    with stage.step("Was the rollback the mistake? Undo it, and everything is as somebody left it"):
+    with stage.step("Undo the rollback, and compare: all is as somebody left it"):
         stage.run("holdfast", "restore", "undo", "--yes", *flags, lines=16)
         _compare(stage, harmed, read)
-    with stage.step("Undo the undo"):
+    with stage.step("Undo the undo, and compare"):
         stage.run("holdfast", "restore", "undo", "--yes", *flags, lines=8)
         _compare(stage, before, read)
         stage.run("holdfast", "restore", "list")

@@ -24,7 +24,9 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.model.restore import OnConflict
 from holdfast.model.selection import ClusterObjects, Selection
+from holdfast.objects.images import parse_images
 from holdfast.objects.mapping import NameMap, ObjectMapping
+from holdfast.objects.node_labels import parse_node_labels
 from holdfast.operations.back_up import BackUpOptions, back_up
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore.opening import open_backup
@@ -37,6 +39,8 @@ EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
+MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine", "wait", "verify"}
+"""Options of a restore that tests give as they are."""
 NOT_LISTED = {"events", "endpoints", "endpointslices", "leases", "bindings"}
 
 
@@ -267,17 +271,36 @@ class Vault:
         return FromBackup(self.repository, self.open(reference), lab.cluster, _options(**options))
 
 
-def _options(*, namespaces=None, storage_classes=None, on_conflict="", rollback=False, delete_data=False, **selection):
+def _options(
+    *,
+    namespaces=None,
+    storage_classes=None,
+    images=(),
+    node_labels=(),
+    patches=(),
+    on_conflict="",
+    rollback=False,
+    delete_data=False,
+    **selection,
+):
+    more = {name: selection.pop(name) for name in MORE_OPTIONS & selection.keys()}
     if selection:
-        everywhere = not selection.keys() & {"namespaces_in", "objects"}
+        everywhere = not selection.keys() & {"namespaces_in", "objects", "workloads"}
         selection = {"all_namespaces": everywhere, **selection}
         selection["namespaces"] = selection.pop("namespaces_in", ())
     return RestoreOptions(
         selection=Selection(**selection) if selection else EVERYTHING,
-        mapping=ObjectMapping(NameMap(namespaces or {}), NameMap(storage_classes or {})),
+        mapping=ObjectMapping(
+            NameMap(namespaces or {}),
+            NameMap(storage_classes or {}),
+            parse_images(images),
+            parse_node_labels(node_labels),
+        ),
+        patches=patches,
         on_conflict=OnConflict(on_conflict or ("replace" if rollback else "skip")),
         rollback=rollback,
         delete_data=delete_data,
+        **more,
     )
 
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from bench.objects import ObjectsBench
+from bench.differences import DifferencesBench
 from bench.row import Row, markdown, table
 from bench.sample import samples, stored
 
@@ -69,15 +69,18 @@ def test_the_command_ends_with_0_and_prints_json_when_no_floor_is_missed():
     assert document["machine"]["processor"]
 
 
-def test_a_backup_and_a_restore_are_measured_beside_bare_requests(cluster, tmp_path):
-    bench = ObjectsBench(cluster, tmp_path, count=40, runs=1)
+def test_backups_restores_and_comparisons_are_measured_beside_bare_requests(cluster, tmp_path):
+    bench = DifferencesBench(cluster, tmp_path, count=40, runs=1)
     try:
         bench.prepare()
         backup, unchanged = bench.backup()
         restore, ratio = bench.restore()
+        compared = list(bench.rows())
     finally:
         bench.close()
     assert backup.value > 0
     assert len(backup.peer_values) == 1
     assert 0 < unchanged.value < 100
     assert ratio.value == pytest.approx(restore.value / restore.peer_values[0])
+    assert [row.id for row in compared] == ["plan", "restore-unchanged", "diff-live", "diff"]
+    assert all(row.value > 0 and row.peer.startswith("bare list") and row.floor for row in compared)

@@ -80,12 +80,14 @@ def _is_plain(value, kind):
             return isinstance(value, str)
         case "number":
             return type(value) is int and value >= 0
-        case "part":
-            return isinstance(value, int | float) and 0 <= value <= 1
+        case "part" | "seconds":
+            return isinstance(value, int | float) and 0 <= value <= (1 if kind == "part" else 1e9)
         case "true or false":
             return isinstance(value, bool)
         case "object" | "the object itself":
             return isinstance(value, dict)
+        case "any":
+            return True
         case "time":
             return dt.datetime.fromisoformat(value).tzinfo is not None
         case "time or empty":

@@ -42,14 +42,18 @@ def complete(holdfast):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("holdfast ", {"backup", "completion", "repository", "restore"}),
+        ("holdfast ", {"backup", "completion", "drill", "repository", "restore"}),
         ("holdfast re", {"repository", "restore"}),
-        ("holdfast backup ", {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show"}),
+        (
+            "holdfast backup ",
+            {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"},
+        ),
         ("holdfast repository key ", {"add", "list", "remove"}),
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),
         ("holdfast backup list -o ", {"table", "json", "yaml"}),
         ("holdfast backup create --exclude-", {"--exclude-kind", "--exclude-namespace", "--exclude-selector"}),
+        ("holdfast restore plan latest --work", {"--workload"}),
         ("holdfast restore run latest --on-conflict ", {"skip", "update", "replace", "fail"}),
     ],
 )

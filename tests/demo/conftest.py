@@ -9,6 +9,7 @@ import sysconfig
 
 import pytest
 from demo.application import Application, delete
+from demo.mistake import make_mistake
 from demo.scenario import Place
 
 
@@ -24,6 +25,9 @@ class User:
 
     def lose_application(self):
         delete(self.application)
+
+    def make_mistake(self):
+        make_mistake(self.application.cluster, self.application.namespace)
 
     def type(self, command):
         """Runs a command and returns its standard output; variables that it exports stay. It must succeed."""

@@ -31,10 +31,19 @@ def test_every_command_of_the_readme_works(user):
     for line in LINES:
         if line == "# the namespace shop was deleted":
             user.lose_application()
+        elif line == "# somebody applied the wrong manifest":
+            user.make_mistake()
         elif line.startswith("$ "):
             outputs.append(user.type(line.removeprefix("$ ")))
     everything = "\n".join(outputs)
-    for words in ("36 created, 1 updated", "38 unchanged", "no errors were found", '"name":"settings"'):
+    told = (
+        "36 created, 1 updated",
+        "38 unchanged",
+        "2 created, 3 updated, 2 deleted",
+        "no errors were found",
+        '"name":"settings"',
+    )
+    for words in told:
         assert words in everything
 
 

@@ -11,6 +11,7 @@ import pytest
 from holdfast.model.backup import BackupType
 from holdfast.model.restore import Action, Result
 from holdfast.model.run import Outcome
+from holdfast.model.verification import Proof
 from holdfast.operations.tree_diff import Change
 
 PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
@@ -57,7 +58,8 @@ def test_a_word_is_defined_where_its_row_says(word):
 
 
 @pytest.mark.parametrize(
-    ("word", "enumeration"), [("Action", Action), ("Difference", Change), ("Result", Result), ("Outcome", Outcome)]
+    ("word", "enumeration"),
+    [("Action", Action), ("Difference", Change), ("Proof", Proof), ("Result", Result), ("Outcome", Outcome)],
 )
 def test_values_on_the_page_are_those_of_the_code(word, enumeration):
     assert set(re.findall(r"`([^`]+)`", ROWS[word][1])) == {member.value for member in enumeration}

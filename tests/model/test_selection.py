@@ -20,6 +20,7 @@ SELECTIONS = st.builds(
     include_kinds=TEXTS,
     exclude_kinds=TEXTS,
     objects=TEXTS,
+    workloads=TEXTS,
     cluster_objects=st.sampled_from(ClusterObjects),
 )
 
@@ -49,6 +50,11 @@ SELECTIONS = st.builds(
             Selection(objects=("deployments.apps/shop/web",), include_kinds=("pods",)),
             ("/kinds/pods", "/objects/deployments.apps/shop/web"),
             "kinds pods; objects deployments.apps/shop/web",
+        ),
+        (
+            Selection(namespaces=("shop",), workloads=("widgets.example.com/toys/w", "deployments.apps/shop/web")),
+            ("/namespaces/shop", "/workloads/deployments.apps/shop/web", "/workloads/widgets.example.com/toys/w"),
+            "namespaces shop; workloads deployments.apps/shop/web, widgets.example.com/toys/w",
         ),
     ],
 )

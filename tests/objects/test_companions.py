@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 RBAC = "rbac.authorization.k8s.io"
 BINDINGS = f"clusterrolebindings.{RBAC}"
 ROLES = f"clusterroles.{RBAC}"
+CUSTOM = "shops.example.com"
 
 
 def resource(group_resource: str) -> Resource:
@@ -37,11 +38,17 @@ def search(collector: CompanionCollector, kind: str, data: bytes) -> None:
 
 
 def needs_of(collector: CompanionCollector) -> dict[str, str]:
-    return {str(key): reason for key, reason in collector.needed().items()}
+    """Without the definitions of kinds: `KIND_CASES` are about those."""
+    needed = {str(key): reason for key, reason in collector.needed().items()}
+    return {key: reason for key, reason in needed.items() if not key.startswith("customresourcedefinitions.")}
+
+
+def pod_spec(**fields: object) -> dict[str, object]:
+    return {"spec": {"containers": [{"name": "main"}], **fields}}
 
 
 def in_template(**pod: object) -> dict[str, object]:
-    return {"template": {"spec": pod}}
+    return {"template": pod_spec(**pod)}
 
 
 def annotated(key: str, value: str) -> dict[str, object]:
@@ -68,7 +75,7 @@ KIND_CASES = [
 ]
 
 POD_KINDS = {
-    "pods": lambda **pod: {"spec": pod},
+    "pods": pod_spec,
     "podtemplates": in_template,
     "replicationcontrollers": lambda **pod: {"spec": in_template(**pod)},
     "cronjobs.batch": lambda **pod: {"spec": {"jobTemplate": {"spec": in_template(**pod)}}},
@@ -77,6 +84,7 @@ POD_KINDS = {
     "jobs.batch": lambda **pod: {"spec": in_template(**pod)},
     "replicasets.apps": lambda **pod: {"spec": in_template(**pod)},
     "statefulsets.apps": lambda **pod: {"spec": in_template(**pod)},
+    CUSTOM: lambda **pod: {"spec": {"parts": [{"worker": pod_spec(**pod)}]}},
 }
 
 CLAIM_CLASSES = [
@@ -150,6 +158,16 @@ OBJECT_CASES = [
         {"ingressclasses.networking.k8s.io/old": "ingress class of ingresses.networking.k8s.io/shop/web"},
     ),
     (
+        "gateway-classes",
+        "gateways.gateway.networking.k8s.io",
+        document("edge", spec={"gatewayClassName": "mesh"}),
+        {
+            "gatewayclasses.gateway.networking.k8s.io/mesh": (
+                "gateway class of gateways.gateway.networking.k8s.io/shop/edge"
+            )
+        },
+    ),
+    (
         "bound-roles",
         f"rolebindings.{RBAC}",
         document("b", roleRef={"kind": "ClusterRole", "name": "reader"}),
@@ -172,10 +190,19 @@ NEEDS_NOTHING = [
     (f"rolebindings.{RBAC}", document("b", roleRef={"kind": "Role", "name": "reader"})),
     ("ingresses.networking.k8s.io", document("i", spec={})),
     ("leases.coordination.k8s.io", document("l")),
+    (CUSTOM, document("s", spec={"priorityClassName": "high", "template": {"spec": {"runtimeClassName": "gvisor"}}})),
+    (CUSTOM, document("s", spec="a text")),
 ]
 
 
-@pytest.mark.parametrize(("rule", "kind", "data", "needs"), [*KIND_CASES, *OBJECT_CASES])
+@pytest.mark.parametrize(("kind", "data", "needs"), [case[1:] for case in KIND_CASES])
+def test_a_custom_resource_brings_the_definition_of_its_kind(kind, data, needs):
+    collector = CompanionCollector()
+    feed(collector, kind, data)
+    assert {str(key): reason for key, reason in collector.needed().items()} == needs
+
+
+@pytest.mark.parametrize(("rule", "kind", "data", "needs"), OBJECT_CASES)
 def test_an_object_brings_what_its_rule_says(rule, kind, data, needs):
     collector = CompanionCollector()
     feed(collector, kind, data)
@@ -310,7 +337,9 @@ def test_every_rule_has_a_case_for_each_of_its_kinds():
     assert {case[0] for case in KIND_CASES} == {rule.id for rule in BY_KIND}
     assert set(SEARCH_CASES) == {rule.id for rule in BY_SEARCH}
     tested = {(case[0], case[1]) for case in OBJECT_CASES}
-    assert tested == {(rule.id, kind) for rule in BY_OBJECT for kind in rule.kinds}
+    assert tested == {
+        (rule.id, kind) for rule in BY_OBJECT for kind in {*rule.kinds, *([CUSTOM] if rule.custom else [])}
+    }
 
 
 def test_the_documented_table_is_the_table():

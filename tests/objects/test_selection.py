@@ -22,6 +22,7 @@ CONFIG_MAPS = kind("", "configmaps", "ConfigMap", "cm")
 EVENTS = kind("", "events", "Event", "ev")
 NAMESPACES = kind("", "namespaces", "Namespace", "ns", namespaced=False)
 NODES = kind("", "nodes", "Node", "no", namespaced=False)
+PODS = kind("", "pods", "Pod", "po")
 DEPLOYMENTS = kind("apps", "deployments", "Deployment", "deploy")
 CLUSTER_ROLES = kind("rbac.authorization.k8s.io", "clusterroles", "ClusterRole", "", namespaced=False)
 VOLUMES = kind("", "persistentvolumes", "PersistentVolume", "pv", namespaced=False)
@@ -365,6 +366,59 @@ class TestCompanions:
         assert selection.decide_companion(resource, an_object("a", labels=labels), "needed") == (False, reason)
 
 
+class TestWorkloads:
+    @pytest.mark.parametrize(
+        ("fields", "workloads"),
+        [
+            ({"workloads": ("deploy/shop/web", "cm/hidden/a")}, ["deployments.apps/shop/web"]),
+            ({"workloads": ("deploy/dying/web",), "namespaces": ("shop",)}, []),
+        ],
+    )
+    def test_workloads_are_followed_but_for_those_in_namespaces_that_are_left_out(self, fields, workloads):
+        assert [str(key) for _, key in applied(**fields).workloads] == workloads
+
+    def test_a_workload_is_named_and_brings_no_whole_namespace(self):
+        selection = applied(workloads=("deploy/shop/web",), exclude_kinds=("deploy",), exclude_selector="app")
+        web = an_object("web", "shop", labels={"app": "web"})
+        assert selection.kinds.namespaced == selection.single == ()
+        assert selection.decide_companion(DEPLOYMENTS, web, "because") == (True, "named in the selection")
+        assert selection.leads_on(DEPLOYMENTS, web)
+
+    @pytest.mark.parametrize(
+        ("fields", "resource", "metadata", "leads"),
+        [
+            ({}, CONFIG_MAPS, {}, True),
+            ({"selector": "no=such", "include_kinds": ("deploy",)}, CONFIG_MAPS, {}, True),
+            ({"exclude_kinds": ("cm",)}, CONFIG_MAPS, {}, False),
+            ({"exclude_selector": "app"}, CONFIG_MAPS, {"labels": {"app": "x"}}, False),
+            ({}, CONFIG_MAPS, {"labels": {"velero.io/exclude-from-backup": "true"}}, False),
+            ({}, CONFIG_MAPS, {"deletionTimestamp": "2026-01-01T00:00:00Z"}, False),
+            ({}, PODS, {"ownerReferences": [{"kind": "ReplicaSet", "name": "r", "controller": True}]}, True),
+        ],
+    )
+    def test_what_nobody_wants_out_leads_on_even_if_a_controller_remakes_it(self, fields, resource, metadata, leads):
+        selection = applied(workloads=("deploy/shop/web",), **fields)
+        assert selection.leads_on(resource, an_object("x", "shop", **metadata)) is leads
+
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("deploy/web", "kind/namespace/name"),
+            ("deploy", "kind/namespace/name"),
+            ("deploy/shop/web/1", "kind/namespace/name"),
+            ("deploy//web", "kind/namespace/name"),
+            ("pv/shop/a", "PersistentVolume has no namespace"),
+        ],
+    )
+    def test_what_names_no_workload_is_a_usage_error(self, text, why):
+        with pytest.raises(UsageError, match=why):
+            applied(workloads=(text,))
+
+    def test_one_in_an_unknown_namespace_is_not_found(self):
+        with pytest.raises(NotFound, match="'shpo'"):
+            applied(workloads=("deploy/shpo/web",))
+
+
 class TestSpelling:
     def test_two_spellings_of_a_selection_have_one_normal_form(self):
         one = Selection(
@@ -372,12 +426,14 @@ class TestSpelling:
             selector="x==1, y",
             include_kinds=("deploy", "cm"),
             objects=("Deployment/shop/web",),
+            workloads=("deploy/shop/web", "Deployment/shop/web"),
         )
         other = Selection(
             namespaces=("a", "b", "a"),
             selector="y,x in (1)",
             include_kinds=("configmaps", "Deployment"),
             objects=("deployments.apps/shop/web",),
+            workloads=("deployments.apps/shop/web",),
         )
         assert normalise(one, resolve_kind) == normalise(other, resolve_kind)
         assert normalise(one, resolve_kind).paths() == (
@@ -387,6 +443,7 @@ class TestSpelling:
             "/namespaces/b",
             "/objects/deployments.apps/shop/web",
             "/selector/x=1,y",
+            "/workloads/deployments.apps/shop/web",
         )
 
     @pytest.mark.parametrize("field", ["selector", "exclude_selector", "namespace_selector"])

@@ -4,11 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.objects.transform_cases import CASES, MAPPED, PLAIN, REFUSED, Carry, Change, Merge
+from tests.objects.more_cases import MORE
+from tests.objects.quarantine_cases import CLOSED, QUARANTINE
+from tests.objects.transform_cases import CASES as ORDINARY
+from tests.objects.transform_cases import MAPPED, PLAIN, REFUSED, Carry, Change, Merge
 
 from holdfast.objects.fields import copied
 from holdfast.objects.transforms import TRANSFORMS, Transform, Transformed, apply, carried, merged
 
+CASES = {**ORDINARY, **MORE, **QUARANTINE}
 ROWS = {row.id: row for row in TRANSFORMS}
 DOCS = Path(__file__).parents[2] / "docs" / "transforms.md"
 
@@ -79,6 +83,7 @@ def test_row_bears_odd_objects(row):
             assert desired is not None
             carried((row,), kind, odd, desired, MAPPED)
             merged((row,), kind, odd, desired, MAPPED)
+            apply((row,), kind, odd, CLOSED)
 
 
 def test_row_looks_only_at_its_kinds():

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.objects.fields import Object
+from holdfast.objects.images import parse_images
 from holdfast.objects.mapping import NameMap, ObjectMapping
+from holdfast.objects.node_labels import parse_node_labels
 from holdfast.objects.transforms import Context
 
 REFUSED = None
@@ -15,6 +17,9 @@ MAPPED = Context(
     mapping=ObjectMapping(namespaces=NameMap({"shop": "test"}), storage_classes=NameMap({"fast": "standard"}))
 )
 PLAIN = Context()
+PLACED = Context(
+    mapping=ObjectMapping(images=parse_images(["old.io=new.io"]), node_labels=parse_node_labels(["zone=a=b", "disk-"]))
+)
 
 
 class Change(NamedTuple):
@@ -50,6 +55,36 @@ class Merge(NamedTuple):
 
 
 Case = Change | Carry | Merge
+POD = {"apiVersion": "v1", "kind": "Pod"}
+
+
+def running(registry: str) -> Object:
+    """A pod's spec with every sort of container, and one of another registry."""
+    image = f"{registry}/team/app:1"
+    return {
+        "containers": [{"name": "a", "image": image}, {"name": "b", "image": "other.io/b"}],
+        "initContainers": [{"name": "c", "image": image}],
+        "ephemeralContainers": [{"name": "d", "image": image}],
+        "volumes": [{"name": "e", "image": {"reference": image}}, {"name": "f", "emptyDir": {}}],
+    }
+
+
+def templated(registry: str) -> Object:
+    return {"spec": {"template": {"spec": running(registry)}}}
+
+
+def in_zone(zone: str) -> Object:
+    return {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]}]}
+
+
+def by_name_of(namespace: str) -> Object:
+    return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+
+
+def route(namespace: str) -> Object:
+    backends = [{"name": "web", "namespace": namespace}, {"name": "own"}, {"name": "far", "namespace": "other"}]
+    spec = {"parentRefs": [{"name": "gate", "namespace": namespace}], "rules": [{"backendRefs": backends}]}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": spec}
 
 
 def planning(*keys: ObjectKey, live: dict[ObjectKey, Object] | None = None, context: Context = PLAIN) -> Context:
@@ -775,7 +810,112 @@ NAMESPACES: dict[str, list[Case]] = {
         Change("a label is not made up", "namespaces", named("shop"), named("test"), MAPPED),
         Change("another namespace", "namespaces", named("infra"), named("infra"), MAPPED),
     ],
+    "images": [
+        Change("pods", "pods", {**POD, "spec": running("old.io")}, {**POD, "spec": running("new.io")}, PLACED),
+        Change("templates", "deployments.apps", templated("old.io"), templated("new.io"), PLACED),
+        Change(
+            "cron jobs",
+            "cronjobs.batch",
+            {"spec": {"jobTemplate": templated("old.io")}},
+            {"spec": {"jobTemplate": templated("new.io")}},
+            PLACED,
+        ),
+        Change(
+            "pod templates",
+            "podtemplates",
+            {"template": {"spec": running("old.io")}},
+            {"template": {"spec": running("new.io")}},
+            PLACED,
+        ),
+        Change("custom kinds", "rollouts.argoproj.io", templated("old.io"), templated("new.io"), PLACED),
+        Change(
+            "custom kinds without containers stay",
+            "widgets.example.com",
+            {"spec": {"template": {"spec": {"image": "old.io/a:1"}}}},
+            {"spec": {"template": {"spec": {"image": "old.io/a:1"}}}},
+            PLACED,
+        ),
+        Change("without mapping", "deployments.apps", templated("old.io"), templated("old.io")),
+    ],
+    "node-labels": [
+        Change(
+            "pods",
+            "pods",
+            {**POD, "spec": {"nodeSelector": {"zone": "a", "disk": "ssd"}}},
+            {**POD, "spec": {"nodeSelector": {"zone": "b"}}},
+            PLACED,
+        ),
+        Change(
+            "volumes",
+            "persistentvolumes",
+            {"kind": "PersistentVolume", "spec": {"nodeAffinity": {"required": in_zone("a")}}},
+            {"kind": "PersistentVolume", "spec": {"nodeAffinity": {"required": in_zone("b")}}},
+            PLACED,
+        ),
+        Change(
+            "storage classes",
+            "storageclasses.storage.k8s.io",
+            {
+                "kind": "StorageClass",
+                "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]}],
+            },
+            {
+                "kind": "StorageClass",
+                "allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["b"]}]}],
+            },
+            PLACED,
+        ),
+        Change(
+            "without mapping",
+            "pods",
+            {**POD, "spec": {"nodeSelector": {"zone": "a"}}},
+            {**POD, "spec": {"nodeSelector": {"zone": "a"}}},
+        ),
+    ],
+    "namespace-fields": [
+        Change(
+            "a route",
+            "httproutes.gateway.networking.k8s.io",
+            route("shop"),
+            route("test"),
+            MAPPED,
+        ),
+        Change("without mapping", "httproutes.gateway.networking.k8s.io", route("shop"), route("shop")),
+    ],
     "namespace-selectors": [
+        Change(
+            "of operators",
+            "prometheuses.monitoring.coreos.com",
+            {"spec": {"serviceMonitorNamespaceSelector": by_name_of("shop")}},
+            {"spec": {"serviceMonitorNamespaceSelector": by_name_of("test")}},
+            MAPPED,
+        ),
+        Change(
+            "of gateways",
+            "gateways.gateway.networking.k8s.io",
+            {
+                "spec": {
+                    "listeners": [
+                        {"allowedRoutes": {"namespaces": {"from": "Selector", "selector": by_name_of("shop")}}}
+                    ]
+                }
+            },
+            {
+                "spec": {
+                    "listeners": [
+                        {"allowedRoutes": {"namespaces": {"from": "Selector", "selector": by_name_of("test")}}}
+                    ]
+                }
+            },
+            MAPPED,
+        ),
+        Change(
+            "of policies",
+            "validatingadmissionpolicies.admissionregistration.k8s.io",
+            {"spec": {"matchConstraints": {"namespaceSelector": by_name_of("shop")}}},
+            {"spec": {"matchConstraints": {"namespaceSelector": by_name_of("test")}}},
+            MAPPED,
+        ),
         Change("selectors", "networkpolicies.networking.k8s.io", picking("shop"), picking("test"), MAPPED),
         Change("affinity", "deployments.apps", near("shop"), near("test"), MAPPED),
         Change("without mapping", "networkpolicies.networking.k8s.io", picking("shop"), picking("shop")),

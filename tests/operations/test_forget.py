@@ -365,3 +365,24 @@ def test_restic_finds_the_rest_whole_and_prunes_it(tmp_path, restic_agrees, rest
     restics[-1].run(tmp_path / "repository", "prune", "--max-unused", "0")
     restic_agrees(tmp_path / "repository", PASSWORD)
     assert len(restics[0].run(tmp_path / "repository", "list", "snapshots", "--no-lock").split()) == 8
+
+
+def test_of_each_backup_that_stays_the_newest_proof_stays(shelf):
+    kept, gone = (shelf.backup(run, days=days) for run, days in (("new", 200), ("old", 300)))
+
+    def proof(backup, days, proved="verified", verb="backup verify"):
+        return shelf.put(
+            "kind=report", f"run=r{days}", f"verb={verb}", f"proof={proved}" if proved else "x=y",
+            f"backup={backup.hex()}", "outcome=done", days=days, paths=("/reports",),
+        )  # fmt: skip
+
+    earlier, newest, failed, of_gone = (
+        proof(kept, 150),
+        proof(kept, 120),
+        proof(kept, 100, proved=""),
+        proof(gone, 130),
+    )
+    recent = proof(kept, 50, proved="")
+    shelf.forget(keep_last=1)
+    assert shelf.left == {kept, newest, recent}
+    assert not {earlier, failed, of_gone} & shelf.left

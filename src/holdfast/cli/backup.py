@@ -17,7 +17,9 @@ from holdfast.cli.forget import forget_backups
 from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.verify import verify
 from holdfast.errors import NotFound, UsageError
+from holdfast.model import tags
 from holdfast.model.run import Outcome, timestamp
 
 if TYPE_CHECKING:  # see main
@@ -59,12 +61,13 @@ def command() -> None:
 def create(
     session: Session, /, name: str, backup_type: str, volumes: str, labels: tuple[str, ...], **flags: Any
 ) -> int:
-    """Back up namespaces, labelled objects or single objects.
+    """Back up namespaces, workloads with what they live on, labelled objects or single objects.
 
     \b
     holdfast backup create -n shop
     holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
+    holdfast backup create --workload deployment/shop/web
     """
     selection, parsed_labels = make_selection(flags), parse_labels(labels)
     keep_for = parse_keep_for(flags["keep_for"])
@@ -148,7 +151,8 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     wanted = parse_labels(labels).items()
     entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
     _warn_of_damage(session, catalog)
-    if show_document(session, [_entry_document(entry) for entry in entries]):
+    proofs = catalog.proofs()
+    if show_document(session, [_entry_document(entry, proofs.get(entry.id.hex())) for entry in entries]):
         return
     rows: list[tuple[str, ...]] = [
         (
@@ -173,7 +177,15 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     if any(kept):  # most repositories have no such backup, and the table is wide
         columns.append("KEEP UNTIL")
         rows = [(*row, local_time(moment) if moment else "-") for row, moment in zip(rows, kept, strict=True)]
+    if any(entry.id.hex() in proofs for entry in entries):
+        columns.append("PROVEN")
+        rows = [(*row, _proven(proofs.get(entry.id.hex()))) for row, entry in zip(rows, entries, strict=True)]
     show_table(session, columns, rows, right=("OBJECTS", "ADDED"))
+
+
+def _proven(report: Entry | None) -> str:
+    """`verified 2026-11-23 05:19:42`"""
+    return f"{report.tags.get(tags.PROOF)} {local_time(report.time)}" if report else "-"
 
 
 def _warn_of_damage(session: Session, catalog: Catalog) -> None:
@@ -181,7 +193,7 @@ def _warn_of_damage(session: Session, catalog: Catalog) -> None:
         show_problem(session, error.what, error.why, error.next, style="red", word="Damage")
 
 
-def _entry_document(entry: Entry) -> dict[str, Any]:
+def _entry_document(entry: Entry, proof: Entry | None) -> dict[str, Any]:
     summary = entry.snapshot.summary
     return {
         "id": entry.id.hex(),
@@ -199,6 +211,16 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "keepUntil": timestamp(keep_until) if (keep_until := entry.tags.keep_until) else "",
         "objects": summary.total_files_processed if summary else 0,
         "addedBytes": summary.data_added_packed if summary else 0,
+        "proven": _proof_document(proof) if proof else None,
+    }
+
+
+def _proof_document(report: Entry) -> dict[str, str]:
+    return {
+        "how": report.tags.get(tags.PROOF),
+        "time": report.snapshot.time,
+        "run": report.tags.get(tags.RUN),
+        "cluster": report.snapshot.hostname,
     }
 
 
@@ -281,6 +303,7 @@ command.add_command(forget_backups)
 command.add_command(browse)
 command.add_command(cat)
 command.add_command(diff)
+command.add_command(verify)
 
 
 @command.command("delete", cls=VerbCommand)
@@ -302,15 +325,3 @@ def delete(session: Session, references: tuple[str, ...], yes: bool) -> None:
     if not show_document(session, [{"id": entry.id.hex(), "name": entry.name} for entry in entries]):
         for entry in entries:
             click.echo(f"Deleted {entry.name or entry.id.short} ({entry.id.short})")
-
-
-def parse_before(text: str) -> dt.datetime | None:
-    """`--before` as ISO 8601; without a zone the reader's own. Raises UsageError."""
-    if not text:
-        return None
-    try:
-        return dt.datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
-        raise UsageError(
-            f"--before {text!r} is not a time", why=str(error), next="Write it as 2026-11-23T14:00."
-        ) from error

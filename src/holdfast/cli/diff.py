@@ -1,4 +1,4 @@
-"""`holdfast backup diff`: what differs between two backups."""
+"""`holdfast backup diff`: what differs between two backups, or a backup and a cluster."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import refuse_relative
 from holdfast.cli.long_output import LongDocument
+from holdfast.cli.object_diff import LIVE, MODULE, diff_options, refuse_live_first, show_objects_diff
 from holdfast.cli.output import on_one_line, printable, show_table
 from holdfast.cli.progress_text import format_size
+from holdfast.cli.selection import selection_options
 from holdfast.errors import Cancelled, DamagedData, HoldfastError, UsageError
 from holdfast.model import tags
 from holdfast.model.run import Outcome, Problem
@@ -20,39 +22,106 @@ from holdfast.model.run import Outcome, Problem
 if TYPE_CHECKING:  # see main
     from holdfast.operations.catalog import Entry
     from holdfast.operations.tree_diff import Difference, Totals
+    from holdfast.repository.repository import Repository
     from holdfast.repository.tree import Node
 
-_LIVE = "live"
 _SIGNS = {"added": "+", "removed": "-", "type": "T", "modified": "M", "metadata": "U"}
 
 
 @click.command("diff", cls=VerbCommand)
 @click.argument("first", metavar="BACKUP")
-@click.argument("second", metavar="BACKUP")
+@click.argument("second", metavar="BACKUP|live")
 @click.argument("paths", metavar="[PATH...]", nargs=-1)
+@selection_options
 @click.option(
-    "--files", is_flag=True, help="Compare trees of files: for backups of files the default, for others needed."
+    "--map-namespace",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Compare a namespace with one of another name; repeatable.",
 )
+@click.option("--show-secrets", is_flag=True, help="The values of Secrets, too.")
+@click.option("--show-objects", is_flag=True, help="The fields of added and removed objects, too.")
+@click.option("--files", is_flag=True, help="Compare trees of files: the default for backups of files.")
 @click.option(
-    "--metadata", is_flag=True, help="Also what differs only in mode, owner, time, extended attributes or link target."
+    "--metadata",
+    is_flag=True,
+    help="Of files: also what differs only in mode, owner, time, extended attributes or link target.",
 )
 @click.pass_obj
-def diff(session: Session, /, first: str, second: str, paths: tuple[str, ...], *, files: bool, metadata: bool) -> int:
-    """Show what differs between the files of two backups, all or at and below each PATH. The exit code is 0 if they differ, too.
+def diff(
+    session: Session,
+    /,
+    first: str,
+    second: str,
+    paths: tuple[str, ...],
+    *,
+    files: bool,
+    metadata: bool,
+    **flags: Any,
+) -> int:
+    """Show what differs between two backups, or a backup and the live cluster. The exit code is 0 if they differ, too.
+
+    Of applications it compares objects, field by field and without what the server writes; of files all, or those at and
+    below each PATH.
 
     \b
     holdfast backup diff monday latest
+    holdfast backup diff latest live -n shop
     holdfast backup diff monday latest /srv/data --metadata
     """
-    _refuse_nonsense(first, second, paths)
+    refuse_live_first(first)
+    refuse_relative(paths)
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.diff_files import diff_files  # noqa: PLC0415
 
-    repository = session.open_repository()
+    if second == LIVE:
+        _refuse_flags("the live cluster", _file_flags(paths, files=files, metadata=metadata))
+        return _diff_with_live(session, first, flags)
+    repository = session.open_repository(MODULE)
     catalog = read_catalog(repository)
     before, after = catalog.find_backup(first), catalog.find_backup(second)
-    if not files:
-        _require_files(before, after)
+    if _are_objects(before, after, files=files):
+        _refuse_flags("backups of applications", _file_flags(paths, files=files, metadata=metadata))
+        return _diff_objects(session, repository, (before, after), flags)
+    _refuse_flags("files", _object_flags(flags))
+    return _diff_files(session, repository, (before, after), paths, metadata=metadata)
+
+
+def _diff_with_live(session: Session, first: str, flags: dict[str, Any]) -> int:
+    options = diff_options(flags)
+    cluster, repository = session.connect_and_open(MODULE)
+    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
+    from holdfast.operations.object_diff.run import diff_with_live  # noqa: PLC0415
+    from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
+
+    entry = read_catalog(repository).find_backup(first)
+    if entry.kind == tags.FILES:
+        raise UsageError(
+            f"{entry.name or entry.id.short} is a backup of files",
+            why="a cluster has no files to compare it with",
+            next="Name a backup of an application; `holdfast backup list` tells the kinds.",
+        )
+    backup = open_backup(repository, entry)
+    view = diff_with_live(repository, backup, cluster, options, session.cancel, session.progress)
+    return show_objects_diff(session, view)
+
+
+def _diff_objects(session: Session, repository: Repository, entries: tuple[Entry, Entry], flags: dict[str, Any]) -> int:
+    from holdfast.operations.object_diff.run import diff_backups  # noqa: PLC0415
+    from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
+
+    options = diff_options(flags)
+    first, second = (open_backup(repository, entry) for entry in entries)
+    return show_objects_diff(
+        session, diff_backups(repository, first, second, options, session.cancel, session.progress)
+    )
+
+
+def _diff_files(
+    session: Session, repository: Repository, entries: tuple[Entry, Entry], paths: tuple[str, ...], *, metadata: bool
+) -> int:
+    from holdfast.operations.diff_files import diff_files  # noqa: PLC0415
+
+    before, after = entries
     found = diff_files(repository, before, after, paths, session.cancel, metadata=metadata)
     damaged = (
         _show_lines(session, found, metadata=metadata)
@@ -64,24 +133,45 @@ def diff(session: Session, /, first: str, second: str, paths: tuple[str, ...], *
     return 3 if damaged else 0
 
 
-def _refuse_nonsense(first: str, second: str, paths: tuple[str, ...]) -> None:
-    if _LIVE in (first, second):
+def _are_objects(before: Entry, after: Entry, *, files: bool) -> bool:
+    """Raises UsageError for a backup of files beside one of an application, unless files are asked for."""
+    if files:
+        return False
+    are_files = [entry.kind == tags.FILES for entry in (before, after)]
+    if any(are_files) and not all(are_files):
+        one = before if are_files[0] else after
         raise UsageError(
-            "a backup cannot be compared with the live cluster",
-            why="this version compares two backups",
-            next="Name two backups; one that is itself named `live`, by its id.",
+            f"{one.name or one.id.short} is a backup of files, and the other one is not",
+            why="objects are compared with objects, and files with files",
+            next="Name two backups of one kind, or add --files to compare the files in which objects are kept.",
         )
-    refuse_relative(paths)
+    return not any(are_files)
 
 
-def _require_files(*entries: Entry) -> None:
-    for entry in entries:
-        if entry.kind != tags.FILES:
-            raise UsageError(
-                f"{entry.name or entry.id.short} is not a backup of files",
-                why="this version compares files only, and not the fields of objects",
-                next="Add --files to compare the files in which its objects are kept.",
-            )
+def _file_flags(paths: tuple[str, ...], *, files: bool, metadata: bool) -> list[str]:
+    given = {"PATH": bool(paths), "--metadata": metadata, "--files": files}
+    return [flag for flag, is_given in given.items() if is_given]
+
+
+def _object_flags(flags: dict[str, Any]) -> list[str]:
+    """Those that were given, as they are written."""
+    command = click.get_current_context().command
+    return [
+        option.opts[-1]
+        for option in command.params
+        if isinstance(option, click.Option)
+        and option.name in flags
+        and flags[option.name] not in ((), "", False, "auto")
+    ]
+
+
+def _refuse_flags(what: str, given: list[str]) -> None:
+    if given:
+        raise UsageError(
+            f"{given[0]} does not go with {what}",
+            why="selections, mappings and --show-… are for objects, PATHs and --metadata for files",
+            next="Leave it out, or add --files to compare the files of two backups.",
+        )
 
 
 def _show_lines(session: Session, found: Iterable[Difference | DamagedData], *, metadata: bool) -> list[DamagedData]:

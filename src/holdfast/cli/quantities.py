@@ -1,7 +1,8 @@
-"""Percentages and sizes as people type them."""
+"""Percentages, sizes, lengths of time and times as people type them."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 from holdfast.errors import UsageError
@@ -32,3 +33,28 @@ def parse_size(flag: str, text: str) -> int:
             f"{flag}={text:.80} is not a size", why="a size is a number with K, M, G or T", next=f"Write {flag}=20G."
         )
     return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def parse_duration(flag: str, text: str) -> float:
+    """`90s`, `10m`, `1h30m` → seconds. Raises UsageError, which names the flag."""
+    found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", text, re.ASCII)
+    if found is None or not text:
+        raise UsageError(
+            f"{flag} {text!r:.80} is not a length of time",
+            why="one is made of numbers with h, m and s, in this order",
+            next=f"Write {flag} 10m.",
+        )
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def parse_before(text: str) -> dt.datetime | None:
+    """`--before` as ISO 8601; without a zone the reader's own. Raises UsageError."""
+    if not text:
+        return None
+    try:
+        return dt.datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise UsageError(
+            f"--before {text!r} is not a time", why=str(error), next="Write it as 2026-11-23T14:00."
+        ) from error

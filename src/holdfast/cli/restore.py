@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from holdfast.cli.aftermath import aftermath_options, parse_aftermath
 from holdfast.cli.approval import approval
-from holdfast.cli.backup import parse_before
+from holdfast.cli.changes import change_options, read_patches
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.quantities import parse_before
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
-from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.restore import OnConflict, RestoreReport
-from holdfast.model.selection import ClusterObjects, Selection
 
 if TYPE_CHECKING:
     from holdfast.objects.mapping import ObjectMapping
-
-EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 
 
 @click.group("restore", short_help="Plan and run restores, and read their reports.")
@@ -39,6 +38,7 @@ def _restore_options(function: Any) -> Any:
             "--map-namespace", multiple=True, metavar="OLD=NEW", help="Restore a namespace under another name."
         ),
         click.option("--map-storage-class", multiple=True, metavar="OLD=NEW", help="Use another storage class."),
+        change_options,
         click.option(
             "--on-conflict",
             type=click.Choice([choice.value for choice in OnConflict]),
@@ -56,7 +56,33 @@ def _restore_options(function: Any) -> Any:
             is_flag=True,
             help="With --rollback: delete also new claims, volumes and definitions, with the data in them.",
         ),
+        click.option(
+            "--restore-status",
+            multiple=True,
+            metavar="KIND,…",
+            help="Kinds whose status comes back too; the annotation holdfast.dev/restore-status on an object decides first.",
+        ),
+        click.option(
+            "--quarantine",
+            is_flag=True,
+            help="For clones: into new namespaces without a way in or out, with nothing that takes the original's place.",
+        ),
+        click.option(
+            "--pause-gitops",
+            is_flag=True,
+            help="Pause the Flux and Argo CD owners of what is restored while the restore runs.",
+        ),
+        click.option(
+            "--scale-down-first",
+            multiple=True,
+            metavar="KIND/NAMESPACE/NAME",
+            help="A Deployment or StatefulSet, such as an operator, that has no pods while the restore runs.",
+        ),
         click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
+        click.option(
+            "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
+        ),
+        click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
     )
     for option in reversed(options):
         function = option(function)
@@ -75,6 +101,7 @@ def plan(session: Session, /, reference: str, **flags: Any) -> int:
 @_restore_options
 @click.option("--dry-run", is_flag=True, help="The same as `restore plan`.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before existing objects are changed or deleted.")
+@aftermath_options
 @click.pass_obj
 def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: Any) -> int:
     """Restore a backup. What exists already is left alone unless --on-conflict update is given.
@@ -82,6 +109,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
     \b
     holdfast restore run latest
     holdfast restore run shop-20261123-051942 -n shop --map-namespace shop=shop-copy
+    holdfast restore run latest --workload deployment/shop/web
     holdfast restore run latest --object configmap/shop/settings --on-conflict update
     holdfast restore run latest -n shop --rollback
     """
@@ -98,12 +126,21 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 
 def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(repository, task, cluster)"""
+    from holdfast.objects.images import parse_images  # noqa: PLC0415
     from holdfast.objects.mapping import ObjectMapping, parse_namespaces, parse_storage_classes  # noqa: PLC0415
+    from holdfast.objects.node_labels import parse_node_labels  # noqa: PLC0415
 
     selection = make_selection(flags, default=EVERYTHING)
-    mapping = ObjectMapping(parse_namespaces(flags["map_namespace"]), parse_storage_classes(flags["map_storage_class"]))
+    mapping = ObjectMapping(
+        parse_namespaces(flags["map_namespace"]),
+        parse_storage_classes(flags["map_storage_class"]),
+        parse_images(flags["map_image"]),
+        parse_node_labels(flags["map_node_label"]),
+    )
+    patches = read_patches(flags)
     before = parse_before(flags["before"])
     on_conflict = _on_conflict(flags, mapping)
+    after = parse_aftermath(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
@@ -116,6 +153,13 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         on_conflict=on_conflict,
         rollback=flags["rollback"],
         delete_data=flags["delete_data"],
+        show_secrets=flags["show_secrets"],
+        patches=patches,
+        restore_status=tuple(kind for value in flags["restore_status"] for kind in value.split(",") if kind),
+        quarantine=flags["quarantine"],
+        pause_gitops=flags["pause_gitops"],
+        scale_down_first=flags["scale_down_first"],
+        **after,
     )
     entry = read_catalog(repository).find_backup(reference, before=before)
     return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster
@@ -147,7 +191,8 @@ def _plan(session: Session, reference: str, flags: dict[str, Any]) -> int:
     _, task, cluster = _open(session, reference, flags)
     from holdfast.operations.restore.run import show_plan  # noqa: PLC0415
 
-    return present_plan(session, show_plan(task, cluster, session.cancel, session.progress))
+    view = show_plan(task, cluster, session.cancel, session.progress)
+    return present_plan(session, view, with_reasons=bool(flags["workloads"]), all_fields=flags["all_fields"])
 
 
 command.add_command(restore_files)

@@ -9,6 +9,9 @@ import click
 
 from holdfast.model.selection import ClusterObjects, Selection
 
+EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
+"""What a restore without selection flags means."""
+
 _OPTIONS = (
     click.option(
         "-n", "--namespace", "namespaces", multiple=True, metavar="NAME", help="Namespace or glob; repeatable."
@@ -38,6 +41,13 @@ _OPTIONS = (
         "--object", "objects", multiple=True, metavar="KIND/NAMESPACE/NAME", help="A single object; repeatable."
     ),
     click.option(
+        "--workload",
+        "workloads",
+        multiple=True,
+        metavar="KIND/NAMESPACE/NAME",
+        help="A workload of any kind with all that it lives on; repeatable.",
+    ),
+    click.option(
         "--cluster-objects",
         type=click.Choice([choice.value for choice in ClusterObjects]),
         default=ClusterObjects.AUTO.value,
@@ -55,10 +65,11 @@ _NAMES = (
     "include_kinds",
     "exclude_kinds",
     "objects",
+    "workloads",
 )
 
 
-_LISTS = frozenset(("namespaces", "exclude_namespaces", "include_kinds", "exclude_kinds", "objects"))
+_LISTS = frozenset(("namespaces", "exclude_namespaces", "include_kinds", "exclude_kinds", "objects", "workloads"))
 
 
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,6 +90,7 @@ def make_selection(flags: dict[str, Any], *, default: Selection | None = None) -
     cluster_objects = ClusterObjects(flags["cluster_objects"])
     if default is not None and not any(values.values()) and cluster_objects is ClusterObjects.AUTO:
         return default
-    if default is not None and not (values["namespaces"] or values["objects"] or values["namespace_selector"]):
+    named = values["namespaces"] or values["objects"] or values["workloads"] or values["namespace_selector"]
+    if default is not None and not named:
         values["all_namespaces"] = True  # a restore without -n means all that the backup has
     return Selection(**values, cluster_objects=cluster_objects)

@@ -8,9 +8,9 @@ untouched. All methods may be called from many threads and raise ClusterUnreacha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -21,8 +21,12 @@ from holdfast.cluster.custom_resources import wait_established
 from holdfast.cluster.discovery import discover
 from holdfast.cluster.listing import Page, list_objects
 from holdfast.cluster.surface import ApiSurface
+from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 from holdfast.model.kubernetes import ObjectKey, Resource
+
+if TYPE_CHECKING:
+    from holdfast.cluster.execution import Executed
 
 _NOT_FOUND = 404
 _CORE_NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
@@ -205,6 +209,18 @@ class Cluster:
             msgspec.json.encode(options),
             what=_what("delete", resource, namespace, name),
         )
+
+    def execute(
+        self, namespace: str, pod: str, command: Sequence[str], *, container: str, timeout: float = 60.0
+    ) -> Executed:
+        """Runs a command in a container, see `execution`."""
+        from holdfast.cluster.execution import execute  # noqa: PLC0415 - few runs need the library for it
+
+        return execute(self.connection, namespace, pod, container, command, timeout=timeout)
+
+    def apart(self) -> Cluster:
+        """The same cluster for what must be done after a stop was asked for. Its caller closes it."""
+        return Cluster(self.connection.apart(Cancel()))
 
     def wait_established(self, name: str, *, timeout: float = 60.0, clock: Clock | None = None) -> None:
         """Until objects of the CustomResourceDefinition `name` can be made, see `custom_resources`."""

@@ -7,8 +7,10 @@ Knows nothing of kinds and objects. Asks for no compression: on a cluster's own 
 from __future__ import annotations
 
 import math
+import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 import urllib3
@@ -27,6 +29,15 @@ Query = Mapping[str, str] | Sequence[tuple[str, str]]
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _READINESS = "/readyz"  # everybody may read it, by a role that every cluster has
+
+
+class Dialled(NamedTuple):
+    """An open connection for a WebSocket."""
+
+    socket: socket.socket
+    url: str
+    headers: list[tuple[str, str]]
+    presented: Presented
 
 
 class Connection:
@@ -101,6 +112,25 @@ class Connection:
                     continue
                 pause = self._pause_or_raise(answer, presented, attempt, repeatable=repeatable, what=what)
             self.sleep(pause)
+
+    def dial(self, path: str) -> Dialled:
+        """A connection of the caller's own, with what a request on it must show. Raises ClusterUnreachable, Cancelled, and what
+        the credential raises.
+        """
+        self.cancel.check()
+        presented = self.settings.credential.current()
+        try:
+            opened, address = self._transport_for(presented.certificate).dial()
+        except TransportError as error:
+            raise failures.unreachable(error.cause, self.settings) from error.cause
+        headers = list(self._headers.iteritems())
+        if presented.authorization:
+            headers.append(("Authorization", presented.authorization))
+        return Dialled(opened, f"{address}{path}", headers, presented)
+
+    def apart(self, cancel: Cancel) -> Connection:
+        """Another one to the same server with a cancel of its own: for what must be done after a stop was asked for."""
+        return Connection(self.settings, cancel=cancel, pool_size=self._pool_size, clock=self.clock)
 
     def close(self) -> None:
         """Gives back all connections. The object is not used afterwards."""

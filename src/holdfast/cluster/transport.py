@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import ssl
 import threading
 from collections import deque
@@ -124,6 +125,17 @@ class Transport:
                     self.close()
             return answer
 
+    def dial(self) -> tuple[socket.socket, str]:
+        """A connection of the caller's own, for a conversation that is no request and answer, and the URL that paths go behind.
+
+        Raises TransportError.
+        """
+        connection = self._connect()
+        taken: socket.socket = connection.sock
+        connection.sock = None
+        scheme = "ws" if self._tls is None else "wss"
+        return taken, f"{scheme}://{self._server.netloc}{(self._server.path or '').rstrip('/')}"
+
     def close(self) -> None:
         """Ends idle connections at once and busy ones after their answer."""
         self._closed = True
@@ -142,6 +154,9 @@ class Transport:
             if connection.is_connected and self._clock.monotonic() - used_at < _IDLE_LIMIT:
                 return connection
             connection.close()
+        return self._connect()
+
+    def _connect(self) -> _AnyConnection:
         connection = self._new()
         try:
             connection.connect()

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.model.diff import FieldChange
 from holdfast.model.run import Problem, Run
 
 
@@ -46,6 +47,16 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
+class ReadBack(StrEnum):
+    """What an object that a restore wrote was found to be afterwards."""
+
+    NOT_READ = ""  # nothing was written, or --no-verify
+    VERIFIED = "verified"  # as the restore wanted it
+    DIFFERS = "differs"  # changed since, as controllers do; its fields are named
+    MISSING = "missing"  # was made and is gone
+    UNREADABLE = "unreadable"  # this account may not read it
+
+
 class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a plan."""
 
@@ -56,9 +67,11 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     next: str = ""
     differences: list[str] = []  # paths of fields, where the object exists and differs
+    reason: str = ""  # why it is selected
+    changes: list[FieldChange] = []  # the same fields: `before` is live now, `after` what a restore makes of it
 
 
-class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
+class ObjectResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a report."""
 
     kind: str
@@ -68,6 +81,16 @@ class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     next: str = ""
     uid: str = ""  # of an object that was created or replaced
+    read_back: ReadBack = ReadBack.NOT_READ
+    differences: list[str] = []  # paths of fields, where `read_back` says that it differs
+
+
+class Waited(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a restore waited until what it restored was ready."""
+
+    seconds: float
+    objects: int  # that can be ready or not
+    ready: int
 
 
 class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -96,6 +119,8 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
         ""  # id of the snapshot that holds what was changed; "" if nothing that existed was to be changed
     )
     undoes: str = ""  # id of the restore that this one took back
+    waited: Waited | None = None  # None without --wait
+    read_back: dict[str, int] = msgspec.field(default_factory=dict)  # what was found → objects; only what there is
 
 
 class ObjectName(msgspec.Struct, frozen=True, kw_only=True):

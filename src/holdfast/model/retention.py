@@ -28,6 +28,7 @@ class Byproduct(StrEnum):
 
     FAILURE = "report of a backup that failed"
     RESTORE = "report of a restore"
+    PROOF = "report of a verification or a drill"
     PART = "part"
     SAFETY_POINT = "safety point"
 
@@ -35,6 +36,7 @@ class Byproduct(StrEnum):
 KEPT_FOR: Mapping[Byproduct, dt.timedelta] = {
     Byproduct.FAILURE: dt.timedelta(days=30),
     Byproduct.RESTORE: dt.timedelta(days=90),
+    Byproduct.PROOF: dt.timedelta(days=90),
     Byproduct.PART: dt.timedelta(days=7),  # its run may be resumed meanwhile
     Byproduct.SAFETY_POINT: dt.timedelta(days=14),
 }

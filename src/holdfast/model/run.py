@@ -16,14 +16,17 @@ class Verb(StrEnum):
 
     BACKUP_CREATE = "backup create"
     BACKUP_FILES = "backup files"
+    BACKUP_VERIFY = "backup verify"
     RESTORE_RUN = "restore run"
     RESTORE_UNDO = "restore undo"
     RESTORE_FILES = "restore files"
     REPOSITORY_CHECK = "repository check"
+    DRILL_RUN = "drill run"
 
 
 BACKUP_VERBS = (Verb.BACKUP_CREATE, Verb.BACKUP_FILES)
 RESTORE_VERBS = (Verb.RESTORE_RUN, Verb.RESTORE_UNDO, Verb.RESTORE_FILES)
+PROOF_VERBS = (Verb.BACKUP_VERIFY, Verb.DRILL_RUN)
 
 
 class Outcome(StrEnum):

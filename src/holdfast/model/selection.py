@@ -35,6 +35,7 @@ class Selection:
     include_kinds: tuple[str, ...] = ()  # `deploy`, `deployments.apps`, `Deployment`
     exclude_kinds: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()  # `kind/namespace/name`, or `kind/name` for cluster-scoped kinds
+    workloads: tuple[str, ...] = ()  # `kind/namespace/name`: each with all that it lives on
     cluster_objects: ClusterObjects = ClusterObjects.AUTO
 
     def __post_init__(self) -> None:
@@ -47,7 +48,7 @@ class Selection:
 
     @property
     def has_namespaces(self) -> bool:
-        """Whether whole namespaces are asked for, not only single objects or cluster-scoped ones."""
+        """Whether whole namespaces are asked for, not only single objects, workloads or cluster-scoped ones."""
         return self.all_namespaces or bool(self.namespaces or self.namespace_selector)
 
     @property
@@ -89,6 +90,7 @@ class Selection:
         yield from (("kinds", kind) for kind in set(self.include_kinds))
         yield from (("exclude-kinds", kind) for kind in set(self.exclude_kinds))
         yield from (("objects", name) for name in set(self.objects))
+        yield from (("workloads", name) for name in set(self.workloads))
         if self.cluster_objects is not ClusterObjects.AUTO:
             yield "cluster-objects", self.cluster_objects.value
 

@@ -21,6 +21,8 @@ UNDOES = "undoes"  # of the report of an undo: the run that was taken back
 KEEP_UNTIL = "keep-until"
 LEVEL = "level"  # of a check: how much of the data was read
 READ_TO = "read-to"  # of a check: where the next one begins to read, 0 to 1
+BACKUP = "backup"  # of a verification or a drill: id of the snapshot that it is about
+PROOF = "proof"  # of the same, if all of it went well: VERIFIED, DRILLED
 LABEL_PREFIX = "label:"
 
 APPLICATION = "app"
@@ -28,6 +30,9 @@ REPORT = "report"
 PART = "part"
 FILES = "files"
 SAFETY = "safety"
+
+VERIFIED = "verified"
+DRILLED = "drilled"
 
 
 @dataclass(frozen=True, slots=True)

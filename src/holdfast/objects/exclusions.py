@@ -34,6 +34,11 @@ class Exclusion:
     required_verbs: frozenset[str] = frozenset()  # only kinds that lack one of them are meant
     matches: Callable[[Glimpse], bool] | None = None  # None: every object of the kinds
 
+    @property
+    def is_about_every_kind(self) -> bool:
+        """Whether the object is going, or somebody wants it out: not that something remakes objects of its kind."""
+        return self.matches is not None and not self.kinds
+
 
 def excluded_kind(resource: Resource) -> Exclusion | None:
     """The row that excludes the whole kind, so that it need not be listed; None if its objects are to be looked at."""
@@ -371,7 +376,7 @@ NEVER_BACKED_UP: tuple[Exclusion, ...] = (
 _KINDS = {kind: row for row in NEVER_BACKED_UP if row.matches is None for kind in row.kinds}
 _GROUPS = {group: row for row in NEVER_BACKED_UP if row.matches is None for group in row.groups}
 _VERBS = tuple(row for row in NEVER_BACKED_UP if row.required_verbs)
-_EVERY_KIND = tuple(row for row in NEVER_BACKED_UP if row.matches is not None and not row.kinds)
+_EVERY_KIND = tuple(row for row in NEVER_BACKED_UP if row.is_about_every_kind)
 _OBJECTS = {
     kind: (*(row for row in NEVER_BACKED_UP if row.matches is not None and kind in row.kinds), *_EVERY_KIND)
     for kind in {kind for row in NEVER_BACKED_UP if row.matches is not None for kind in row.kinds}

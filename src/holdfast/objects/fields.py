@@ -29,10 +29,28 @@ def items(obj: Object, *path: str) -> list[Object]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
+def text(obj: Object, *path: str) -> str:
+    """The text at `path`; empty if there is none."""
+    found: Any = obj
+    for part in path:
+        if not isinstance(found, dict):
+            return ""
+        found = found.get(part)
+    return found if isinstance(found, str) else ""
+
+
+def texts(obj: Object, *path: str) -> list[str]:
+    """The texts in the list at `path`; empty if there is no list."""
+    found = at(obj, *path[:-1]).get(path[-1])
+    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+
+
 def put(obj: Object, *path: str, value: Any) -> None:
-    """Sets the field at `path`, making the maps on the way."""
+    """Sets the field at `path`, making the maps on the way; what is none makes room."""
     for part in path[:-1]:
-        obj = obj.setdefault(part, {})
+        if not isinstance(obj.get(part), dict):
+            obj[part] = {}
+        obj = obj[part]
     obj[path[-1]] = value
 
 
@@ -54,6 +72,16 @@ def copied(value: Any) -> Any:
     if isinstance(value, list):
         return [copied(item) for item in value]
     return value
+
+
+def copied_object(obj: Object) -> Object:
+    """A deep copy of a whole object but for metadata.managedFields, often half of it, which nobody changes in place."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata:
+        return {key: copied(value) for key, value in obj.items()}
+    result = {key: copied(value) for key, value in obj.items() if key != "metadata"}
+    result["metadata"] = {key: value if key == "managedFields" else copied(value) for key, value in metadata.items()}
+    return result
 
 
 def maps_within(value: Any) -> Iterator[Object]:

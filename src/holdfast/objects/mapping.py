@@ -1,4 +1,4 @@
-"""Other names for namespaces and storage classes: `--map-namespace a=b`, `--map-storage-class a=b`.
+"""Other names for namespaces and storage classes: `--map-namespace a=b`, `--map-storage-class a=b`; and all the mapping there is.
 
 A mapping says what a name of the backup becomes in the target. It changes nothing itself; transforms ask it.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from holdfast.errors import UsageError
+from holdfast.objects.images import ImageMap
+from holdfast.objects.node_labels import NodeLabelMap
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAMESPACE = re.compile(rf"(?=.{{1,63}}\Z){_LABEL}")  # RFC 1123 label, as the API server demands
@@ -36,6 +38,8 @@ class ObjectMapping:
 
     namespaces: NameMap = field(default_factory=NameMap)
     storage_classes: NameMap = field(default_factory=NameMap)
+    images: ImageMap = field(default_factory=ImageMap)
+    node_labels: NodeLabelMap = field(default_factory=NodeLabelMap)
 
 
 def parse_namespaces(values: Iterable[str]) -> NameMap:

@@ -69,7 +69,6 @@ TIERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "they steer or expose what runs",
         (
-            "horizontalpodautoscalers.autoscaling",
             "ingresses.networking.k8s.io",
             "poddisruptionbudgets.policy",
         ),
@@ -87,10 +86,20 @@ TIERS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "validatingwebhookconfigurations.admissionregistration.k8s.io",
         ),
     ),
+    (
+        "they change how many there are of what runs, so they are made once that is ready",
+        (
+            "horizontalpodautoscalers.autoscaling",
+            "scaledjobs.keda.sh",
+            "scaledobjects.keda.sh",
+            "verticalpodautoscalers.autoscaling.k8s.io",
+        ),
+    ),
 )
 """(why these come here, kinds). The one tier without kinds is that of all others."""
 
 _TIER_OF = {kind: number for number, (_, kinds) in enumerate(TIERS) for kind in kinds}
+_LATE = len(TIERS) - 1
 _OTHERS = next(number for number, (_, kinds) in enumerate(TIERS) if not kinds)
 
 
@@ -121,6 +130,14 @@ def waves(items: Iterable[Item]) -> list[list[Item]]:
     for key, item in by_key.items():
         grouped[levels[key]].append(item)
     return [grouped[level] for level in sorted(grouped)]
+
+
+def early_and_late(in_order: list[list[Item]]) -> tuple[list[list[Item]], list[list[Item]]]:
+    """Waves → those before the last tier, and those from there on: what waits until the workloads are ready."""
+    for number, wave in enumerate(in_order):
+        if any(_TIER_OF.get(item.key.group_resource) == _LATE for item in wave):
+            return in_order[:number], in_order[number:]
+    return in_order, []
 
 
 def _levels(items: dict[ObjectKey, Item]) -> dict[ObjectKey, tuple[int, int]]:

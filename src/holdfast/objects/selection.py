@@ -2,7 +2,7 @@
 
 Pure: the caller brings the cluster's kinds, its Namespace objects and a function that knows the names of kinds. Order of
 use: `apply`, list `kinds` and get `single`, ask `decide` for each object while remembering the namespaces of those taken,
-then `decide_namespace`, and `decide_companion` for what `holdfast.objects.companions` found missing.
+then `decide_namespace`, and `decide_companion` for what `holdfast.objects.relations` and `.companions` found.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def normalise(selection: Selection, resolve_kind: KindResolver) -> Selection:
         include_kinds=_ordered(resolve_kind(kind).group_resource for kind in selection.include_kinds),
         exclude_kinds=_ordered(resolve_kind(kind).group_resource for kind in selection.exclude_kinds),
         objects=_ordered(str(parse_object(text, resolve_kind).key) for text in selection.objects),
+        workloads=_ordered(str(parse_workload(text, resolve_kind).key) for text in selection.workloads),
     )
 
 
@@ -93,6 +94,25 @@ def parse_object(text: str, resolve_kind: KindResolver) -> NamedObject:
         )
     namespace, name = rest if resource.namespaced else ("", rest[0])
     return NamedObject(resource, ObjectKey(resource.group, resource.plural, namespace, name))
+
+
+def parse_workload(text: str, resolve_kind: KindResolver) -> NamedObject:
+    """`deploy/shop/web` → the workload. Raises UsageError for another number of parts, or a kind without namespaces."""
+    kind, *rest = text.split("/")
+    if len(rest) != 2 or not all((kind, *rest)):
+        raise UsageError(
+            f"{text!r} does not name a workload",
+            why="a workload is written kind/namespace/name",
+            next="Write it as deployment/shop/web, with its namespace; -n would take that namespace with all it holds.",
+        )
+    resource = resolve_kind(kind)
+    if not resource.namespaced:
+        raise UsageError(
+            f"{text!r} does not name a workload",
+            why=f"{resource.kind} has no namespace",
+            next="Name it with --object kind/name.",
+        )
+    return NamedObject(resource, ObjectKey(resource.group, resource.plural, *rest))
 
 
 def resolve_namespaces(selection: Selection, namespaces: Iterable[Glimpse]) -> ResolvedNamespaces:
@@ -166,16 +186,17 @@ def apply(
     resolved = resolve_namespaces(selection, existing.values())
     left_out = dict(resolved.left_out)
     named = [parse_object(text, resolve_kind) for text in selection.objects]
-    for _, key in named:
+    workloads = [parse_workload(text, resolve_kind) for text in selection.workloads]
+    for _, key in (*named, *workloads):
         if key.namespace and key.namespace not in existing:
             raise _no_such_namespace(key.namespace, existing)
         if key.namespace and (reason := _reason_to_leave_out(existing[key.namespace])):
             left_out[key.namespace] = reason
     kinds = kinds_to_list(selection, resources, resolve_kind)
-    if not (selection.has_namespaces or named or kinds.cluster_scoped):
+    if not (selection.has_namespaces or named or workloads or kinds.cluster_scoped):
         raise UsageError(
             "nothing is asked for",
-            why="no namespace, object or cluster-scoped kind is named",
+            why="no namespace, workload, object or cluster-scoped kind is named",
             next="Name namespaces with -n, or take all with -A.",
         )
     return AppliedSelection(
@@ -183,6 +204,7 @@ def apply(
         ResolvedNamespaces(resolved.names, left_out),
         kinds,
         named,
+        workloads,
     )
 
 
@@ -195,11 +217,13 @@ class AppliedSelection:
         namespaces: ResolvedNamespaces,
         kinds: KindsToList,
         named: Iterable[NamedObject],
+        workloads: Iterable[NamedObject],
     ) -> None:
         self.selection = selection
         self.namespaces = namespaces
         self.kinds = kinds
-        self._named = {key for _, key in named}
+        self.workloads = tuple(each for each in workloads if each.key.namespace not in namespaces.left_out)
+        self._named = {key for _, key in (*named, *self.workloads)}
         self._namespaced = {kind.group_resource for kind in kinds.namespaced}
         self._cluster_scoped = {kind.group_resource for kind in kinds.cluster_scoped}
         self._selector = LabelSelector.parse(selection.selector)
@@ -214,6 +238,9 @@ class AppliedSelection:
         )
         self.single = tuple(dict.fromkeys(entry for entry in named if self._must_be_fetched(entry)))
 
+    workloads: tuple[NamedObject, ...]
+    """Each is taken with what it lives on: see `holdfast.objects.relations`."""
+
     single: tuple[NamedObject, ...]
     """Objects named one by one that no list will bring, to be fetched each."""
 
@@ -224,7 +251,7 @@ class AppliedSelection:
 
     def decide(self, resource: Resource, seen: Glimpse) -> Verdict:
         """Whether an object of a listed kind, or one of `single`, is taken. For Namespaces use `decide_namespace`."""
-        is_named = bool(self._named) and (resource.group, resource.plural, seen.namespace, seen.name) in self._named
+        is_named = self._is_named(resource, seen)
         if reason := self._out_of_scope(resource, seen.namespace, is_named=is_named):
             return Verdict(False, reason)
         if row := excluded_object(resource, seen):
@@ -252,8 +279,24 @@ class AppliedSelection:
             return Verdict(False, f"namespace {seen.name} is not selected")
         return self._judge_labels(seen, _SELECTED if self.kinds.takes_namespaces else _HOLDS_NOTHING)
 
+    def leads_on(self, resource: Resource, seen: Glimpse) -> bool:
+        """Whether an object may lead from a workload to others.
+
+        What controllers remake leads on, though it is not taken itself. What the selection or a label keeps out, and what is
+        being deleted, does not.
+        """
+        if (row := excluded_object(resource, seen)) and row.is_about_every_kind:
+            return False
+        if self._is_named(resource, seen):
+            return True
+        if resource.group_resource in self.kinds.exclude:
+            return False
+        return not (self.selection.exclude_selector and self._exclude_selector.matches(seen.labels))
+
     def decide_companion(self, resource: Resource, seen: Glimpse, reason: str) -> Verdict:
-        """Whether a cluster-scoped object that others need, for `reason`, comes along. Selectors do not narrow these."""
+        """Whether an object that others need, for `reason`, comes along. Labels and kinds to include do not narrow these."""
+        if self._is_named(resource, seen):
+            return self.decide(resource, seen)
         if resource.group_resource in self.kinds.exclude:
             return Verdict(False, f"the kind {resource.group_resource} is excluded")
         if row := excluded_kind(resource) or excluded_object(resource, seen):
@@ -261,6 +304,9 @@ class AppliedSelection:
         if self.selection.exclude_selector and self._exclude_selector.matches(seen.labels):
             return self._refused
         return Verdict(True, reason)
+
+    def _is_named(self, resource: Resource, seen: Glimpse) -> bool:
+        return bool(self._named) and (resource.group, resource.plural, seen.namespace, seen.name) in self._named
 
     def _out_of_scope(self, resource: Resource, namespace: str, *, is_named: bool) -> str:
         """Why kind or namespace keep an object out; "" if they do not."""

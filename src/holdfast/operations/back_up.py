@@ -354,8 +354,9 @@ def _volume_notes(volumes: list[VolumeRecord]) -> list[str]:
 
 
 def _default_name(selection: Selection, started: dt.datetime) -> str:
-    """`shop-20261123-051942`: the first namespace says what, the time makes it the only one."""
-    first = "all" if selection.all_namespaces else next(iter(selection.namespaces), "objects")
+    """`shop-20261123-051942`: the first namespace, or else workload, says what; the time makes it the only one."""
+    workload = next((text.rpartition("/")[2] for text in selection.workloads), "objects")
+    first = "all" if selection.all_namespaces else next(iter(selection.namespaces), workload)
     return f"{first.strip('*?') or 'namespaces'}-{started:%Y%m%d-%H%M%S}"
 
 

@@ -11,17 +11,18 @@ import msgspec
 
 from holdfast.cluster.listing import Page
 from holdfast.cluster.surface import ApiSurface
-from holdfast.errors import DamagedData
+from holdfast.errors import ClusterError, DamagedData
 from holdfast.ids import BlobId
 from holdfast.model.backup import BackupRecord, ResourceRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import Resource
 from holdfast.model.run import Problem
 from holdfast.objects.fields import Object
+from holdfast.objects.metadata import glimpse
 from holdfast.objects.paths import object_path
 from holdfast.operations.contents import Contents
 from holdfast.repository.reader import BlobReader
-from holdfast.repository.tree import NodeType, content_ids
+from holdfast.repository.tree import Node, NodeType, content_ids
 
 Entry = TypeVar("Entry")
 
@@ -58,6 +59,7 @@ class BackupSource:
         self._kept: dict[str, bytes] = {}
         self._room = _KEPT
         self.problems: list[Problem] = []
+        self.damaged: set[str] = set()  # paths of objects that cannot be read or are not what their paths say
 
     def api_surface(self) -> ApiSurface:
         return self._surface
@@ -75,7 +77,7 @@ class BackupSource:
                 self._cancel.check()
                 page = found[start : start + _PAGE]
                 self._content.update((entry.path, tuple(content_ids(entry.node))) for entry in page)
-                items = dict(self._read([entry.path for entry in page]))
+                items = dict(self._in_place(resource, self._read([entry.path for entry in page])))
                 if resource.group_resource == _NAMESPACES.group_resource:
                     read.update(items)
                 yield Page([*items.values()], "", None, restarted=False)
@@ -98,13 +100,21 @@ class BackupSource:
         """Whether the backup has this object, readable or not. Raises DamagedData if its directory cannot be read."""
         return self._contents.find(object_path(resource, namespace, name)) is not None
 
+    def know(self, path: str, node: Node) -> None:
+        """Lets `read_objects` read an object that was found by other means than `list` and `get`."""
+        self._content[path] = tuple(content_ids(node))
+
+    def content(self, path: str) -> tuple[BlobId, ...]:
+        """The blobs of an object that was listed or got before: equal ones are equal objects."""
+        return self._content[path]
+
     def read_objects(self, paths: Sequence[str]) -> Iterator[tuple[str, Object]]:
-        """Objects that were listed or got before, decoded, with their paths, in the order in which packs are read."""
+        """Objects that were listed, got or made known before, decoded, with their paths, in the order in which packs are read."""
         for path, data in self._read(paths):
             try:
                 yield path, msgspec.json.decode(data)
             except msgspec.MsgspecError as error:
-                self.problems.append(Problem(f"{path} is not an object", str(error), DamagedData.default_next))
+                self._name_damaged(path, DamagedData(f"{path} is not an object", why=str(error)))
 
     def _read(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """From memory what is kept there, then the rest, in the order in which packs are read."""
@@ -125,7 +135,7 @@ class BackupSource:
         wanted = [(content[0], path) for path in paths if len(content := self._content[path]) == 1]
         for path, data in self._reader.load_many(wanted):
             if isinstance(data, DamagedData):
-                self.problems.append(Problem.of(data, path))
+                self._name_damaged(path, data, path)
             else:
                 yield path, data
         for path in paths:
@@ -133,7 +143,28 @@ class BackupSource:
                 try:
                     yield path, self._reader.load_file(content)
                 except DamagedData as error:
-                    self.problems.append(Problem.of(error, path))
+                    self._name_damaged(path, error, path)
+
+    def _in_place(self, resource: Resource, objects: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+        """Without those that are no objects, or other ones than their paths say: they would be taken for what they are not."""
+        for path, data in objects:
+            try:
+                seen = glimpse(data)
+            except ClusterError as error:
+                self._name_damaged(path, DamagedData(f"{path} is not an object", why=error.why))
+                continue
+            said = (object_path(resource, seen.namespace, seen.name), seen.api_version, seen.kind)
+            if said == (path, resource.api_version, resource.kind):
+                yield path, data
+            else:
+                why = f"it says that it is the {seen.kind} {seen.name} of {seen.api_version}"
+                self._name_damaged(path, DamagedData(f"{path} is not the object of its path", why=why))
+
+    def _name_damaged(self, path: str, error: DamagedData, what: str = "") -> None:
+        """Once for each path, however often it is read."""
+        if path not in self.damaged:
+            self.damaged.add(path)
+            self.problems.append(Problem.of(error, what))
 
     def _scopes(self, directory: str, namespace: str | None) -> Sequence[str]:
         if namespace is not None:

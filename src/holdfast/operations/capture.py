@@ -1,7 +1,8 @@
 """Reading the selected objects out of a cluster or a backup, each once, and handing them to a sink.
 
-Order: what the selection means here, then all lists side by side, then single objects, then the Namespace objects of
-whatever was taken, and last the cluster-scoped companions, since only now it is known who needs what. A kind that cannot be
+Order: what the selection means here, then all lists side by side, then single objects, then workloads with what they live
+on, then the Namespace objects of whatever was taken, and last the cluster-scoped companions, since only now it is known who
+needs what. A kind that cannot be
 listed is named as a problem and the rest goes on; a cluster that cannot be reached ends the run.
 
 Lists wait for the source side by side, but their pages are worked on one at a time: for small objects that work is Python's,
@@ -28,7 +29,10 @@ from holdfast.objects import selection as selecting
 from holdfast.objects.companions import BY_SEARCH, CompanionCollector
 from holdfast.objects.exclusions import excluded_kind
 from holdfast.objects.metadata import Glimpse, glimpse
+from holdfast.objects.relations.document import key_of
+from holdfast.objects.relations.searches import is_shared_account
 from holdfast.operations.source import Source
+from holdfast.operations.workload_capture import WorkloadCapture
 
 _PARALLEL_LISTS = 4
 _MOST_NAMESPACES_LISTED_ONE_BY_ONE = 8
@@ -110,6 +114,7 @@ class Capture(Generic[Token]):
         self._surface = source.api_surface()
         self._companions = CompanionCollector()
         self._with_companions = companions
+        self._taken: set[ObjectKey] | None = None  # None where nothing can come twice
         self._working = threading.Lock()  # held wherever lists touch the sink, the companions or the result
         self._result = Captured(selecting.normalise(selection, self._surface.find))
 
@@ -122,6 +127,8 @@ class Capture(Generic[Token]):
         applied = selecting.apply(
             selection, self._surface.resources, (seen for seen, _ in namespaces.values()), self._surface.find
         )
+        if applied.single or applied.workloads:
+            self._taken = set()
         self._progress.phase("read objects")
         with ThreadPoolExecutor(_PARALLEL_LISTS, thread_name_prefix="holdfast-list") as pool:
             tasks = [pool.submit(self._list, applied, resource, namespace) for resource, namespace in _scopes(applied)]
@@ -133,6 +140,9 @@ class Capture(Generic[Token]):
                 raise
         for entry in applied.single:
             self._fetch_single(applied, entry)
+        if applied.workloads:
+            self._progress.phase("follow the workloads")
+            self._take_workloads(applied)
         for seen, data in namespaces.values():
             verdict = applied.decide_namespace(seen, holds_objects=seen.name in self._result.namespaces)
             self._settle(self._namespace_resource(), seen, data, verdict)
@@ -154,7 +164,7 @@ class Capture(Generic[Token]):
                 for data in page.items:
                     yield glimpse(data), data
         except ApiRefused as error:
-            named = {text.split("/")[1] for text in selection.objects if text.count("/") == 2}
+            named = {text.split("/")[1] for text in (*selection.objects, *selection.workloads) if text.count("/") == 2}
             names = sorted({*selection.namespaces, *named})
             needs_list = selection.all_namespaces or selection.namespace_selector or any(map(selecting.is_glob, names))
             if error.reason != "Forbidden" or needs_list:
@@ -197,17 +207,28 @@ class Capture(Generic[Token]):
             self._result.listed.add(resource.group_resource)
 
     def _take(
-        self, listed: _Listed[Token], resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict
+        self,
+        listed: _Listed[Token],
+        resource: Resource,
+        seen: Glimpse,
+        data: bytes,
+        verdict: selecting.Verdict,
+        *,
+        feeds: bool = True,
     ) -> None:
+        """`feeds`: whether the object brings the companions it needs."""
         if not verdict.included:
             listed.excluded[verdict.reason] += 1
             return
-        self._companions.feed(resource, seen, data)
+        if self._taken is not None:
+            self._taken.add(key_of(resource, seen))
+        if feeds:
+            self._companions.feed(resource, seen, data)
         listed.tokens.append(self._sink.keep(Taken(resource, seen, data, verdict.reason)))
         if seen.namespace:
             listed.namespaces.add(seen.namespace)
         if resource.group_resource == "persistentvolumeclaims":
-            listed.claims.append(ObjectKey(resource.group, resource.plural, seen.namespace, seen.name))
+            listed.claims.append(key_of(resource, seen))
 
     def _commit(self, resource: Resource, listed: _Listed[Token]) -> None:
         self._result.excluded.update(listed.excluded)
@@ -217,10 +238,12 @@ class Capture(Generic[Token]):
             self._result.namespaces |= listed.namespaces
             self._result.claims += listed.claims
 
-    def _settle(self, resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict) -> None:
+    def _settle(
+        self, resource: Resource, seen: Glimpse, data: bytes, verdict: selecting.Verdict, *, feeds: bool = True
+    ) -> None:
         """One object that came outside a list."""
         listed: _Listed[Token] = _Listed()
-        self._take(listed, resource, seen, data, verdict)
+        self._take(listed, resource, seen, data, verdict, feeds=feeds)
         self._commit(resource, listed)
         self._progress.advance(len(listed.tokens), len(data) if listed.tokens else 0)
 
@@ -239,6 +262,26 @@ class Capture(Generic[Token]):
         seen = glimpse(found)
         self._settle(entry.resource, seen, found, applied.decide(entry.resource, seen))
 
+    # Workloads
+
+    def _take_workloads(self, applied: selecting.AppliedSelection) -> None:
+        found = WorkloadCapture(self._source, applied, self._name_refusal, self._cancel, self._progress).find()
+        for resource, seen, data, reason in found:
+            if not self._is_taken(key_of(resource, seen)):
+                verdict = applied.decide_companion(resource, seen, reason)
+                self._settle(resource, seen, data, verdict, feeds=not is_shared_account(resource, seen))
+
+    def _name_refusal(self, what: Resource | str, namespace: str, error: ApiRefused | DamagedData) -> None:
+        if isinstance(what, Resource) and isinstance(error, ApiRefused):
+            self._name_problem(what, namespace, error)
+        elif isinstance(error, ApiRefused) and error.status == _UNAUTHORIZED:
+            raise error
+        else:
+            self._result.problems.append(Problem.of(error, str(what)))
+
+    def _is_taken(self, key: ObjectKey) -> bool:
+        return self._taken is not None and key in self._taken
+
     # Companions
 
     def _fetch_companions(self, applied: selecting.AppliedSelection) -> None:
@@ -251,7 +294,12 @@ class Capture(Generic[Token]):
                 done.add(key)
                 self._cancel.check()
                 resource = self._surface.preferred(key.group, key.plural)
-                if resource is None or excluded_kind(resource) or resource in self._listed(applied):
+                if (
+                    resource is None
+                    or excluded_kind(resource)
+                    or resource in self._listed(applied)
+                    or self._is_taken(key)
+                ):
                     continue
                 try:
                     found = self._source.get(resource, "", key.name)
@@ -280,7 +328,7 @@ class Capture(Generic[Token]):
 
     def _name_unavailable_groups(self, selection: Selection) -> None:
         """Kinds of a group whose server is down are unknown, so nobody can tell what is missing: say so."""
-        if selection.include_kinds or not selection.has_namespaces:
+        if selection.include_kinds or not (selection.has_namespaces or selection.workloads):
             return
         for name in self._surface.unavailable:
             if excluded_kind(Resource(name.partition("/")[0], "", "", "", namespaced=True, verbs=_ALL_VERBS)) is None:
@@ -306,7 +354,8 @@ class Capture(Generic[Token]):
             next_step if forbidden else error.next,
         )
         with self._working:
-            self._result.problems.append(problem)
+            if problem not in self._result.problems:  # whole namespaces and workloads may meet the same refusal
+                self._result.problems.append(problem)
             self._result.unread.append(Unread(kind=resource.group_resource, namespace=namespace or ""))
 
 

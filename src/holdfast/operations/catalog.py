@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from holdfast.errors import DamagedData, NotFound
 from holdfast.ids import SnapshotId
 from holdfast.model import tags
-from holdfast.model.run import BACKUP_VERBS, RESTORE_VERBS, Outcome, Verb
+from holdfast.model.run import BACKUP_VERBS, PROOF_VERBS, RESTORE_VERBS, Outcome, Verb
 from holdfast.model.tags import Tags
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
@@ -84,6 +84,11 @@ class Catalog:
     def reports(self, *verbs: Verb) -> list[Entry]:
         """Reports of these verbs' runs."""
         return [entry for entry in self.entries if entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in verbs]
+
+    def proofs(self) -> dict[str, Entry]:
+        """The newest report that proves a whole backup, by the id of the backup's snapshot in hexadecimal digits."""
+        proving = (entry for entry in self.reports(*PROOF_VERBS) if entry.tags.get(tags.PROOF))
+        return {entry.tags.get(tags.BACKUP): entry for entry in proving}  # the newest come last
 
     def backups_and_failures(self) -> list[Entry]:
         """Backups, and the reports of backup runs that published none; oldest first."""

@@ -18,7 +18,7 @@ from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.retention import KEPT_FOR, Byproduct, Candidate, RetentionPolicy, decide
-from holdfast.model.run import BACKUP_VERBS, RESTORE_VERBS, Outcome
+from holdfast.model.run import BACKUP_VERBS, PROOF_VERBS, RESTORE_VERBS, Outcome
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.repository.ahead import ahead
 from holdfast.repository.repository import Repository
@@ -203,6 +203,8 @@ def _judge_byproducts(
     for entry in catalog.backups:
         of_run[entry.tags.get(tags.RUN)].append(entry.id not in removed)
     stays = {run: any(kept) for run, kept in of_run.items() if run}  # restic can copy a backup with its tags
+    there = {entry.id.hex() for entry in catalog.backups if entry.id not in removed}
+    proofs = {report.id for backup, report in catalog.proofs().items() if backup in there}
 
     def judge(entry: Entry) -> Judged:
         is_of_backup = entry.kind == tags.REPORT and entry.tags.get(tags.VERB) in BACKUP_VERBS
@@ -211,6 +213,8 @@ def _judge_byproducts(
             return Judged(entry, stays[run], ("its backup is kept" if stays[run] else WITH_ITS_BACKUP,))
         if not judge_all:
             return Judged(entry, keep=True, why=("not looked at with a filter",))
+        if entry.id in proofs:
+            return Judged(entry, keep=True, why=("the newest that proves a backup which is kept",))
         if sort is not None:
             age = "older" if _is_old(entry, now) else "not older"
             return Judged(entry, not _is_old(entry, now), (f"{sort}, {age} than {KEPT_FOR[sort].days} days",))
@@ -238,6 +242,8 @@ def _sort_of(entry: Entry) -> Byproduct | None:
             return Byproduct.SAFETY_POINT
         case tags.REPORT if verb in RESTORE_VERBS:
             return Byproduct.RESTORE
+        case tags.REPORT if verb in PROOF_VERBS:
+            return Byproduct.PROOF
         case tags.REPORT if verb in BACKUP_VERBS and entry.outcome in (Outcome.FAILED, Outcome.CANCELLED):
             return Byproduct.FAILURE
     return None

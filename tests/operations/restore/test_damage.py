@@ -2,10 +2,10 @@
 
 import pytest
 from tests.restic_oracle import Restic
-from tests.restore_lab import Lab, Vault, config_map, obj, outcomes, unique
+from tests.restore_lab import Lab, Vault, config_map, obj, outcomes, template, unique, workload
 from tests.sample_repository import check_all, nodes
 
-from holdfast.errors import DamagedData
+from holdfast.errors import DamagedData, NothingSelected
 from holdfast.ids import SnapshotId
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
@@ -112,6 +112,27 @@ def test_blob_with_flipped_bits_costs_one_object(lab, vault, saved, copy):
     assert path_of(lab, "map-3") in problem.what
     assert "repository check" in problem.next
     assert read_details(vault.repository, saved.hex()).record
+
+
+def test_damaged_part_of_a_workload_costs_that_part_and_a_damaged_workload_all(lab, vault, copy):
+    volume = {"name": "settings", "configMap": {"name": "settings"}}
+    lab.make(config_map(data={"noise": "".join(chr(33 + (7 * i * i) % 90) for i in range(1500))}))
+    lab.make(workload("Deployment", "web", template=template("web", volumes=[volume], serviceAccountName="robot")))
+    lab.make(obj("v1", "ServiceAccount", "robot"))
+    saved = SnapshotId.parse(vault.back_up(lab).id)
+    wanted = {"workloads": (f"deploy/{lab.namespace}/web",)}
+    whole = outcomes(vault.plan(lab, namespaces=copy.names, **wanted))
+
+    flip_bits(vault, location(vault, saved, path_of(lab, "settings")))
+    plan = vault.plan(lab, namespaces=copy.names, **wanted)
+    assert whole.keys() - outcomes(plan).keys() == {("configmaps", "settings")}
+    assert path_of(lab, "settings") in plan.errors[0].what
+
+    path = f"/objects/apps/v1/deployments/{lab.namespace}/web.json"
+    flip_bits(vault, location(vault, saved, path))
+    with pytest.raises(NothingSelected, match="holds no objects") as error:
+        vault.plan(lab, namespaces=copy.names, **wanted)
+    assert f"deployments.apps/{lab.namespace}/web" in error.value.why
 
 
 def test_removed_pack_costs_the_objects_in_it(lab, vault, saved, copy):

@@ -13,7 +13,9 @@ from tests.restore.transforms.stage import Stage, Table
 from holdfast.errors import ApiRefused
 from holdfast.objects.comparison import differences
 from holdfast.objects.fields import Object, at, name_of
+from holdfast.objects.images import parse_images
 from holdfast.objects.mapping import NameMap, ObjectMapping
+from holdfast.objects.node_labels import parse_node_labels
 from holdfast.objects.transforms import apply
 
 Scenario = Callable[[Stage, Table], None]
@@ -592,6 +594,51 @@ def webhook_calls_the_service_in_the_new_namespace(stage: Stage, transforms: Tab
     restored = stage.restore(backup, transforms, stage.context(into(stage, "elsewhere")))
 
     assert restored["webhooks"][0]["clientConfig"]["service"]["namespace"] == "elsewhere"
+
+
+@row("namespace-fields")
+def ingress_class_reads_its_parameters_in_the_new_namespace(stage: Stage, transforms: Table) -> None:
+    parameters = {"apiGroup": "example.com", "kind": "Parameters", "name": "x"}
+    spec = {
+        "controller": "example.com/ingress",
+        "parameters": parameters | {"namespace": stage.namespace, "scope": "Namespace"},
+    }
+    backup = stage.make(obj("networking.k8s.io/v1", "IngressClass", stage.unique("class"), spec=spec))
+    stage.delete(backup)
+
+    restored = stage.restore(backup, transforms, stage.context(into(stage, "elsewhere")))
+
+    assert restored["spec"]["parameters"]["namespace"] == "elsewhere"
+
+
+@row("images")
+def containers_come_from_the_new_registry(stage: Stage, transforms: Table) -> None:
+    backup = stage.make(deployment(replicas=0))
+    stage.delete(backup)
+
+    mapping = ObjectMapping(images=parse_images(["none.invalid=registry.example.com/mirror"]))
+    restored = stage.restore(backup, transforms, stage.context(mapping))
+
+    (container,) = restored["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.com/mirror/none:1"
+
+
+@row("node-labels")
+def pods_and_volumes_choose_nodes_of_the_target(stage: Stage, transforms: Table) -> None:
+    zone = "topology.kubernetes.io/zone"
+    terms = [{"matchExpressions": [{"key": zone, "operator": "In", "values": ["eu-1a"]}]}]
+    pv = volume(stage.unique("pv"), spec={"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}})
+    pod = obj("v1", "Pod", "lonely", spec=pod_spec(nodeSelector={zone: "eu-1a", "disk": "ssd"}))
+    backups = [stage.make(each) for each in (pv, pod)]
+    for backup in backups:
+        stage.delete(backup)
+
+    mapping = ObjectMapping(node_labels=parse_node_labels([f"{zone}=eu-1a=eu-2a", "disk-"]))
+    restored = [stage.restore(backup, transforms, stage.context(mapping)) for backup in backups]
+
+    (term,) = restored[0]["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    assert term["matchExpressions"][0]["values"] == ["eu-2a"]
+    assert restored[1]["spec"]["nodeSelector"] == {zone: "eu-2a"}
 
 
 @row("namespace")

@@ -146,11 +146,17 @@ class Stage:
 
     # The restore
 
-    def context(self, mapping: ObjectMapping | None = None, in_plan: Sequence[Object] = ()) -> Context:
+    def context(
+        self, mapping: ObjectMapping | None = None, in_plan: Sequence[Object] = (), *, quarantine: bool = False
+    ) -> Context:
         mapping = mapping or ObjectMapping()
         planned = {self.key(obj, mapping) for obj in in_plan}
         return Context(
-            mapping=mapping, live=self._live, in_plan=lambda key: key in planned, subresources=self._subresources
+            mapping=mapping,
+            live=self._live,
+            in_plan=lambda key: key in planned,
+            subresources=self._subresources,
+            quarantine=quarantine,
         )
 
     def restore(self, backup: Object, transforms: Table, context: Context | None = None) -> Object | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.restore.transforms import more_scenarios, quarantine_scenarios  # noqa: F401 - they register themselves
 from tests.restore.transforms.scenarios import SCENARIOS
 
 from holdfast.errors import ApiRefused

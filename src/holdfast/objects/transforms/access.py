@@ -21,14 +21,15 @@ _GENERATED_BASE_MAX = 58  # longer names are cut before the five letters are add
 _GENERATED_SUFFIX = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}")  # the alphabet of names that Kubernetes generates
 
 
-def _is_generated_token(account: str, secret: str) -> bool:
+def is_generated_token(account: str, secret: str) -> bool:
+    """Whether a Secret's name is one that a cluster before 1.24 gave to a token that it made for an account."""
     base = f"{account}-token-"[:_GENERATED_BASE_MAX]
     return secret.startswith(base) and _GENERATED_SUFFIX.fullmatch(secret[len(base) :]) is not None
 
 
 def _refuse_generated_token(obj: Object, _: Context) -> str | None:
     account = at(obj, "metadata", "annotations").get(_ACCOUNT, "")
-    if obj.get("type") == _TOKEN and account and _is_generated_token(account, name_of(obj)):
+    if obj.get("type") == _TOKEN and account and is_generated_token(account, name_of(obj)):
         return f"it is a token that was generated for the ServiceAccount {account} of the old cluster"
     return None
 
@@ -53,12 +54,12 @@ def _carry_token(live: Object, desired: Object, _: Context) -> None:
 
 def _drop_token_references(obj: Object, _: Context) -> None:
     account = name_of(obj)
-    _set_secrets(obj, [ref for ref in items(obj, "secrets") if not _is_generated_token(account, ref.get("name", ""))])
+    _set_secrets(obj, [ref for ref in items(obj, "secrets") if not is_generated_token(account, ref.get("name", ""))])
 
 
 def _carry_token_references(live: Object, desired: Object, _: Context) -> None:
     account, wanted = name_of(live), items(desired, "secrets")
-    kept = [ref for ref in items(live, "secrets") if ref in wanted or _is_generated_token(account, ref.get("name", ""))]
+    kept = [ref for ref in items(live, "secrets") if ref in wanted or is_generated_token(account, ref.get("name", ""))]
     _set_secrets(desired, [*kept, *(ref for ref in wanted if ref not in kept)])
 
 

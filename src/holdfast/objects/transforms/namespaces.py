@@ -11,6 +11,24 @@ _WEBHOOKS = frozenset(
     f"{plural}.admissionregistration.k8s.io"
     for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 )
+_POLICIES = frozenset(
+    f"{plural}.admissionregistration.k8s.io"
+    for plural in (
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+    )
+)
+_SELECTORS_OF_OPERATORS = frozenset(
+    {
+        "alertmanagers.monitoring.coreos.com",
+        "gateways.gateway.networking.k8s.io",
+        "prometheusagents.monitoring.coreos.com",
+        "prometheuses.monitoring.coreos.com",
+        "thanosrulers.monitoring.coreos.com",
+    }
+)
 _WITH_PODS = frozenset(
     {
         "pods",
@@ -42,7 +60,10 @@ def _map_selectors(obj: Object, context: Context) -> None:
     if not context.mapping.namespaces:
         return
     for part in maps_within(obj):
-        _map_selector(at(part, "namespaceSelector"), context.mapping.namespaces)
+        for field in part:
+            if field.endswith(("amespaceSelector", "namespaces")):  # `serviceMonitorNamespaceSelector`, allowedRoutes
+                selector = at(part, field)
+                _map_selector(at(selector, "selector") or selector, context.mapping.namespaces)
         if "topologyKey" in part and isinstance(part.get("namespaces"), list):  # a pod affinity term
             part["namespaces"] = [context.mapping.namespaces[name] for name in part["namespaces"]]
 
@@ -79,7 +100,7 @@ NAMESPACES: tuple[Transform, ...] = (
         "namespace-selectors",
         "With --map-namespace, selectors and affinity terms that pick a namespace by its name pick the new name,"
         " or the application would be cut off from itself.",
-        _WEBHOOKS | _WITH_PODS | {"networkpolicies.networking.k8s.io"},
+        _WEBHOOKS | _POLICIES | _SELECTORS_OF_OPERATORS | _WITH_PODS | {"networkpolicies.networking.k8s.io"},
         change=_map_selectors,
     ),
     Transform(

@@ -20,11 +20,12 @@ update would change nothing (see `holdfast.objects.comparison`).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.model.kubernetes import ObjectKey
-from holdfast.objects.fields import Object, copied
+from holdfast.objects.fields import Object, copied, copied_object
 from holdfast.objects.mapping import ObjectMapping
 
 
@@ -39,6 +40,8 @@ class Context:
     """Whether the restore handles this object: it was selected, and no row refuses it. Names are the target's."""
     subresources: Callable[[str, str], frozenset[str]] = lambda _api_version, _kind: frozenset({"status"})
     """Subresources of a kind as the target serves it, or will once its CRD is restored, by apiVersion and kind."""
+    quarantine: bool = False
+    """Whether what is restored must not reach, or stand in for, what it is a copy of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,13 +69,18 @@ class Transformed:
     row: str | None = None  # id of the row that refused it
 
 
+@functools.lru_cache(maxsize=1024)
+def _concerning(transforms: tuple[Transform, ...], group_resource: str) -> tuple[Transform, ...]:
+    return tuple(row for row in transforms if row.concerns(group_resource))
+
+
 def apply(transforms: Sequence[Transform], group_resource: str, obj: Object, context: Context) -> Transformed:
     """A backup's object → what is to be created in the target, or why it is not restored. `obj` stays as it is."""
-    rows = [row for row in transforms if row.concerns(group_resource)]
+    rows = _concerning(tuple(transforms), group_resource)
     for row in rows:
         if row.refuse and (reason := row.refuse(obj, context)) is not None:
             return Transformed(None, reason, row.id)
-    desired: Object = copied(obj)
+    desired = copied_object(obj)
     for row in rows:
         if row.change:
             row.change(desired, context)
@@ -87,9 +95,9 @@ def carried(
     The body holds the live resourceVersion and uid, so a write in between, or another object of the same name, is
     answered with a conflict.
     """
-    body: Object = copied(desired)
-    for row in transforms:
-        if row.carry and row.concerns(group_resource):
+    body = copied_object(desired)
+    for row in _concerning(tuple(transforms), group_resource):
+        if row.carry:
             row.carry(live, body, context)
     return body
 
@@ -102,8 +110,8 @@ def merged(
     None means that no row merges this object, so `--on-conflict` decides. A result equal to `live` means that nothing
     is to be done.
     """
-    for row in transforms:
-        if row.merge and row.concerns(group_resource):
+    for row in _concerning(tuple(transforms), group_resource):
+        if row.merge:
             result = row.merge(copied(live), desired, context)
             if result is not None:
                 return result

@@ -1,14 +1,17 @@
-"""Rows for Pods, Jobs and ReplicaSets."""
+"""Rows for workloads: Pods, Jobs, ReplicaSets, and what makes them."""
 
 from __future__ import annotations
 
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.objects.fields import Object, at, items, namespace_of, put, remove
+from holdfast.objects.pausing import PAUSES, is_paused, pause_of, resumed
+from holdfast.objects.transforms.access import is_generated_token
 from holdfast.objects.transforms.transform import Context, Transform
 
 _PODS = frozenset({"pods"})
 _JOBS = frozenset({"jobs.batch"})
 _REPLICA_SETS = frozenset({"replicasets.apps"})
+_API_ACCESS = "kube-api-access-"
 _COUNTERS = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 _SCALES = ("deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas")
 _CONTROLLER_UID = ("controller-uid", "batch.kubernetes.io/controller-uid")
@@ -55,6 +58,55 @@ def _carry_spec(live: Object, desired: Object, *fields: str) -> None:
     for field in fields:
         if field in at(live, "spec"):
             put(desired, "spec", field, value=live["spec"][field])
+
+
+def _drop_token_volumes(obj: Object, _: Context) -> None:
+    spec = at(obj, "spec")
+    account = str(spec.get("serviceAccountName") or "default")
+    volumes = items(spec, "volumes")
+    tokens = {
+        str(volume.get("name"))
+        for volume in volumes
+        if is_generated_token(account, str(at(volume, "secret").get("secretName", "")))
+    }
+    if tokens:
+        _keep(spec, "volumes", tokens)
+        for container in (*items(spec, "initContainers"), *items(spec, "containers")):
+            _keep(container, "volumeMounts", tokens)
+
+
+def _keep(part: Object, field: str, without: set[str]) -> None:
+    kept = [each for each in items(part, field) if each.get("name") not in without]
+    if kept:
+        part[field] = kept
+    else:
+        part.pop(field, None)
+
+
+def _carry_token_volumes(live: Object, desired: Object, _: Context) -> None:
+    """What admission put into the place of a volume that was dropped."""
+    old, new = at(live, "spec"), at(desired, "spec")
+    if any(str(volume.get("name")).startswith(_API_ACCESS) for volume in items(new, "volumes")):
+        return
+    _append(old, new, "volumes")
+    for kind in ("initContainers", "containers"):
+        by_name = {each.get("name"): each for each in items(old, kind)}
+        for container in items(new, kind):
+            _append(by_name.get(container.get("name"), {}), container, "volumeMounts")
+
+
+def _append(old: Object, new: Object, field: str) -> None:
+    injected = [each for each in items(old, field) if str(each.get("name")).startswith(_API_ACCESS)]
+    if injected:
+        new[field] = [*items(new, field), *injected]
+
+
+def _let_go(obj: Object, _: Context) -> None:
+    pause = pause_of(obj)
+    if is_paused(obj) and pause is not None:
+        former = resumed(obj, pause)
+        obj.clear()
+        obj.update(former)
 
 
 def _refuse_finished_job(obj: Object, _: Context) -> str | None:
@@ -159,6 +211,14 @@ WORKLOADS: tuple[Transform, ...] = (
         carry=_carry_ephemeral_containers,
     ),
     Transform(
+        "pod-token-volumes",
+        "A Pod of a cluster before 1.24 mounts a generated token, which is not restored; without that volume the Pod gets a"
+        " token of the target.",
+        _PODS,
+        change=_drop_token_volumes,
+        carry=_carry_token_volumes,
+    ),
+    Transform(
         "finished-job",
         "A Job that has finished would do its work a second time.",
         _JOBS,
@@ -193,5 +253,11 @@ WORKLOADS: tuple[Transform, ...] = (
         frozenset({"deployments.apps", "daemonsets.apps"}),
         change=_clear_counters,
         carry=_carry_counters,
+    ),
+    Transform(
+        "held-still",
+        "What a restore held still while the backup was made comes back as it was before.",
+        frozenset(PAUSES),
+        change=_let_go,
     ),
 )

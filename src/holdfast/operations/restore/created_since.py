@@ -3,6 +3,8 @@
 An object is created since if it is live, the selections of both the backup and the restore take it, the backup could list its
 kind and does not hold it, and it is not older than the backup. Only namespaces that the backup has are looked at: one that is new
 stays with all it holds. Whenever something is in doubt the object stays.
+
+What a workload lives on may serve others too, so a selection by workloads or by single objects has no such deletions.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from holdfast.objects.metadata import Glimpse
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.restore.deletion import planned_deletion
+from holdfast.operations.restore.gitops import Owners
 from holdfast.operations.restore.plan import PlannedObject, RestoreOptions
 from holdfast.operations.restore.target import NAMESPACES, Target
 
@@ -35,13 +38,15 @@ class _Candidate:
     resource: Resource
     seen: Glimpse
     fingerprint: bytes
+    owner: str  # in GitOps; "" if there is none
 
 
 class _Sink:
     """Keeps what is not in the plan."""
 
-    def __init__(self, planned: Collection[ObjectKey]) -> None:
+    def __init__(self, planned: Collection[ObjectKey], owners: Owners) -> None:
         self._planned = planned
+        self._owners = owners
         self.candidates: list[_Candidate] = []
 
     def keep(self, taken: Taken) -> _Candidate | None:
@@ -49,7 +54,7 @@ class _Sink:
         if ObjectKey(resource.group, resource.plural, seen.namespace, seen.name) in self._planned:
             return None
         live = msgspec.json.decode(taken.data)
-        return _Candidate(resource, seen, fingerprint(live, has_status="status" in resource.subresources))
+        return _Candidate(resource, seen, fingerprint(live, resource), self._owners.of(live))
 
     def commit(self, resource: Resource, tokens: list[_Candidate | None]) -> None:  # noqa: ARG002 - the sink's contract
         self.candidates += [token for token in tokens if token is not None]
@@ -70,7 +75,7 @@ def created_since(
     if coverage.selection is None:
         return [], []
     progress.phase("look for what was created since")
-    sink = _Sink(planned)
+    sink = _Sink(planned, Owners(target))
     captured = Capture(target.cluster, coverage.selection, sink, cancel, progress, companions=False).run()
     found = [
         _planned(candidate, target, coverage, options)
@@ -86,6 +91,8 @@ def _planned(candidate: _Candidate, target: Target, coverage: _Coverage, options
     planned = planned_deletion(resource, seen, candidate.fingerprint, target.surface, why, with_data=with_data)
     if coverage.is_older(seen):
         return replace(planned, action=Action.KEEP, why="it is older than the backup, which does not hold it")
+    if candidate.owner and planned.action is Action.DELETE:
+        return replace(planned, action=Action.KEEP, why=f"{candidate.owner} makes it, and would make it again")
     return planned
 
 
@@ -156,6 +163,7 @@ def _narrowed(selection: Selection, namespaces: set[str]) -> Selection | None:
         exclude_namespaces=(),
         namespace_selector="",
         objects=(),
+        workloads=(),
         cluster_objects=ClusterObjects.ALL if selection.takes_everything else selection.cluster_objects,
     )
     takes_kinds = narrowed.cluster_objects is ClusterObjects.ALL or narrowed.include_kinds

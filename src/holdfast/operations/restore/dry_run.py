@@ -19,8 +19,9 @@ from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, OnConflict
 from holdfast.objects.destruction import reason_against_replacing
 from holdfast.objects.fields import Object
-from holdfast.objects.transforms import apply, carried
-from holdfast.operations.restore.plan import PlannedObject, RestorePlan
+from holdfast.objects.transforms import carried
+from holdfast.objects.webhook_failures import unanswered
+from holdfast.operations.restore.plan import PlannedObject, RestorePlan, namespaces_of
 
 _THREADS = 8
 _CHUNK = 256
@@ -50,7 +51,7 @@ def _judge(plan: RestorePlan, action: Action, judge_one: _Judgement, cancel: Can
 
     def look_at(item: PlannedObject, original: Object) -> PlannedObject:
         served = plan.target.served(item.resource)
-        desired = apply(plan.options.transforms, item.resource.group_resource, original, plan.context).object
+        desired = plan.preparation.prepare(item.resource, original).object
         return item if served is None or desired is None else judge_one(plan, item, served, desired)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="holdfast-dry-run") as pool:
@@ -66,16 +67,32 @@ def _judge(plan: RestorePlan, action: Action, judge_one: _Judgement, cancel: Can
 
 
 def _judge_creation(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> PlannedObject:
+    error = refusal(plan, item, served, desired)
+    if error is None:
+        return item
+    why = error.why or error.what
+    hook = unanswered(why)
+    if hook is not None and hook.namespace in namespaces_of(plan.objects):
+        return replace(item, action=Action.UNCHECKED, why=f"a webhook of this restore does not answer yet: {why}")
+    if misses_something(error):
+        return replace(item, action=Action.UNCHECKED, why=f"the server misses something first: {why}")
+    return replace(item, action=Action.BLOCKED, why=why, next=error.next)
+
+
+def refusal(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> ApiRefused | None:
+    """Why the server would not create the object; None if it would."""
     # Owners are linked when they exist; a dry run with the backup's UIDs would only show that they do not.
     desired["metadata"].pop("ownerReferences", None)
     try:
         plan.target.cluster.create(served, item.key.namespace, msgspec.json.encode(desired), dry_run=True)
     except ApiRefused as error:
-        why = error.why or error.what
-        if error.status == 404 or "not found" in why:
-            return replace(item, action=Action.UNCHECKED, why=f"the server misses something first: {why}")
-        return replace(item, action=Action.BLOCKED, why=why, next=error.next)
-    return item
+        return error
+    return None
+
+
+def misses_something(error: ApiRefused) -> bool:
+    """Whether a refusal only says that something else is not there, which is no judgement."""
+    return error.status == 404 or "not found" in (error.why or error.what)
 
 
 def _judge_update(plan: RestorePlan, item: PlannedObject, served: Resource, desired: Object) -> PlannedObject:

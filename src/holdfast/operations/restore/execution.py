@@ -7,16 +7,20 @@ recognised and finished.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.model.restore import Action, ObjectResult, Result
-from holdfast.objects.order import Item, hinders, waves
-from holdfast.operations.restore.plan import CREATING, PlannedObject, RestorePlan, result_of
+from holdfast.objects.order import Item, early_and_late, hinders, waves
+from holdfast.operations.restore.held import release, still_held
+from holdfast.operations.restore.patience import Patience
+from holdfast.operations.restore.plan import CREATING, PlannedObject, RestorePlan, namespaces_of, result_of
+from holdfast.operations.restore.quarantine import close_namespace
 from holdfast.operations.restore.removal import Remover
 from holdfast.operations.restore.target import DEFINITIONS
 from holdfast.operations.restore.writing import ObjectWriter
@@ -24,6 +28,7 @@ from holdfast.operations.restore.writing import ObjectWriter
 THREADS = 16
 _CHUNK = 256
 _IMMUTABLE = "What differs cannot be changed in place. With --on-conflict replace it is deleted and created again."
+_ONCE_READY = "Run the restore again once the workloads are ready."
 _UNAUTHORIZED = 401
 _TO_DO = frozenset((*CREATING, Action.UPDATE, Action.REPLACE, Action.MERGE))
 _RESULTS = {
@@ -45,23 +50,58 @@ class Execution:
         self._progress = progress
         self._writer = ObjectWriter(plan)
         self._remover = Remover(plan.target)
+        self._patience = Patience(namespaces_of(plan.objects), cancel, progress)
+        self._to_close = namespaces_of([item for item in plan.objects if item.action in _TO_DO])
+        self._to_do = {item.key: item for item in plan.objects if item.action in _TO_DO}
+        in_order = waves(Item(item.key, item.owners) for item in self._to_do.values())
+        self._early, self._late = early_and_late(in_order)
         self.results: list[ObjectResult] = []
 
     def run(self) -> None:
-        """Raises PlanRefused before anything is changed; Cancelled and ClusterUnreachable in between."""
+        """`write`, and `finish` without waiting."""
+        self.write()
+        self.finish()
+
+    def write(self) -> None:
+        """All but what acts on the workloads. Raises PlanRefused before anything is changed; Cancelled and ClusterUnreachable
+        in between.
+        """
         self._plan.check()
         self._plan.take()
-        to_do = {item.key: item for item in self._plan.objects if item.action in _TO_DO}
         for item in self._plan.objects:
             if item.action in _RESULTS:
                 self.results.append(result_of(item, _RESULTS[item.action], item.why, item.next))
         deletions = [item for item in self._plan.objects if item.action is Action.DELETE]
-        self._progress.phase("restore", len(to_do) + len(deletions))
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore") as pool:
+        self._progress.phase("restore", len(self._to_do) + len(deletions))
+        with self.saying_what_is_held(), self._threads() as pool:
             self._delete([item for item in deletions if hinders(item.key.group_resource)], pool)
-            for wave in waves(Item(item.key, item.owners) for item in to_do.values()):
-                self._restore_wave([to_do[item.key] for item in wave], pool)
+            for wave in self._early:
+                self._restore_wave([self._to_do[item.key] for item in wave], pool)
             self._delete([item for item in deletions if not hinders(item.key.group_resource)], pool)
+
+    def finish(self, unready: str = "") -> None:
+        """What acts on the workloads, once they are ready; `unready` says why they are not, and then it is left out."""
+        with self.saying_what_is_held(), self._threads() as pool:
+            for wave in self._late:
+                items = [self._to_do[item.key] for item in wave]
+                if unready:
+                    self.results += [result_of(item, Result.FAILED, unready, _ONCE_READY) for item in items]
+                else:
+                    self._restore_wave(items, pool)
+            self.results[:] = release(self._target, self._writer.held.values(), self.results, unready)
+
+    @contextmanager
+    def saying_what_is_held(self) -> Iterator[None]:
+        """Whatever ends the run early, its results name what is suspended still."""
+        try:
+            yield
+        except BaseException:
+            self.results[:] = still_held(self._writer.held.values(), self.results)
+            raise
+
+    @staticmethod
+    def _threads() -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-restore")
 
     def _delete(self, deletions: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
         """In the opposite order of a restore: what uses others goes before them."""
@@ -77,6 +117,8 @@ class Execution:
                 raise
 
     def _restore_wave(self, wave: Sequence[PlannedObject], pool: ThreadPoolExecutor) -> None:
+        if self._plan.options.quarantine and any(item.key.namespace for item in wave):
+            self._close_namespaces()
         tasks: deque[Future[None]] = deque()  # at most _CHUNK: each holds its object
         try:
             for start in range(0, len(wave), _CHUNK):
@@ -102,6 +144,12 @@ class Execution:
         if definitions:
             self._await(definitions)
 
+    def _close_namespaces(self) -> None:
+        """Once they are made, and before anything is in them."""
+        while self._to_close:
+            self.results.append(close_namespace(self._target.cluster, self._to_close[0]))
+            self._to_close.pop(0)
+
     def _await(self, definitions: Sequence[PlannedObject]) -> None:
         """Objects of a new kind can be made only once it is served."""
         for item in definitions:
@@ -115,7 +163,7 @@ class Execution:
         """Enters the result as soon as it is known, so that a run that ends early reports all that it did."""
         try:
             self._cancel.check()
-            result = what(item)
+            result = self._patience.attempt(lambda: what(item))
         except ApiRefused as error:
             if error.status == _UNAUTHORIZED:
                 raise  # nothing else can be done with this credential either

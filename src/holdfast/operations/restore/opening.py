@@ -47,9 +47,15 @@ def make_plan(
     progress: Progress,
 ) -> RestorePlan:
     """A plan from lists, as a run uses it. Raises what `plan_restore` raises."""
+    source = open_source(repository, backup, cluster, cancel)
+    return plan_restore(source, Target(cluster), options, cancel, progress)
+
+
+def open_source(repository: Repository, backup: OpenedBackup, cluster: Cluster, cancel: Cancel) -> BackupSource:
+    """The backup's objects, for a restore into this cluster."""
     source = BackupSource(repository.reader, backup.contents, backup.record, cluster.api_surface(), cancel)
     source.problems.extend(backup.problems)
-    return plan_restore(source, Target(cluster), options, cancel, progress)
+    return source
 
 
 def volume_notes(plan: RestorePlan, record: BackupRecord) -> list[str]:

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from holdfast.errors import PlanRefused
+from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
 from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
+from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
-from holdfast.operations.restore.target import Target
+from holdfast.operations.restore.preparation import Preparation
+from holdfast.operations.restore.quarantine import refuse_foreign_namespaces
+from holdfast.operations.restore.target import NAMESPACES, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,14 @@ class RestoreOptions:
     rollback: bool = False  # also deletes what was created since; goes with REPLACE
     delete_data: bool = False  # of that, also what takes data along
     transforms: Sequence[Transform] = TRANSFORMS
+    patches: Sequence[Patch] = ()
+    show_secrets: bool = False  # values of Secrets in what the plan shows
+    restore_status: tuple[str, ...] = ()  # kinds whose status comes back, as a user names them
+    pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
+    quarantine: bool = False  # what is restored must not reach, or stand in for, the original
+    scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
+    wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
+    verify: bool = True  # read back and compare what was written
 
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
@@ -38,16 +50,17 @@ CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
 class PlannedObject:
     """One object of the plan; its content stays in the backup until it is needed."""
 
-    resource: Resource  # as the backup has it; the same version in the target
+    resource: Resource  # in the version in which it is sent
     key: ObjectKey  # in the target
     path: str  # in the backup; "" for what it does not hold
     owners: tuple[ObjectKey, ...]
     action: Action
     why: str = ""
     next: str = ""
-    differences: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     seen: bytes = b""  # fingerprint of the live object that is to be changed or deleted
     uid: str = ""  # of the live object that is to be deleted
+    reason: str = ""  # why it is selected
 
     def view(self) -> ObjectPlan:
         return ObjectPlan(
@@ -57,7 +70,9 @@ class PlannedObject:
             action=self.action,
             why=self.why,
             next=self.next,
-            differences=list(self.differences),
+            differences=[change.path for change in self.changes],
+            changes=list(self.changes),
+            reason=self.reason,
         )
 
 
@@ -81,10 +96,14 @@ class RestorePlan:
     options: RestoreOptions
     target: Target
     context: Context
+    preparation: Preparation
     source: ObjectReader
     objects: list[PlannedObject]
     problems: list[Problem]
     used: bool = False
+    notes: list[str] = field(default_factory=list)
+    status_kinds: frozenset[str] = frozenset()  # group resources
+    to_hold: list[ObjectKey] = field(default_factory=list)  # what holds still while the plan is carried out
 
     @property
     def counts(self) -> Counter[Action]:
@@ -96,7 +115,11 @@ class RestorePlan:
         return [item for item in self.objects if item.action in DESTRUCTIVE]
 
     def check(self) -> None:
-        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs."""
+        """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs; with a quarantine,
+        when a namespace exists that is none.
+        """
+        if self.options.quarantine:
+            refuse_foreign_namespaces(self.target, namespaces_of(self.objects))
         if self.options.on_conflict is OnConflict.FAIL:
             existing = [str(item.key) for item in self.objects if item.action is Action.EXISTS]
             if existing:
@@ -111,6 +134,12 @@ class RestorePlan:
         if self.used:
             raise PlanRefused("a plan can be used only once", next="Make a new plan.")
         self.used = True
+
+
+def namespaces_of(objects: Sequence[PlannedObject]) -> list[str]:
+    """The namespaces that objects are in or make, in order."""
+    keys = [item.key for item in objects]
+    return sorted({key.name if key.group_resource == NAMESPACES else key.namespace for key in keys} - {""})
 
 
 CHANGED_SINCE = ("it was changed after the plan was made, and was left alone", "Look at it, and run the restore again.")

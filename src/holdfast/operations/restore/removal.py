@@ -43,7 +43,7 @@ class Remover:
         metadata = at(live, "metadata")
         if metadata.get("deletionTimestamp") and metadata.get("uid") == item.uid:
             return result_of(item, Result.DELETED, _waits_for(live))
-        found = fingerprint(live, has_status="status" in item.resource.subresources)
+        found = fingerprint(live, item.resource)
         if metadata.get("uid") != item.uid or found != item.seen:
             return result_of(item, Result.FAILED, *CHANGED_SINCE)
         answer = cluster.delete(

@@ -11,11 +11,12 @@ from holdfast.errors import ApiRefused, Cancelled, HoldfastError
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
-from holdfast.model.restore import OnConflict, RestorePlanView, RestoreReport, Result
+from holdfast.model.restore import OnConflict, ReadBack, RestorePlanView, RestoreReport, Result, Waited
 from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.publishing import publish_report, reported
 from holdfast.operations.restore import safety_point
+from holdfast.operations.restore.carrying_out import carry_out
 from holdfast.operations.restore.dry_run import judge, judge_updates
 from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.opening import OpenedBackup, make_plan, volume_notes
@@ -71,7 +72,7 @@ class FromBackup:
         return make_plan(self._repository, self._opened, self._cluster, self._options, cancel, progress)
 
     def notes(self, plan: RestorePlan) -> list[str]:
-        return volume_notes(plan, self._opened.record)
+        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes()]
 
 
 def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) -> RestorePlanView:
@@ -86,7 +87,7 @@ def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) 
         rollback=plan.options.rollback,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
-        notes=task.notes(plan),
+        notes=[*task.notes(plan), *plan.notes],
         errors=plan.problems,
     )
 
@@ -129,6 +130,8 @@ class _Restore:
         self._safety_point = ""
         self._execution: Execution | None = None
         self._plan: RestorePlan | None = None
+        self._waited: Waited | None = None
+        self._notes: list[str] = []
 
     def run(self) -> RestoreReport:
         with reported(self._repository, self._run_log, self._failed) as lock:
@@ -141,8 +144,9 @@ class _Restore:
             lock.confirm(self._cancel)
             self._keep_what_changes(self._plan, lock)
             self._execution = Execution(self._plan, self._cancel, self._run_log)
-            self._execution.run()
-            problems = [*self._plan.problems, *failures(self._execution.results)]
+            after = carry_out(self._plan, self._execution, self._cancel, self._run_log)
+            self._waited, self._notes = after.waited, after.notes
+            problems = [*self._plan.problems, *failures(self._execution.results), *after.problems]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
             more_tags = {tags.UNDOES: self._task.undoes}
             publish_report(
@@ -181,6 +185,7 @@ class _Restore:
             key=lambda item: (item.namespace, item.kind, item.name),
         )
         counts = Counter(item.result.value for item in results)
+        read_back = Counter(item.read_back for item in results)
         options = self._plan.options if self._plan else None
         return RestoreReport(
             id=self._id,
@@ -195,7 +200,10 @@ class _Restore:
             counts={result.value: counts[result.value] for result in Result},
             bytes={},
             errors=problems,
-            notes=self._task.notes(self._plan) if self._plan else [],
+            notes=[
+                *([*self._task.notes(self._plan), *self._plan.notes] if self._plan else []),
+                *self._notes,
+            ],
             backup=self._task.backup,
             cluster=self._target_uid,
             namespaces=dict(options.mapping.namespaces.names) if options else {},
@@ -203,6 +211,8 @@ class _Restore:
             rollback=options.rollback if options else False,
             safety_point=self._safety_point,
             undoes=self._task.undoes,
+            waited=self._waited,
+            read_back={found.value: read_back[found] for found in ReadBack if read_back[found] and found.value},
         )
 
 

@@ -79,7 +79,12 @@ def open_safety_point(repository: Repository, entry: Entry) -> SafetyPoint:
 
 
 def interrupted(catalog: Catalog, cluster: str, backup: str) -> Entry | None:
-    """The safety point of the newest restore of this backup into this cluster, if that one did not end by itself."""
+    """The safety point of the newest restore of this backup into this cluster, if that one did not end by itself.
+
+    None where the account may not know which cluster it is.
+    """
+    if not cluster:
+        return None
     points = [
         entry
         for entry in catalog.safety_points
@@ -220,7 +225,7 @@ class _Keeper:
         return self._plan.target.cluster.get(self._served(item), key.namespace, key.name)
 
     def _fingerprint(self, item: PlannedObject, data: bytes) -> bytes:
-        return fingerprint(msgspec.json.decode(data), has_status="status" in self._served(item).subresources)
+        return fingerprint(msgspec.json.decode(data), self._served(item))
 
     def _keep(self, resource: Resource, key: ObjectKey, data: bytes) -> None:
         if key not in self._kept:

@@ -28,6 +28,7 @@ class Target:
         self._listed: dict[tuple[Resource, str], dict[str, bytes]] = {}
         self._single: dict[ObjectKey, Object | None] = {}
         self._hidden: set[ObjectKey] = set()  # what this account may not read
+        self._unreadable: dict[tuple[Resource, str], ApiRefused] = {}
         self._listing: dict[tuple[Resource, str], threading.Lock] = {}
 
     @property
@@ -50,11 +51,14 @@ class Target:
         with self._guard:
             turn = self._listing.setdefault(scope, threading.Lock())
         with turn:
+            if scope in self._unreadable:
+                raise self._unreadable[scope]
             if scope not in self._listed:
                 try:
                     self._listed[scope] = self._list(resource, namespace)
                 except ApiRefused as error:
                     if error.reason != "Forbidden":
+                        self._unreadable[scope] = error  # asked once, not for each object
                         raise
                     found = self.cluster.get(resource, namespace, name)
                     return None if found is None else _decode(found)

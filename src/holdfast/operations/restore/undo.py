@@ -33,9 +33,11 @@ from holdfast.operations.restore.deletion import planned_deletion
 from holdfast.operations.restore.opening import make_plan, open_backup
 from holdfast.operations.restore.plan import NoObjects, PlannedObject, RestoreOptions, RestorePlan
 from holdfast.operations.restore.planner import plan_restore
+from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.report import open_report
 from holdfast.operations.restore.safety_point import SafetyPoint, open_safety_point
 from holdfast.operations.restore.target import NAMESPACES, Target
+from holdfast.operations.restore.versions import Versions
 from holdfast.repository.repository import Repository
 
 _EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
@@ -156,7 +158,9 @@ class Undo:
             else:
                 plan.options = self._options
                 return plan
-        return RestorePlan(self._options, self._target, Context(live=self._target.live), NoObjects(), [], [])
+        context = Context(live=self._target.live)
+        nothing = Preparation(Versions(None, self._target), (), context, ())
+        return RestorePlan(self._options, self._target, context, nothing, NoObjects(), [], [])
 
     def _created(self) -> Iterator[PlannedObject]:
         """What the report says to have been created."""
@@ -233,7 +237,7 @@ class Undo:
 
     def _deletion(self, resource: Resource, live: Object) -> PlannedObject:
         seen = msgspec.convert(live, Glimpse)
-        found = fingerprint(live, has_status="status" in resource.subresources)
+        found = fingerprint(live, resource)
         why, with_data = "the restore created it", self._options.delete_data
         return planned_deletion(resource, seen, found, self._target.surface, why, with_data=with_data)
 

@@ -22,29 +22,48 @@ from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import (
     FIELD_MANAGER,
     Call,
+    Ownership,
     create_only,
     is_unfinished,
     owners,
     ownership,
-    restoring_patch,
 )
-from holdfast.objects.transforms import apply, carried, merged
+from holdfast.objects.pausing import (
+    HELD_BACK,
+    PAUSES,
+    is_paused,
+    is_still,
+    let_go,
+    paused,
+)
+from holdfast.objects.status import status_owners, wants_status
+from holdfast.objects.transforms import carried, merged
+from holdfast.operations.restore.field_owners import give_back
+from holdfast.operations.restore.held import Held
 from holdfast.operations.restore.plan import CHANGED_SINCE, PlannedObject, RestorePlan, result_of
 from holdfast.operations.restore.removal import Remover
+from holdfast.operations.restore.status import NEXT as STATUS_NEXT
+from holdfast.operations.restore.status import restore_status
 
 _TRIES = 5
 
 
 class ObjectWriter:
-    """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed."""
+    """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed.
+
+    `held` are CronJobs, which must not start anything yet: `held.release` lets each go once the workloads are there.
+    """
 
     def __init__(self, plan: RestorePlan) -> None:
         self._options = plan.options
         self._context = plan.context
+        self._preparation = plan.preparation
         self._target = plan.target
         self._remover = Remover(plan.target)
+        self._status_kinds = plan.status_kinds
         self._unanswered: set[ObjectKey] = set()  # what may have been written although no answer came
         self.created: dict[ObjectKey, str] = {}  # key → uid
+        self.held: dict[ObjectKey, Held] = {}
 
     def write(self, item: PlannedObject, original: Object) -> ObjectResult:
         """Raises ApiRefused, ClusterUnreachable. A lost answer may have been a success, so what is there is looked at first."""
@@ -61,9 +80,11 @@ class ObjectWriter:
         if served is None:
             why = f"the cluster does not serve {item.resource.group_resource}"
             return result_of(item, Result.FAILED, why, "Look at its CustomResourceDefinition in this report.")
-        outcome = apply(self._options.transforms, item.resource.group_resource, original, self._context)
+        outcome = self._preparation.prepare(item.resource, original)
         if outcome.object is None:
-            return result_of(item, Result.SKIPPED, outcome.not_restored or "")
+            result = Result.FAILED if outcome.blocked else Result.SKIPPED
+            return result_of(item, result, outcome.blocked or outcome.not_restored)
+        original = outcome.original
         desired, dropped = relink(outcome.object, self._find_uid, self._options.mapping)
         note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
         if item.action in (Action.CREATE, Action.UNCHECKED):
@@ -78,26 +99,56 @@ class ObjectWriter:
     ) -> ObjectResult:
         """Raises ApiRefused unless the object was made or is there."""
         key, cluster = item.key, self._target.cluster
-        plan = ownership(original, desired)
+        pause = HELD_BACK.get(key.group_resource)
+        held = pause is not None and not is_still(desired, pause)
+        sent = paused(desired, pause) if pause is not None and held else desired
+        # What is not finished with one call is ours until it is, so that a run that is killed is recognised.
+        several = held or self._wants_status(served, original)
+        plan = Ownership(Call.POST, FIELD_MANAGER) if several else ownership(original, desired)
         try:
             if plan.call is Call.APPLY:
-                body = msgspec.json.encode(create_only(desired))
+                body = msgspec.json.encode(create_only(sent))
                 made = cluster.patch(
                     served, key.namespace, key.name, body, patch_type=PatchType.APPLY, field_manager=plan.field_manager
                 )
             else:
-                body = msgspec.json.encode(desired)
+                body = msgspec.json.encode(sent)
                 made = cluster.create(served, key.namespace, body, field_manager=plan.field_manager)
         except ApiRefused as error:
-            if error.reason not in ("AlreadyExists", "Conflict"):
+            # A Service of that name may be there with its node port: the server then finds the port taken, not the name.
+            if error.reason not in ("AlreadyExists", "Conflict", "Invalid"):
                 raise
             live = self._target.read(served, key)
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
         uid = self.created[key] = _uid(msgspec.json.decode(made))
-        problem = self._restore_owners(served, key, plan.entries, made) if plan.entries else ""
+        if several:
+            return self._finish(served, item, original, desired, made, result_of(item, Result.CREATED, note, uid=uid))
+        problem = give_back(self._target, served, key, plan.entries, made) if plan.entries else ""
         return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))), uid=uid)
+
+    def _finish(
+        self, served: Resource, item: PlannedObject, original: Object, desired: Object, made: bytes, done: ObjectResult
+    ) -> ObjectResult:
+        """What comes after the object itself: its status where that is asked for, and, unless it is held, its owners."""
+        key, entries = item.key, owners(original, desired)
+        if self._wants_status(served, original):
+            try:
+                made = restore_status(self._target.cluster, served, key, original, made)
+            except ApiRefused as error:
+                why = f"it is there, but its status was not restored: {error.why or error.what}"
+                return result_of(item, Result.FAILED, why, STATUS_NEXT)
+            entries += status_owners(original)
+        if is_paused(msgspec.json.decode(made)):
+            self.held[key] = Held(served, key, entries)
+            return done
+        problem = give_back(self._target, served, key, entries, made) if entries else ""
+        return msgspec.structs.replace(done, why="; ".join(filter(None, (done.why, problem))))
+
+    def _wants_status(self, served: Resource, original: Object) -> bool:
+        chosen = served.group_resource in self._status_kinds
+        return "status" in served.subresources and wants_status(original, chosen=chosen)
 
     def _change(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
@@ -121,34 +172,56 @@ class ObjectWriter:
     ) -> ObjectResult:
         key, kind = item.key, item.resource.group_resource
         rows, context = self._options.transforms, self._context
-        completed = merged(rows, kind, live, desired, context)
-        if completed is None and same(live, desired, rows, kind, context):
-            if not is_unfinished(original, live):
-                return self._unchanged(item, live)
-            problem = self._restore_owners(served, key, owners(original, desired), msgspec.json.encode(live))
-            return result_of(item, Result.UPDATED, problem or "its field owners were completed")
-        is_update = completed is None
-        if completed is None:
+        was_paused, live = is_paused(live), let_go(live, kind)  # what counts is how it acts
+        if was_paused and kind in HELD_BACK:
+            self.held[key] = Held(served, key, owners(original, desired))
             if item.action not in (Action.UPDATE, Action.REPLACE):
-                why = "it appeared after the plan was made, differs, and was left alone"
-                return result_of(item, Result.SKIPPED, why, "Make a new plan.")
-            if fingerprint(live, has_status="status" in served.subresources) != item.seen:
-                return result_of(item, Result.FAILED, *CHANGED_SINCE)
-            completed = carried(rows, kind, live, desired, context)
-        body = msgspec.json.encode(completed)
+                return result_of(item, Result.UPDATED, "an interrupted restore had left it suspended")
+        completed = merged(rows, kind, live, desired, context)
+        if completed is None:
+            done = self._left_as_it_is(served, item, original, desired, live, was_paused=was_paused)
+            if done is not None:
+                return done
+        body = carried(rows, kind, live, desired, context) if completed is None else completed
         try:
-            made = self._target.cluster.replace(served, key.namespace, key.name, body, field_manager=FIELD_MANAGER)
+            made = self._put(served, key, paused(body, PAUSES[kind]) if was_paused else body)
         except ApiRefused as error:
-            if error.reason != "Invalid" or not is_update or self._options.on_conflict is not OnConflict.REPLACE:
+            may_replace = completed is None and self._options.on_conflict is OnConflict.REPLACE
+            if error.reason != "Invalid" or not may_replace:
                 raise
             return self._replace(served, item, original, desired, live)
         if _version(msgspec.json.decode(made)) == _version(live):
             return result_of(item, Result.UNCHANGED)
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
         # that nobody else has written to; among other owners it stays ours.
-        theirs = is_update or not owners(live, live)
-        problem = self._restore_owners(served, key, owners(original, desired), made) if theirs else ""
+        theirs = (completed is None or not owners(live, live)) and key not in self.held
+        problem = give_back(self._target, served, key, owners(original, desired), made) if theirs else ""
         return result_of(item, Result.UPDATED, problem)
+
+    def _left_as_it_is(
+        self,
+        served: Resource,
+        item: PlannedObject,
+        original: Object,
+        desired: Object,
+        live: Object,
+        *,
+        was_paused: bool,
+    ) -> ObjectResult | None:
+        """The result of an object that is as wanted, or must not be changed; None if it is to be updated."""
+        rows, kind = self._options.transforms, item.resource.group_resource
+        if same(live, desired, rows, kind, self._context):
+            if was_paused or not is_unfinished(original, live):
+                return self._unchanged(item, live)
+            what = "its status and field owners" if self._wants_status(served, original) else "its field owners"
+            done = result_of(item, Result.UPDATED, f"{what} were completed")
+            return self._finish(served, item, original, desired, msgspec.json.encode(live), done)
+        if item.action not in (Action.UPDATE, Action.REPLACE):
+            why = "it appeared after the plan was made, differs, and was left alone"
+            return result_of(item, Result.SKIPPED, why, "Make a new plan.")
+        if fingerprint(live, served) != item.seen:
+            return result_of(item, Result.FAILED, *CHANGED_SINCE)
+        return None
 
     def _replace(
         self, served: Resource, item: PlannedObject, original: Object, desired: Object, live: Object
@@ -178,28 +251,9 @@ class ObjectWriter:
             return result_of(item, Result.CREATED, uid=_uid(live))
         return result_of(item, Result.UNCHANGED)
 
-    def _restore_owners(self, served: Resource, key: ObjectKey, entries: tuple[Object, ...], made: bytes) -> str:
-        """Gives the fields back to their managers. A write in between is a conflict: look again, try again.
-
-        Returns why it could not be done, "" if it was: the object itself is there all the same.
-        """
-        live: Object = msgspec.json.decode(made)
-        for attempt in range(_TRIES):
-            body = msgspec.json.encode(restoring_patch(entries, live))
-            try:
-                self._target.cluster.patch(served, key.namespace, key.name, body, patch_type=PatchType.MERGE)
-            except ApiRefused as error:
-                if error.reason == "NotFound":
-                    break  # its controller took it away already, as is its right
-                if error.reason != "Conflict" or attempt == _TRIES - 1:
-                    return f"its field owners were not brought back: {error.why or error.what}"
-                found = self._target.read(served, key)
-                if found is None:
-                    break
-                live = found
-            else:
-                break
-        return ""
+    def _put(self, served: Resource, key: ObjectKey, body: Object) -> bytes:
+        encoded = msgspec.json.encode(body)
+        return self._target.cluster.replace(served, key.namespace, key.name, encoded, field_manager=FIELD_MANAGER)
 
     def _find_uid(self, api_version: str, kind: str, namespace: str, name: str) -> str | None:
         """An owner as it is in the target now: its wave is done, so it is there unless it failed."""
