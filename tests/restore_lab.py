@@ -39,7 +39,7 @@ EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
-MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine", "wait", "verify"}
+MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine", "open_inside", "wait", "verify"}
 """Options of a restore that tests give as they are."""
 NOT_LISTED = {"events", "endpoints", "endpointslices", "leases", "bindings"}
 

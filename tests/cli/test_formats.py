@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.cli.backup import parse_before
 from holdfast.cli.output import local_time, printable
 from holdfast.cli.progress_text import format_size
-from holdfast.cli.quantities import parse_percent
+from holdfast.cli.quantities import parse_before, parse_percent
 from holdfast.errors import UsageError
 
 

@@ -56,6 +56,7 @@ def command() -> None:
     "--timeout", default="15m", show_default=True, metavar="TIME", help="Until all is ready, at most: 90s, 1h."
 )
 @click.option("--check-timeout", default="1m", show_default=True, metavar="TIME", help="For each check.")
+@click.option("--open-inside", is_flag=True, help="Let the pods of a namespace reach each other.")
 @click.option("--keep", is_flag=True, help="Leave the namespaces, to look into them; `drill clean` removes them.")
 @click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time.")
 @click.pass_obj
@@ -83,6 +84,7 @@ def run(session: Session, /, reference: str, namespaces: tuple[str, ...], keep: 
         checks=checks,
         timeout=timeout,
         check_timeout=check_timeout,
+        open_inside=flags["open_inside"],
         keep=keep,
     )
     backup = open_backup(repository, read_catalog(repository).find_backup(reference, before=before))

@@ -19,7 +19,7 @@ from holdfast.errors import ApiRefused, Cancelled, NotFound, UsageError
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.model.progress import Silent
 from holdfast.objects.pausing import NOTE
-from holdfast.operations.restore import run as restore_run
+from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.pausing import holding_still
 
 FLUX = {"kustomize.toolkit.fluxcd.io/name": "apps"}
@@ -94,13 +94,13 @@ def lose(lab, vault, owner, tool):
 
 def during(monkeypatch, look):
     """Calls `look` in the middle of the restore."""
-    execution = restore_run.Execution.run
+    execution = Execution.write
 
     def run(self):
         execution(self)
         look()
 
-    monkeypatch.setattr(restore_run.Execution, "run", run)
+    monkeypatch.setattr(Execution, "write", run)
 
 
 @pytest.mark.parametrize("tool", KINDS)

@@ -94,9 +94,9 @@ def test_namespace_is_closed_before_anything_is_in_it(lab, vault, clone, monkeyp
     vault.back_up(lab)
     close, seen = execution.close_namespace, []
 
-    def look_and_close(cluster, namespace):
+    def look_and_close(cluster, namespace, **options):
         seen.append(clone.find(config_map()))
-        return close(cluster, namespace)
+        return close(cluster, namespace, **options)
 
     monkeypatch.setattr(execution, "close_namespace", look_and_close)
     vault.restore(lab, namespaces={lab.namespace: clone.namespace}, quarantine=True)
@@ -109,7 +109,7 @@ def test_without_its_policy_nothing_is_restored(lab, vault, clone, monkeypatch):
     lab.make(config_map())
     vault.back_up(lab)
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise ApiRefused("cannot patch", status=403, reason="Forbidden", why="no right to patch networkpolicies")
 
     monkeypatch.setattr(execution, "close_namespace", refuse)

@@ -42,6 +42,11 @@ _NETWORK = (
     "enforced depends on the cluster's network."
 )
 
+_OPEN_INSIDE = (
+    "Each namespace of the drill was closed to the outside by a NetworkPolicy: nothing comes in, and nothing but DNS goes out. "
+    "Whether that is enforced depends on the cluster's network."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillOptions:
@@ -52,6 +57,7 @@ class DrillOptions:
     checks: tuple[Check, ...] = ()
     timeout: float = 900.0  # until all is ready
     check_timeout: float = 60.0  # for each check
+    open_inside: bool = False  # pods reach each other within a namespace
     keep: bool = False  # do not remove the namespaces at the end
 
 
@@ -151,9 +157,9 @@ class _Drill:
             labels = glimpse(found).labels if found is not None else {}
             made = places.make_namespace(self._cluster, new, self._id, labels, until, kept=self._options.keep)
             self._made.append(made)
-            close_namespace(self._cluster, new)
+            close_namespace(self._cluster, new, open_inside=self._options.open_inside)
             self._log.advance()
-        self._notes.append(_NETWORK)
+        self._notes.append(_OPEN_INSIDE if self._options.open_inside else _NETWORK)
 
     def _restore_and_check(self) -> None:
         clock = self._cluster.connection.clock
@@ -184,6 +190,7 @@ class _Drill:
             mapping=ObjectMapping(NameMap(self._names)),
             wait=self._options.timeout,
             quarantine=True,
+            open_inside=self._options.open_inside,
         )
         return make_plan(self._repository, self._backup, self._cluster, options, self._cancel, self._log)
 

@@ -147,7 +147,8 @@ class Execution:
     def _close_namespaces(self) -> None:
         """Once they are made, and before anything is in them."""
         while self._to_close:
-            self.results.append(close_namespace(self._target.cluster, self._to_close[0]))
+            open_inside = self._plan.options.open_inside
+            self.results.append(close_namespace(self._target.cluster, self._to_close[0], open_inside=open_inside))
             self._to_close.pop(0)
 
     def _await(self, definitions: Sequence[PlannedObject]) -> None:

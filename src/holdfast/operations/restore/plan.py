@@ -37,6 +37,7 @@ class RestoreOptions:
     restore_status: tuple[str, ...] = ()  # kinds whose status comes back, as a user names them
     pause_gitops: bool = False  # owners in GitOps hold still for the time of the restore
     quarantine: bool = False  # what is restored must not reach, or stand in for, the original
+    open_inside: bool = False  # of a quarantine: its pods reach each other within a namespace
     scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
     wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
     verify: bool = True  # read back and compare what was written

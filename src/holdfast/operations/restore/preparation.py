@@ -39,6 +39,10 @@ class Preparation:
         self._used: set[Patch] = set()
         self._guard = threading.Lock()
 
+    def within(self, context: Context) -> Preparation:
+        """The same, with another look at the target."""
+        return Preparation(self.versions, self._transforms, context, self._patches)
+
     def prepare(self, resource: Resource, original: Object) -> Prepared:
         """`resource` is the kind as it is sent (`Versions.route`). `original` stays as it is."""
         fitted = self.versions.fit(original, resource)

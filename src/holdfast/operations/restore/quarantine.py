@@ -33,7 +33,7 @@ def refuse_foreign_namespaces(target: Target, namespaces: Iterable[str]) -> None
         )
 
 
-def close_namespace(cluster: Cluster, namespace: str) -> ObjectResult:
+def close_namespace(cluster: Cluster, namespace: str, *, open_inside: bool) -> ObjectResult:
     """Makes the NetworkPolicy, or makes it again what it is to be. Raises ApiRefused: then nothing must go in there."""
     group, plural = _POLICIES
     served = cluster.api_surface().preferred(group, plural)
@@ -44,7 +44,7 @@ def close_namespace(cluster: Cluster, namespace: str) -> ObjectResult:
             next="Restore without --quarantine, into a cluster of its own.",
         )
     before = cluster.get(served, namespace, POLICY)
-    body = msgspec.json.encode(network_policy(namespace))
+    body = msgspec.json.encode(network_policy(namespace, open_inside=open_inside))
     cluster.patch(served, namespace, POLICY, body, patch_type=PatchType.APPLY, field_manager=FIELD_MANAGER, force=True)
     result = Result.CREATED if before is None else Result.UNCHANGED
     why = "nothing comes in, and nothing but DNS goes out, if the cluster's network enforces policies"

@@ -27,7 +27,8 @@ from holdfast.objects.fields import Object, at, items
 from holdfast.objects.metadata import glimpse
 from holdfast.objects.owner_references import relink
 from holdfast.objects.ownership import is_unfinished
-from holdfast.objects.transforms import apply, merged
+from holdfast.objects.pausing import let_go
+from holdfast.objects.transforms import merged
 from holdfast.operations.restore.live_objects import LiveObjects, read_live
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 from holdfast.operations.restore.target import Target
@@ -56,12 +57,14 @@ class _ReadingBack:
         self._progress = progress
         self._target = Target(plan.target.cluster)  # nothing remembered from before the restore
         self._context = replace(plan.context, live=self._target.live)
+        self._preparation = plan.preparation.within(self._context)
         self._problems: list[Problem] = []
         self._unreadable: dict[str, str] = {}  # object → why
 
     def run(self, results: Sequence[ObjectResult]) -> Proof:
         planned = {(item.key.group_resource, item.key.namespace, item.key.name): item for item in self._plan.objects}
-        written = {_name(one): one for one in results if one.result in (*_WRITTEN, Result.DELETED)}
+        to_read = (*_WRITTEN, Result.DELETED)
+        written = {_name(one): one for one in results if one.result in to_read and _name(one) in planned}
         items_ = [planned[name] for name in written]
         self._progress.phase("read back", len(items_))
         found: dict[tuple[str, str, str], ObjectResult] = {}
@@ -135,15 +138,16 @@ class _ReadingBack:
 
     def _differences(self, item: PlannedObject, original: Object, live: Object) -> list[str]:
         rows, kind = self._plan.options.transforms, item.key.group_resource
-        desired = apply(rows, kind, original, self._context).object
-        if desired is None:
+        prepared = self._preparation.prepare(item.resource, original)
+        if prepared.object is None:
             return []
-        desired = relink(desired, self._find_uid, self._plan.options.mapping).object
+        live = let_go(live, kind)
+        desired = relink(prepared.object, self._find_uid, self._plan.options.mapping).object
         completed = merged(rows, kind, live, desired, self._context)
         if completed is not None:
             return [] if completed == live else sorted(key for key in completed if completed.get(key) != live.get(key))
         paths = differences(live, desired, rows, kind, self._context)
-        return [*paths, "metadata.managedFields"] if not paths and is_unfinished(original, live) else paths
+        return [*paths, "metadata.managedFields"] if not paths and is_unfinished(prepared.original, live) else paths
 
     def _find_uid(self, api_version: str, kind: str, namespace: str, name: str) -> str | None:
         resource = self._target.surface.by_kind(api_version, kind)

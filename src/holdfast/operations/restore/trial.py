@@ -18,7 +18,7 @@ from holdfast.model.restore import Action
 from holdfast.model.verification import Proof, VerifiedObject
 from holdfast.objects.fields import Object
 from holdfast.objects.paths import parse_object_path
-from holdfast.objects.transforms import apply, carried
+from holdfast.objects.transforms import carried
 from holdfast.operations.restore.dry_run import misses_something, refusal
 from holdfast.operations.restore.plan import PlannedObject, RestorePlan
 
@@ -63,9 +63,9 @@ def verified(path: str, proof: Proof, why: str = "", next: str = "") -> Verified
 
 def _try_one(plan: RestorePlan, item: PlannedObject, original: Object, cancel: Cancel) -> VerifiedObject:
     cancel.check()
-    rows, kind = plan.options.transforms, item.resource.group_resource
-    served, desired = plan.target.served(item.resource), apply(rows, kind, original, plan.context).object
+    served, prepared = plan.target.served(item.resource), plan.preparation.prepare(item.resource, original)
     assert served is not None, "what is not served is known beforehand"
+    desired = prepared.object
     if desired is None:
         return verified(item.path, Proof.LEFT_OUT, item.why)
     error = refusal(plan, item, served, desired)
