@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.kubernetes import ObjectKey
-from holdfast.objects.order import TIERS, Item, waves
+from holdfast.objects.order import TIERS, Item, hinders, waves
 
 
 def key(kind: str, name: str = "x", namespace: str = "shop") -> ObjectKey:
@@ -62,6 +62,14 @@ def test_what_can_refuse_others_comes_last():
         "resourcequotas",
     ):
         assert in_order("widgets.example.com", "ingresses.networking.k8s.io", kind)
+
+
+def test_what_can_refuse_others_is_known():
+    assert hinders("validatingwebhookconfigurations.admissionregistration.k8s.io")
+    assert hinders("resourcequotas")
+    assert hinders("limitranges")
+    assert not hinders("horizontalpodautoscalers.autoscaling")
+    assert not hinders("configmaps")
 
 
 def test_kinds_of_one_tier_go_together():

@@ -12,6 +12,17 @@ from typing import NamedTuple
 
 from holdfast.model.kubernetes import ObjectKey
 
+_HINDERING = (
+    "apiservices.apiregistration.k8s.io",
+    "mutatingadmissionpolicies.admissionregistration.k8s.io",
+    "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "resourcequotas",
+    "validatingadmissionpolicies.admissionregistration.k8s.io",
+    "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
+)
+
 TIERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("they define the kinds of all custom resources", ("customresourcedefinitions.apiextensions.k8s.io",)),
     ("they hold everything namespaced", ("namespaces",)),
@@ -75,16 +86,7 @@ TIERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "they can refuse or hold up other objects: webhooks until their service runs, quotas when they are full",
-        (
-            "apiservices.apiregistration.k8s.io",
-            "mutatingadmissionpolicies.admissionregistration.k8s.io",
-            "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
-            "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-            "resourcequotas",
-            "validatingadmissionpolicies.admissionregistration.k8s.io",
-            "validatingadmissionpolicybindings.admissionregistration.k8s.io",
-            "validatingwebhookconfigurations.admissionregistration.k8s.io",
-        ),
+        _HINDERING,
     ),
     (
         "they change how many there are of what runs, so they are made once that is ready",
@@ -101,9 +103,6 @@ TIERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _TIER_OF = {kind: number for number, (_, kinds) in enumerate(TIERS) for kind in kinds}
 _LATE = len(TIERS) - 1
 _OTHERS = next(number for number, (_, kinds) in enumerate(TIERS) if not kinds)
-
-
-_HINDERING = TIERS[-1][1]
 
 
 def hinders(group_resource: str) -> bool:

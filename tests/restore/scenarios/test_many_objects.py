@@ -3,7 +3,11 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from testbed.control_plane import ControlPlane
+from tests.conftest import running
 from tests.restore_lab import (
+    Lab,
     claim,
     config_map,
     definition,
@@ -89,7 +93,16 @@ def kept(things):
     }
 
 
-def test_5000_objects_of_30_kinds(lab, vault, copy, into_copy):
+@pytest.fixture
+def lab(say):
+    """In a cluster of its own: to delete all this would keep a shared one busy for minutes."""
+    with running(lambda: ControlPlane.start(name="many", say=say)) as started:
+        lab = Lab(started).new_namespace()
+        yield lab
+        lab.cluster.close()
+
+
+def test_5000_objects_of_30_kinds(lab, vault):
     stems = [unique(f"kind{number}").replace("-", "") for number in range(CUSTOM)]
     in_parallel(lab.make, [definition(stem) for stem in stems])
     for stem in stems:
@@ -105,6 +118,8 @@ def test_5000_objects_of_30_kinds(lab, vault, copy, into_copy):
     assert len(before) >= COUNT
     assert len(counts) >= 30
     vault.back_up(lab)
+    copy = lab.within(unique("copy"))
+    into_copy = {"namespaces": {lab.namespace: copy.namespace}}
 
     report = vault.restore(lab, **into_copy)
 
