@@ -41,6 +41,7 @@ def test_every_command_of_the_readme_works(user):
         "38 unchanged",
         "2 created, 3 updated, 2 deleted",
         "no errors were found",
+        "38 restorable, 3 left out",
         '"name":"settings"',
     )
     for words in told:
