@@ -39,7 +39,11 @@ def content(lab):
 
 
 def rolling_back(lab, vault, moment):
-    arguments = "restore", "run", vault.first, "-n", lab.namespace, "--rollback", "--yes", "--progress", "none"
+    return doomed(lab, vault, moment, "run", vault.first, "-n", lab.namespace, "--rollback")
+
+
+def doomed(lab, vault, moment, *arguments):
+    arguments = "restore", *arguments, "--yes", "--progress", "none"
     return start("SIGKILL", "writes", moment, vault.store.url, lab.control_plane.kubeconfig, *arguments)
 
 
@@ -89,3 +93,29 @@ def test_killed_between_any_two_writes(lab, vault, say):
     say(f"{killed} kills of a rollback: {resumed} finished by running it again, {undone} taken back before")
     assert killed >= total - 1
     assert undone > 0
+
+
+def test_an_undo_that_was_killed_is_finished_by_the_next(lab, vault, say):
+    vault.first = vault.open().entry.id.hex()[:16]
+    before = content(lab)
+    harm(lab)
+    harmed = content(lab)
+    roll_back(lab, vault)
+    code, _, errors = ended(doomed(lab, vault, 0, "undo"))
+    assert code == 0, errors
+    assert content(lab) == harmed
+    total = moments(errors)
+
+    killed = 0
+    for moment in range(2, total + 1, 3):
+        roll_back(lab, vault)
+        assert content(lab) == before, moment
+        code, _, errors = ended(doomed(lab, vault, moment, "undo"))
+        assert code == KILLED, (moment, errors)
+        killed += 1
+        if content(lab) != harmed:  # it was not killed after its last change
+            undo(lab, vault)
+        assert content(lab) == harmed, moment
+    roll_back(lab, vault)
+    say(f"{killed} kills of an undo, each finished by the next one")
+    assert killed > 3
