@@ -29,8 +29,8 @@ def before(lab, vault):
         lab.make(thing)
     lab.make(workload("Deployment", "web", replicas=2))
     lab.make(config_map("sealed", immutable=True))
-    vault.back_up(lab)
     state = content(lab)
+    vault.back_up(lab)
     harm(lab)
     return state
 
@@ -47,7 +47,8 @@ def harm(lab):
 
 
 def content(lab):
-    """What users set in a namespace, with the owners of fields; what controllers make themselves left out."""
+    """What users set in a namespace, with the owners of fields, once controllers have noted theirs; without what they make."""
+    lab.settled()
     return {
         key: (essence(thing, lab.namespace), owners(thing))
         for key, thing in lab.objects().items()
