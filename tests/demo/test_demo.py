@@ -52,14 +52,14 @@ def test_application_comes_back_in_its_cluster_and_in_another(places, tmp_path):
     except Exception as error:
         raise AssertionError(shown.getvalue()) from error
     stage.show_table()
-    assert shown.getvalue().count("all as before") == 2
+    assert shown.getvalue().count("all as before") == 5
     assert "no errors were found" in shown.getvalue()
 
 
 def test_cluster_of_the_user_is_left_as_it_was(cluster):
     done = demonstrate("--kubeconfig", cluster.kubeconfig, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("all as before") == 2
+    assert done.stdout.count("all as before") == 5
     for path in (
         "/api/v1/namespaces",
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",

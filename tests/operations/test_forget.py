@@ -233,7 +233,7 @@ def test_the_report_of_a_restore_outlives_its_safety_point(shelf):
 
 def test_reports_that_are_left_alone(shelf):
     """A kept backup's, one of a verb that this version does not know, and one of the future."""
-    left = {*shelf.both("r1", days=400), shelf.report("r2", days=400, verb="drill run")}
+    left = {*shelf.both("r1", days=400), shelf.report("r2", days=400, verb="console run")}
     left.add(shelf.report("r3", days=-1, outcome="failed"))
     shelf.forget(keep_last=1)
     assert shelf.left == left
