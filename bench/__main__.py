@@ -149,6 +149,8 @@ def _measure_on(cluster: ControlPlane, groups: Sequence[str], directory: Path, *
             yield from objects.restore()
         if "differences" in groups:
             yield from objects.rows()
+        if "restore" in groups:  # last, because it leaves other objects behind
+            yield from objects.restore_mixed()
         objects.close()
     if "memory" in groups:
         memory = MemoryBench(cluster, directory, count=100_000, runs=max(1, runs // 2))

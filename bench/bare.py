@@ -93,7 +93,9 @@ class BareApi:
         waiting: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         for sample in samples:
             namespace = sample.body["metadata"]["namespace"]
-            path = f"/api/v1/namespaces/{namespace}/{sample.plural}?fieldManager={FIELD_MANAGER}"
+            version = sample.body["apiVersion"]
+            root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            path = f"{root}/namespaces/{namespace}/{sample.plural}?fieldManager={FIELD_MANAGER}"
             waiting.put((path, json.dumps(sample.body).encode()))
         failures: list[Exception] = []
         threads = [threading.Thread(target=self._create_waiting, args=(waiting, failures)) for _ in range(THREADS)]

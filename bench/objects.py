@@ -12,8 +12,9 @@ from testbed.control_plane import ControlPlane
 
 from bench.bare import BareApi
 from bench.command import Command, Used
+from bench.mixed import mixed_samples
 from bench.row import Row, number
-from bench.sample import samples
+from bench.sample import Sample, samples
 
 NAMESPACE = "bench"
 _RESTORE = ("restore", "run", "latest", "-o", "json", "--progress", "none")
@@ -79,6 +80,16 @@ class ObjectsBench:
         )
 
     def restore(self) -> Iterator[Row]:
+        yield from self._restore(samples, "", "")
+
+    def restore_mixed(self) -> Iterator[Row]:
+        """Of ten kinds: replaces what `prepare` made."""
+        self.bare.delete_namespace(NAMESPACE)
+        self.bare.create_namespace(NAMESPACE)
+        self.bare.create_all(mixed_samples(self.count, NAMESPACE))
+        yield from self._restore(mixed_samples, "-mixed", " of 10 kinds")
+
+    def _restore(self, made: Callable[[int, str], Iterator[Sample]], suffix: str, what: str) -> Iterator[Row]:
         """Restores into the deleted namespace, and bare POSTs of the same objects in its place."""
         command = self.new_repository()
         command.run(*_BACKUP)
@@ -94,14 +105,14 @@ class ObjectsBench:
         def post() -> None:
             self.bare.delete_namespace(NAMESPACE)
             self.bare.create_namespace(NAMESPACE)
-            posts.append(self.bare.create_all(samples(self.count, NAMESPACE)))
+            posts.append(self.bare.create_all(made(self.count, NAMESPACE)))
 
         self.in_turns(restore, post)
         rates = [self.count / used.seconds for used in restores]
         bare = [self.count / seconds for seconds in posts]
         yield Row(
-            id="restore",
-            what=f"restore {self.count:,} objects",
+            id=f"restore{suffix}",
+            what=f"restore {self.count:,} objects{what}",
             values=rates,
             unit="objects/s",
             floor=350,
@@ -112,8 +123,8 @@ class ObjectsBench:
             details=details(restores),
         )
         yield Row(
-            id="restore-ratio",
-            what="restore ÷ bare POSTs, 16 threads each",
+            id=f"restore-ratio{suffix}",
+            what=f"restore{what} ÷ bare POSTs, 16 threads each",
             values=[rate / beside for rate, beside in zip(rates, bare, strict=True)],
             unit="×",
             floor=0.6,

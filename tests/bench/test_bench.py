@@ -76,11 +76,14 @@ def test_backups_restores_and_comparisons_are_measured_beside_bare_requests(clus
         backup, unchanged = bench.backup()
         restore, ratio = bench.restore()
         compared = list(bench.rows())
+        mixed = list(bench.restore_mixed())
     finally:
         bench.close()
     assert backup.value > 0
     assert len(backup.peer_values) == 1
     assert 0 < unchanged.value < 100
     assert ratio.value == pytest.approx(restore.value / restore.peer_values[0])
+    assert [row.id for row in mixed] == ["restore-mixed", "restore-ratio-mixed"]
+    assert mixed[1].value == pytest.approx(mixed[0].value / mixed[0].peer_values[0])
     assert [row.id for row in compared] == ["plan", "restore-unchanged", "diff-live", "diff"]
     assert all(row.value > 0 and row.peer.startswith("bare list") and row.floor for row in compared)
