@@ -147,6 +147,13 @@ PODS = [
         "Secret login",
     ),
     (
+        "volume of the past",
+        pod(waiting("CreateContainerConfigError", 'configmap "settings" not found')),
+        [event("p", "FailedMount", 'MountVolume.SetUp failed for volume "v" : configmap "kube-root-ca.crt" not found')],
+        'configmap "settings" not found',
+        "ConfigMap settings",
+    ),
+    (
         "sandbox",
         pod(waiting("ContainerCreating")),
         [event("p", "FailedCreatePodSandBox", "plugin type=bridge failed")],

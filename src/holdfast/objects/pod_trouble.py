@@ -21,6 +21,7 @@ _IMAGE = frozenset(
     )
 )
 _NO_VOLUME = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
+_NOT_YET = ("ContainerCreating", "PodInitializing")
 _NO_SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
 
 _NOT_SCHEDULED: tuple[tuple[str, str], ...] = (
@@ -77,7 +78,7 @@ def _causes(pod: Object, events: Sequence[Object]) -> Iterator[Cause]:
     if at(pod, "status").get("phase") == "Failed" and not _containers(pod):
         reason, message = (str(at(pod, "status").get(field, "")) for field in ("reason", "message"))
         yield Cause(shortened(f"the pod failed: {reason} {message}"), describe)
-    if message := newest(events, *_NO_VOLUME):
+    if not _has_volumes(pod) and (message := newest(events, *_NO_VOLUME)):
         yield Cause(f"a volume cannot be mounted: {message}", _missing(message) or describe)
     for container in _containers(pod):
         yield from _container(container, pod, events, describe)
@@ -106,6 +107,15 @@ def _scheduling(pod: Object) -> Iterator[Cause]:
 def _containers(pod: Object) -> list[Object]:
     """Init containers come first, as they run first."""
     return [*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")]
+
+
+def _has_volumes(pod: Object) -> bool:
+    """Containers are looked after only once all volumes are mounted: events about them are then of the past."""
+    states = [at(one, "state") for one in _containers(pod)]
+    return any(
+        "running" in state or "terminated" in state or at(state, "waiting").get("reason", _NOT_YET[0]) not in _NOT_YET
+        for state in states
+    )
 
 
 def _container(status: Object, pod: Object, events: Sequence[Object], describe: str) -> Iterator[Cause]:
