@@ -20,6 +20,7 @@ def lose(vault, lab, *things):
     vault.back_up(lab)
     for thing in things:
         lab.delete(thing)
+    lab.settled()  # what the things owned is gone too
 
 
 def greedy(replicas=3, **resources):
