@@ -5,6 +5,7 @@ import itertools
 import signal
 import socket
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,11 +41,14 @@ def is_whole(before, now):
 
 
 def throttled(every):
-    """Of the changes, every second, third, … is to come again later; of what comes again likewise."""
-    count = itertools.count(1)
+    """Of the changes, every second, third, … is to come again later; of what comes again likewise, up to five times each."""
+    count, refused = itertools.count(1), Counter()
 
     def intercept(request):
-        return TOO_MANY if request.method != "GET" and next(count) % every == 0 else None
+        if request.method == "GET" or next(count) % every or refused[request.path, request.body] == 5:
+            return None
+        refused[request.path, request.body] += 1
+        return TOO_MANY
 
     return intercept
 
