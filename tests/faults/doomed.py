@@ -59,8 +59,12 @@ def killed_sometime(starts, chance, times):
     assert code == 0, errors
     killed = 0
     for _ in range(times):
-        child = starts()
-        time.sleep(chance.uniform(0.3, 0.95) * needed)
+        child, began = starts(), time.monotonic()
+        end = began + chance.uniform(0.3, 0.95) * needed
+        while child.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        if child.poll() is not None:
+            needed = time.monotonic() - began  # the one that was timed was slower: the next is killed earlier
         child.kill()
         code, _, errors = ended(child)
         assert code in (0, KILLED), errors
