@@ -15,7 +15,7 @@ from holdfast.cli.object_diff import LIVE, MODULE, diff_options, refuse_live_fir
 from holdfast.cli.output import on_one_line, printable, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import selection_options
-from holdfast.errors import Cancelled, DamagedData, HoldfastError, UsageError
+from holdfast.errors import DamagedData, HoldfastError, UsageError
 from holdfast.model import tags
 from holdfast.model.run import Outcome, Problem
 
@@ -221,7 +221,7 @@ def _show_as_document(
                     totals.count(one)
                     document.add(_difference(one))
         except HoldfastError as error:
-            outcome = Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
+            outcome = Outcome.of_failure(error)
             document.tail = _tail(totals, outcome, [*damaged, error])
             raise
         document.tail = _tail(totals, Outcome.PARTIAL if damaged else Outcome.DONE, damaged)

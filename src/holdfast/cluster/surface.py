@@ -34,6 +34,11 @@ class ApiSurface:
         versions = self._versions.get((group, plural))
         return versions[0] if versions else None
 
+    def of(self, group_resource: str) -> Resource | None:
+        """The same by `deployments.apps`."""
+        plural, _, group = group_resource.partition(".")
+        return self.preferred(group, plural)
+
     def served(self, group: str, plural: str) -> tuple[str, ...]:
         """The versions in which a kind is served, the preferred one first; empty if it is not."""
         return tuple(resource.version for resource in self._versions.get((group, plural), ()))

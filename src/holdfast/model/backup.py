@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from holdfast.model.kubernetes import Resource
 from holdfast.model.run import Outcome, Problem
 
 
@@ -40,6 +42,21 @@ class ResourceRecord(msgspec.Struct, kw_only=True, frozen=True):
     kind: str
     namespaced: bool
     count: int
+
+
+def resource_records(counts: Mapping[Resource, int]) -> list[ResourceRecord]:
+    """Kinds and how many objects there are of each, in order."""
+    return [
+        ResourceRecord(
+            group=resource.group,
+            version=resource.version,
+            plural=resource.plural,
+            kind=resource.kind,
+            namespaced=resource.namespaced,
+            count=count,
+        )
+        for resource, count in sorted(counts.items(), key=lambda item: item[0].group_resource)
+    ]
 
 
 class Unread(msgspec.Struct, kw_only=True, frozen=True):

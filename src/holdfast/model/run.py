@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import Cancelled, HoldfastError
 
 
 class Verb(StrEnum):
@@ -36,6 +36,11 @@ class Outcome(StrEnum):
     FAILED = "failed"
     PARTIAL = "partial"  # something that was asked for is missing; the errors name it
     CANCELLED = "cancelled"
+
+    @classmethod
+    def of_failure(cls, error: HoldfastError) -> Outcome:
+        """Of a run that `error` ended."""
+        return cls.CANCELLED if isinstance(error, Cancelled) else cls.FAILED
 
     @property
     def exit_code(self) -> int:

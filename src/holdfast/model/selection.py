@@ -118,6 +118,9 @@ class Selection:
         return cls(**values)
 
 
+EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
+
+
 def _checked(name: str, value: Any, default: object) -> Any:
     """`value` as a field with this `default` holds it."""
     match default:

@@ -18,8 +18,8 @@ from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.objects.exclusions import SYSTEM_PRIORITY_PREFIX, excluded_object
 from holdfast.objects.fields import Object, at, items, text
 from holdfast.objects.label_selector import LabelSelector
-from holdfast.objects.metadata import Glimpse
-from holdfast.objects.relations.document import Document, is_custom, key_of, read_document
+from holdfast.objects.metadata import Glimpse, key_of
+from holdfast.objects.relations.document import Document, is_custom, read_document
 from holdfast.objects.relations.needs import INGRESSES, ROLE_BINDINGS
 from holdfast.objects.relations.pods import POD_KINDS
 from holdfast.objects.relations.references import ACCOUNTS, CLAIMS

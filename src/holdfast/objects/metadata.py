@@ -13,6 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from holdfast.errors import ClusterError
+from holdfast.model.kubernetes import ObjectKey, Resource
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -88,6 +89,11 @@ class Glimpse(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _decoder = msgspec.json.Decoder(Glimpse)
+
+
+def key_of(resource: Resource, seen: Glimpse) -> ObjectKey:
+    """Which object was glimpsed; `resource` is its kind."""
+    return ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
 
 
 def glimpse(data: bytes | memoryview | msgspec.Raw) -> Glimpse:

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import ApiRefused, Cancelled, DamagedData, HoldfastError, NothingSelected, UsageError
+from holdfast.errors import ApiRefused, DamagedData, HoldfastError, NothingSelected, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import (
+    RECORD_PATH,
     BackupRecord,
     BackupType,
     Changes,
     ClusterRecord,
-    ResourceRecord,
     VolumeRecord,
     VolumesMode,
+    resource_records,
 )
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
@@ -35,7 +36,7 @@ from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.changes import changes_since
 from holdfast.operations.contents import OBJECTS, Contents
 from holdfast.operations.object_sink import ObjectSink
-from holdfast.operations.publishing import add_file, publish_report, reported, store_report
+from holdfast.operations.publishing import add_document, publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_username
@@ -154,7 +155,7 @@ class _BackUp:
         earlier = self._earlier(read_catalog(self._repository), paths)
         self._name = self._options.name or _default_name(captured.selection, self._started)
         record = self._record(source, captured, earlier, self._changes(tree, earlier))
-        add_file(tree, writer, ["backup.json"], _pretty(record), record.finished_at)
+        add_document(tree, writer, RECORD_PATH, record, record.finished_at)
         root = tree.save(writer)
         run = self._describe(record, captured, sink.size, writer)
         summary = self._summary(record, captured, sink.size, writer)
@@ -240,17 +241,7 @@ class _BackUp:
             selection=captured.selection.to_dict(),
             labels=dict(self._options.labels),
             keep_until=self._keep_until,
-            resources=[
-                ResourceRecord(
-                    group=resource.group,
-                    version=resource.version,
-                    plural=resource.plural,
-                    kind=resource.kind,
-                    namespaced=resource.namespaced,
-                    count=count,
-                )
-                for resource, count in sorted(captured.counts.items(), key=lambda item: item[0].group_resource)
-            ],
+            resources=resource_records(captured.counts),
             empty=sorted(captured.listed - {resource.group_resource for resource in captured.counts}),
             unread=captured.unread,
             namespaces=sorted(captured.namespaces),
@@ -323,7 +314,6 @@ class _BackUp:
 
     def _failed(self, error: HoldfastError) -> Run:
         """The run as its report keeps it when no backup came of it."""
-        cancelled = isinstance(error, Cancelled)
         return Run(
             id=self._id,
             run=self._id,
@@ -331,7 +321,7 @@ class _BackUp:
             name=self._name,
             kind=tags.APPLICATION,
             type=self._options.type.value,
-            outcome=Outcome.CANCELLED if cancelled else Outcome.FAILED,
+            outcome=Outcome.of_failure(error),
             started_at=timestamp(self._started),
             finished_at=timestamp(self._clock.now()),
             counts={},
@@ -358,8 +348,3 @@ def _default_name(selection: Selection, started: dt.datetime) -> str:
     workload = next((text.rpartition("/")[2] for text in selection.workloads), "objects")
     first = "all" if selection.all_namespaces else next(iter(selection.namespaces), workload)
     return f"{first.strip('*?') or 'namespaces'}-{started:%Y%m%d-%H%M%S}"
-
-
-def _pretty(record: BackupRecord) -> bytes:
-    """Indented, because people read it through restic too."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1)

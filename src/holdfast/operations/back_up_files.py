@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from holdfast.errors import Cancelled, DamagedData, HoldfastError, NotFound, UsageError
+from holdfast.errors import DamagedData, HoldfastError, NotFound, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import BackupType
@@ -275,7 +275,6 @@ class _BackUpFiles:
         return tags.Tags(values | {f"{tags.LABEL_PREFIX}{key}": value for key, value in self._options.labels.items()})
 
     def _failed(self, error: HoldfastError) -> Run:
-        cancelled = isinstance(error, Cancelled)
         return Run(
             id=self._id,
             run=self._id,
@@ -283,7 +282,7 @@ class _BackUpFiles:
             name=self._name,
             kind=tags.FILES,
             type=self._options.type.value,
-            outcome=Outcome.CANCELLED if cancelled else Outcome.FAILED,
+            outcome=Outcome.of_failure(error),
             started_at=timestamp(self._started),
             finished_at=timestamp(self._clock.now()),
             counts={},

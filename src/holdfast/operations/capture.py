@@ -28,8 +28,7 @@ from holdfast.model.selection import Selection
 from holdfast.objects import selection as selecting
 from holdfast.objects.companions import BY_SEARCH, CompanionCollector
 from holdfast.objects.exclusions import excluded_kind
-from holdfast.objects.metadata import Glimpse, glimpse
-from holdfast.objects.relations.document import key_of
+from holdfast.objects.metadata import Glimpse, glimpse, key_of
 from holdfast.objects.relations.searches import is_shared_account
 from holdfast.operations.source import Source
 from holdfast.operations.workload_capture import WorkloadCapture

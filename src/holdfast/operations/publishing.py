@@ -63,10 +63,15 @@ def add_file(tree: TreeBuilder, writer: BlobWriter, path: Sequence[str], content
     tree.add(path, TreeFile(writer.save(BlobType.DATA, content) if content else b"", len(content), time))
 
 
+def add_document(tree: TreeBuilder, writer: BlobWriter, path: str, document: msgspec.Struct, time: str) -> None:
+    """The same with a JSON document, at a path from the root."""
+    add_file(tree, writer, path.strip("/").split("/"), _pretty(document), time)
+
+
 def store_report(writer: BlobWriter, report: msgspec.Struct, log_text: str, time: str) -> str:
     """Writes a report's tree; its id goes into the snapshot once the writer was flushed."""
     tree = TreeBuilder()
-    add_file(tree, writer, [REPORT_FILE], _pretty(report), time)
+    add_document(tree, writer, REPORT_FILE, report, time)
     add_file(tree, writer, [LOG_FILE], log_text.encode(), time)
     return tree.save(writer).hex()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from holdfast.errors import Cancelled, HoldfastError, NotFound, StoreRefused, UsageError
+from holdfast.errors import HoldfastError, NotFound, StoreRefused, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
@@ -204,7 +204,7 @@ class _RestoreFiles:
         return run
 
     def _failed(self, error: HoldfastError) -> Run:
-        outcome = Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
+        outcome = Outcome.of_failure(error)
         return self._describe(outcome, [Problem.of(error)])
 
     def _describe(self, outcome: Outcome, problems: list[Problem]) -> Run:

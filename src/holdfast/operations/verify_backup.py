@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from holdfast.cluster.cluster import Cluster
 from holdfast.cluster.surface import ApiSurface
-from holdfast.errors import Cancelled, HoldfastError, NothingSelected
+from holdfast.errors import HoldfastError, NothingSelected
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import Resource
@@ -111,7 +111,7 @@ class _Verification:
         return run
 
     def _failed(self, error: HoldfastError) -> VerifyRun:
-        outcome = Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
+        outcome = Outcome.of_failure(error)
         return self._describe(outcome, [*self._problems, Problem.of(error)])
 
     def _tags(self, run: VerifyRun) -> dict[str, str]:

@@ -22,9 +22,8 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.objects.exclusions import excluded_kind
-from holdfast.objects.metadata import Glimpse, glimpse
+from holdfast.objects.metadata import Glimpse, glimpse, key_of
 from holdfast.objects.relations.closure import Closure, Node, Reached
-from holdfast.objects.relations.document import key_of
 from holdfast.objects.selection import AppliedSelection
 from holdfast.operations.source import Source
 

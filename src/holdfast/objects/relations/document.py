@@ -15,7 +15,7 @@ import msgspec
 from holdfast.errors import ClusterError
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.objects.fields import Object, at, text
-from holdfast.objects.metadata import Glimpse
+from holdfast.objects.metadata import Glimpse, key_of
 from holdfast.objects.relations.pods import PodTemplate, pod_templates, templates_within
 from holdfast.objects.relations.references import Reference, references_within
 
@@ -120,10 +120,6 @@ class Document:
             group = text(reference, "group")
         namespace = text(reference, "namespace") or self.seen.namespace
         return self.kinds.key(group, text(reference, "kind") or kind, namespace, text(reference, "name"))
-
-
-def key_of(resource: Resource, seen: Glimpse) -> ObjectKey:
-    return ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
 
 
 def read_document(

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import Cancelled, HoldfastError, NothingSelected, UsageError
+from holdfast.errors import HoldfastError, NothingSelected, UsageError
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.drill import Check, CheckKind, CheckResult, DrillReport
@@ -225,7 +225,7 @@ class _Drill:
 
     def _failed(self, error: HoldfastError) -> DrillReport:
         self._problems.insert(0, Problem.of(error))
-        return self._describe(Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED)
+        return self._describe(Outcome.of_failure(error))
 
     def _describe(self, outcome: Outcome) -> DrillReport:
         results = self._execution.results if self._execution else []

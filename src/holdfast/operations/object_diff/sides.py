@@ -18,7 +18,7 @@ from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
 from holdfast.objects import selection as selecting
 from holdfast.objects.fields import Object
-from holdfast.objects.metadata import glimpse
+from holdfast.objects.metadata import glimpse, key_of
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.object_diff.lenient_source import LenientSource
 
@@ -44,7 +44,7 @@ class HeldSink:
         resource, seen = taken.resource, taken.seen
         if seen.metadata.uid is None or not self.covers(taken):  # without a UID: a stand-in for a namespace
             return None
-        return self._hold(taken, ObjectKey(resource.group, resource.plural, seen.namespace, seen.name))
+        return self._hold(taken, key_of(resource, seen))
 
     def commit(self, resource: Resource, tokens: list[Held | None]) -> None:  # noqa: ARG002 - the sink's contract
         for held in tokens:

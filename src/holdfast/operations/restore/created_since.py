@@ -24,7 +24,7 @@ from holdfast.model.run import Problem
 from holdfast.model.selection import ClusterObjects, Selection
 from holdfast.objects import selection as selecting
 from holdfast.objects.fingerprint import fingerprint
-from holdfast.objects.metadata import Glimpse
+from holdfast.objects.metadata import Glimpse, key_of
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
 from holdfast.operations.restore.deletion import planned_deletion
@@ -51,7 +51,7 @@ class _Sink:
 
     def keep(self, taken: Taken) -> _Candidate | None:
         resource, seen = taken.resource, taken.seen
-        if ObjectKey(resource.group, resource.plural, seen.namespace, seen.name) in self._planned:
+        if key_of(resource, seen) in self._planned:
             return None
         live = msgspec.json.decode(taken.data)
         return _Candidate(resource, seen, fingerprint(live, resource), self._owners.of(live))
@@ -102,7 +102,7 @@ class _Coverage:
     def __init__(self, source: BackupSource, target: Target, wanted: Selection, planned: Collection[ObjectKey]) -> None:
         self._source = source
         record = source.record
-        self._kinds = {f"{kind.plural}.{kind.group}".rstrip("."): kind for kind in source.kinds}
+        self._kinds = {kind.group_resource: kind for kind in source.kinds}
         self._known = self._kinds.keys() | set(record.empty)
         self._unread = {(entry.kind, entry.namespace) for entry in record.unread}
         self._began = dt.datetime.fromisoformat(record.started_at).replace(microsecond=0)

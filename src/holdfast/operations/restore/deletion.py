@@ -6,7 +6,7 @@ from holdfast.cluster.surface import ApiSurface
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action
 from holdfast.objects.destruction import reason_against_deleting
-from holdfast.objects.metadata import Glimpse
+from holdfast.objects.metadata import Glimpse, key_of
 from holdfast.operations.restore.plan import PlannedObject
 
 
@@ -14,7 +14,7 @@ def planned_deletion(
     resource: Resource, seen: Glimpse, fingerprint: bytes, surface: ApiSurface, why: str, *, with_data: bool
 ) -> PlannedObject:
     """`why` it goes, and `fingerprint` as it was seen; `with_data`: also what takes data along."""
-    key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
+    key = key_of(resource, seen)
     against = reason_against_deleting(key.group_resource, seen, with_data=with_data)
     owners = tuple(
         ObjectKey(owner.group, owner.plural, seen.namespace if owner.namespaced else "", reference.name)

@@ -51,8 +51,8 @@ class Execution:
         self._writer = ObjectWriter(plan)
         self._remover = Remover(plan.target)
         self._patience = Patience(namespaces_of(plan.objects), cancel, progress)
-        self._to_close = namespaces_of([item for item in plan.objects if item.action in _TO_DO])
         self._to_do = {item.key: item for item in plan.objects if item.action in _TO_DO}
+        self._to_close = namespaces_of([*self._to_do.values()])
         in_order = waves(Item(item.key, item.owners) for item in self._to_do.values())
         self._early, self._late = early_and_late(in_order)
         self.results: list[ObjectResult] = []

@@ -81,7 +81,7 @@ def _release(target: Target, held: Held) -> str:
             if error.reason == "Conflict":
                 continue
             return error.why or error.what
-        return give_back(target, held.served, key, held.entries, made) if held.entries else ""
+        return give_back(target.cluster, held.served, key, held.entries, made) if held.entries else ""
     return "somebody else keeps writing to it"
 
 

@@ -20,7 +20,7 @@ from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
 from holdfast.objects.fields import Object, at, name_of, namespace_of
-from holdfast.objects.ownership import FIELD_MANAGER, owners, restoring_patch
+from holdfast.objects.ownership import FIELD_MANAGER, owners
 from holdfast.objects.pausing import (
     GITOPS,
     NOTE,
@@ -32,6 +32,7 @@ from holdfast.objects.pausing import (
     resuming_command,
     resuming_patch,
 )
+from holdfast.operations.restore.field_owners import give_back
 
 SCALE_DOWN_SECONDS = 120.0
 _TRIES = 5
@@ -68,8 +69,7 @@ def leftovers(cluster: Cluster) -> list[_Paused]:
     """What is paused in the cluster by a restore. Kinds that the account may not list are passed over."""
     found: list[_Paused] = []
     for kind in (*GITOPS, *SCALED):
-        plural, _, group = kind.partition(".")
-        served = cluster.api_surface().preferred(group, plural)
+        served = cluster.api_surface().of(kind)
         if served is None:
             continue
         try:
@@ -80,7 +80,9 @@ def leftovers(cluster: Cluster) -> list[_Paused]:
             continue
         listed = (msgspec.json.decode(data) for page in pages for data in page.items)
         found += [
-            (served, ObjectKey(group, plural, namespace_of(live), name_of(live))) for live in listed if is_paused(live)
+            (served, ObjectKey(served.group, served.plural, namespace_of(live), name_of(live)))
+            for live in listed
+            if is_paused(live)
         ]
     return found
 
@@ -152,18 +154,10 @@ def _resume(cluster: Cluster, served: Resource, key: ObjectKey) -> None:
 
 def _change(cluster: Cluster, served: Resource, key: ObjectKey, live: Object, patch: Object) -> None:
     """Sends the patch and gives the fields back to those who owned them, so that a pause leaves no trace of us."""
-    made = _patch(cluster, served, key, patch)
-    entries = owners(live, live)
-    for _ in range(_TRIES if entries else 0):
-        try:
-            _patch(cluster, served, key, restoring_patch(entries, made))
-        except ApiRefused as error:
-            found = _get(cluster, served, key) if error.reason == "Conflict" else None
-            if found is None:
-                return  # owners of fields are not worth a failure here
-            made = found
-        else:
-            return
+    body = msgspec.json.encode(patch)
+    made = cluster.patch(served, key.namespace, key.name, body, patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER)
+    if entries := owners(live, live):
+        give_back(cluster, served, key, entries, made)  # what it says is not worth a failure here
 
 
 def _problem(cluster: Cluster, served: Resource, key: ObjectKey, error: HoldfastError) -> Problem:
@@ -176,13 +170,6 @@ def _problem(cluster: Cluster, served: Resource, key: ObjectKey, error: Holdfast
         return Problem(what, str(error), "Run the restore again: it lets go what is paused.")
     command = resuming_command(key, live, PAUSES[key.group_resource])
     return Problem(what, error.why or error.what, f"Let it go with `{command}`, or run the restore again.")
-
-
-def _patch(cluster: Cluster, served: Resource, key: ObjectKey, patch: Object) -> Object:
-    body = msgspec.json.encode(patch)
-    made = cluster.patch(served, key.namespace, key.name, body, patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER)
-    decoded: Object = msgspec.json.decode(made)
-    return decoded
 
 
 def _get(cluster: Cluster, served: Resource, key: ObjectKey) -> Object | None:

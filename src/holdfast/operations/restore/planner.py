@@ -24,6 +24,7 @@ from holdfast.objects.diff.shown import Room, shown
 from holdfast.objects.diff.walk import Change
 from holdfast.objects.fields import Object, at, items, namespace_of
 from holdfast.objects.fingerprint import fingerprint
+from holdfast.objects.metadata import key_of
 from holdfast.objects.ownership import is_unfinished
 from holdfast.objects.paths import object_path
 from holdfast.objects.pausing import HELD_BACK, is_paused, let_go
@@ -70,7 +71,7 @@ class _SelectedSink:
         resource, seen = taken.resource, taken.seen
         if seen.metadata.uid is None:
             return None  # a namespace that is not in the backup itself, see BackupSource
-        key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
+        key = key_of(resource, seen)
         return _Selected(resource, key, object_path(resource, seen.namespace, seen.name), taken.reason)
 
     def commit(self, resource: Resource, tokens: list[_Selected | None]) -> None:  # noqa: ARG002 - the sink's contract

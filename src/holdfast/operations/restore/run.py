@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import ApiRefused, Cancelled, HoldfastError
+from holdfast.errors import ApiRefused, HoldfastError
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
@@ -176,7 +176,7 @@ class _Restore:
         self._safety_point = safety_point.take(self._repository, lock, plan, occasion, before, self._cancel).hex()
 
     def _failed(self, error: HoldfastError) -> RestoreReport:
-        outcome = Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
+        outcome = Outcome.of_failure(error)
         return self._report(outcome, [Problem.of(error)])
 
     def _report(self, outcome: Outcome, problems: list[Problem]) -> RestoreReport:

@@ -20,19 +20,19 @@ import msgspec
 from holdfast.errors import DamagedData
 from holdfast.ids import BlobId, SnapshotId
 from holdfast.model import tags
-from holdfast.model.backup import BackupRecord, BackupType, ClusterRecord, ResourceRecord
+from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, resource_records
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import SAFETY_PATH, Action, ObjectName, SafetyRecord
 from holdfast.model.run import Outcome, timestamp
 from holdfast.objects.fingerprint import fingerprint
-from holdfast.objects.metadata import glimpse
+from holdfast.objects.metadata import glimpse, key_of
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Taken
 from holdfast.operations.catalog import Catalog, Entry
 from holdfast.operations.contents import Contents
 from holdfast.operations.object_sink import ObjectSink
-from holdfast.operations.publishing import add_file
+from holdfast.operations.publishing import add_document
 from holdfast.operations.restore.plan import CHANGED_SINCE, CREATING, PlannedObject, RestorePlan
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_username
@@ -124,9 +124,9 @@ def take(
                 for key in sorted(keeper.absent)
             ],
         )
-        add_file(tree, writer, [SAFETY_PATH.strip("/")], _pretty(safety), finished)
+        add_document(tree, writer, SAFETY_PATH, safety, finished)
         record = keeper.record(occasion, plan, finished)
-        add_file(tree, writer, ["backup.json"], _pretty(record), finished)
+        add_document(tree, writer, RECORD_PATH, record, finished)
         root = tree.save(writer)
         writer.flush()
         return repository.save_snapshot(_snapshot(occasion, root), lock)
@@ -149,7 +149,7 @@ class _Keeper:
         namespaces = {key.namespace for key in planned if key.namespace}
         surface = self._plan.target.surface
         for name in before.safety.absent:
-            resource = next((one for one in surface.resources if one.group_resource == name.kind), None)
+            resource = surface.of(name.kind)
             if resource is not None:
                 key = ObjectKey(resource.group, resource.plural, name.namespace, name.name)
                 if key in planned or key.namespace in namespaces:
@@ -159,7 +159,7 @@ class _Keeper:
             for page in source.list(resource):
                 for data in page.items:
                     seen = glimpse(data)
-                    key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
+                    key = key_of(resource, seen)
                     if seen.metadata.uid is not None and (key in planned or key.namespace in namespaces):
                         self.absent.discard(key)
                         self._keep(resource, key, data)
@@ -186,7 +186,6 @@ class _Keeper:
 
     def record(self, occasion: Occasion, plan: RestorePlan, finished: str) -> BackupRecord:
         """As that of a backup, so that a safety point is browsed and compared like one."""
-        counts = Counter(self._kept.values())
         return BackupRecord(
             run=occasion.run,
             name=_name(occasion),
@@ -199,17 +198,7 @@ class _Keeper:
             cluster=ClusterRecord(uid=occasion.cluster, name=occasion.cluster, version=plan.target.cluster.version()),
             selection=plan.options.selection.to_dict(),
             labels={},
-            resources=[
-                ResourceRecord(
-                    group=resource.group,
-                    version=resource.version,
-                    plural=resource.plural,
-                    kind=resource.kind,
-                    namespaced=resource.namespaced,
-                    count=count,
-                )
-                for resource, count in sorted(counts.items(), key=lambda item: item[0].group_resource)
-            ],
+            resources=resource_records(Counter(self._kept.values())),
             namespaces=sorted({key.namespace for key in self._kept if key.namespace}),
             excluded={},
             volumes=[],
@@ -255,8 +244,3 @@ def _snapshot(occasion: Occasion, root: BlobId) -> Snapshot:
         tags=tags.Tags(values).format(),
         program_version=PROGRAM_VERSION,
     )
-
-
-def _pretty(document: msgspec.Struct) -> bytes:
-    """Indented, because people read it through restic too."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=1)

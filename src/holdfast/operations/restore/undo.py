@@ -20,11 +20,11 @@ from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress, Silent
 from holdfast.model.restore import Action, ObjectName, OnConflict, RestoreReport, Result
 from holdfast.model.run import Verb
-from holdfast.model.selection import ClusterObjects, Selection
+from holdfast.model.selection import EVERYTHING, ClusterObjects, Selection
 from holdfast.objects.fields import Object
 from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.mapping import NameMap, ObjectMapping
-from holdfast.objects.metadata import Glimpse
+from holdfast.objects.metadata import Glimpse, key_of
 from holdfast.objects.transforms import Context
 from holdfast.operations.backup_source import BackupSource
 from holdfast.operations.capture import Capture, Taken
@@ -40,7 +40,6 @@ from holdfast.operations.restore.target import NAMESPACES, Target
 from holdfast.operations.restore.versions import Versions
 from holdfast.repository.repository import Repository
 
-_EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 _VERBS = (Verb.RESTORE_RUN, Verb.RESTORE_UNDO)
 
 
@@ -108,7 +107,7 @@ class Undo:
         self._cluster = cluster
         self._target = Target(cluster)
         self._options = RestoreOptions(
-            selection=_EVERYTHING, on_conflict=OnConflict.REPLACE, rollback=True, delete_data=delete_data
+            selection=EVERYTHING, on_conflict=OnConflict.REPLACE, rollback=True, delete_data=delete_data
         )
         point = undoable.safety_point
         self.backup = point.entry.id.hex() if point else ""
@@ -229,8 +228,7 @@ class Undo:
         return next((entry for entry in self._catalog.entries if entry.id == wanted), None)
 
     def _find(self, name: ObjectName) -> tuple[Resource | None, Object | None]:
-        plural, _, group = name.kind.partition(".")
-        resource = self._target.surface.preferred(group, plural)
+        resource = self._target.surface.of(name.kind)
         if resource is None:
             return None, None
         return resource, self._target.find(resource, name.namespace, name.name)
@@ -270,7 +268,7 @@ class _Strangers:
 
     def keep(self, taken: Taken) -> ObjectKey | None:
         resource, seen = taken.resource, taken.seen
-        key = ObjectKey(resource.group, resource.plural, seen.namespace, seen.name)
+        key = key_of(resource, seen)
         return None if key in self._going or seen.controller or seen.name == "default" else key
 
     def commit(self, resource: Resource, tokens: list[ObjectKey | None]) -> None:  # noqa: ARG002 - the sink's contract

@@ -122,10 +122,10 @@ class ObjectWriter:
             if live is None:
                 raise
             return self._change(served, item, original, desired, live)
-        uid = self.created[key] = _uid(msgspec.json.decode(made))
+        uid = self.created[key] = glimpse(made).metadata.uid or ""
         if several:
             return self._finish(served, item, original, desired, made, result_of(item, Result.CREATED, note, uid=uid))
-        problem = give_back(self._target, served, key, plan.entries, made) if plan.entries else ""
+        problem = give_back(self._target.cluster, served, key, plan.entries, made) if plan.entries else ""
         return result_of(item, Result.CREATED, "; ".join(filter(None, (note, problem))), uid=uid)
 
     def _finish(
@@ -143,7 +143,7 @@ class ObjectWriter:
         if is_paused(msgspec.json.decode(made)):
             self.held[key] = Held(served, key, entries)
             return done
-        problem = give_back(self._target, served, key, entries, made) if entries else ""
+        problem = give_back(self._target.cluster, served, key, entries, made) if entries else ""
         return msgspec.structs.replace(done, why="; ".join(filter(None, (done.why, problem))))
 
     def _wants_status(self, served: Resource, original: Object) -> bool:
@@ -195,7 +195,7 @@ class ObjectWriter:
         # All that was changed is ours now. What an update wrote is the backup's, and so is what a merge added to an object
         # that nobody else has written to; among other owners it stays ours.
         theirs = (completed is None or not owners(live, live)) and key not in self.held
-        problem = give_back(self._target, served, key, owners(original, desired), made) if theirs else ""
+        problem = give_back(self._target.cluster, served, key, owners(original, desired), made) if theirs else ""
         return result_of(item, Result.UPDATED, problem)
 
     def _left_as_it_is(
