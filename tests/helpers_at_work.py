@@ -1,5 +1,6 @@
 """Helper processes of `backup files` and `restore files`, caught in the middle of their work."""
 
+import contextlib
 import os
 import signal
 import time
@@ -31,33 +32,56 @@ def needs_helpers():
 
 
 def caught(parent, touching):
-    """Waits for a helper of the process `parent` that has a file open whose path holds `touching`, and stops it there."""
+    """Waits for a helper of the process `parent` that has a file open whose path holds `touching`, and stops it there.
+
+    Parent and helper take turns with the looking: neither finishes the work while nobody looks.
+    """
+    parent = psutil.Process(parent)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        for helper in _children(parent):
-            if _touches(helper, touching):
-                os.kill(helper.pid, signal.SIGSTOP)
-                while helper.status() != psutil.STATUS_STOPPED:
-                    time.sleep(0.001)
-                if _touches(helper, touching):
-                    return helper
-                os.kill(helper.pid, signal.SIGCONT)
-    pytest.fail(f"no helper of {parent} was seen with {touching}")
+        if is_gone(parent):
+            pytest.fail("the run was over before a helper was caught")
+        for helper in parent.children():
+            if _runs_its_program(helper) and _held(parent, helper, touching):
+                return helper
+    pytest.fail(f"no helper of {parent.pid} was seen with {touching}")
 
 
-def _children(parent):
+def _held(parent, helper, touching):
+    """Whether the helper was stopped with such a file open. The parent goes on in any case."""
+    found = False
+    _stop(parent)
     try:
-        return psutil.Process(parent).children()
+        _stop(helper)
+        found = _touches(helper, touching)
+        return found
     except psutil.NoSuchProcess:
-        pytest.fail("the run was over before a helper was caught")
+        return False
+    finally:
+        if not found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                helper.send_signal(signal.SIGCONT)
+        parent.send_signal(signal.SIGCONT)
+
+
+def _stop(process):
+    process.send_signal(signal.SIGSTOP)
+    while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+        time.sleep(0.0002)
+
+
+def _runs_its_program(helper):
+    """It is a copy of its parent, with all that has open, until it begins its own program."""
+    try:
+        return PROGRAM in helper.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _touches(helper, touching):
     try:
-        if PROGRAM not in helper.cmdline():
-            return False  # it is a copy of its parent, with all that has open, until it begins its own program
         return any(touching in str(link.readlink()) for link in Path(f"/proc/{helper.pid}/fd").iterdir())
-    except (OSError, psutil.NoSuchProcess):
+    except OSError:
         return False
 
 
