@@ -1,0 +1,48 @@
+"""Conditions in the status of our objects, as Kubernetes' own objects have them; `kubectl wait` reads them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class ConditionType(StrEnum):
+    READY = "Ready"  # of a StorageLocation or BackupPlan
+    COMPLETE = "Complete"  # of a Backup or Restore: it has done what could be done; `Partial` is one of its reasons
+    FAILED = "Failed"  # of a Backup or Restore
+    HEALTHY = "Healthy"  # of a BackupPlan: its newest run went well and none was missed
+    RETENTION_HELD = "RetentionHeld"  # of a BackupPlan: forgetting would remove too much and waits for a person
+
+
+class Condition(msgspec.Struct, kw_only=True, rename="camel"):
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: Annotated[str, Meta(description="One word in CamelCase, for programs.")]
+    message: Annotated[str, Meta(description="What happened, why, and what to do next, for people.")] = ""
+    last_transition_time: str
+    observed_generation: int = 0
+
+
+def timestamp(moment: dt.datetime) -> str:
+    """RFC 3339 in UTC with whole seconds, as `metav1.Time` is written."""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def with_condition(existing: Iterable[Condition], new: Condition) -> list[Condition]:
+    """`existing` with `new` in the place of the one of its type; the time of an unchanged `status` stays."""
+    conditions = []
+    placed = False
+    for condition in existing:
+        if condition.type != new.type:
+            conditions.append(condition)
+            continue
+        if condition.status == new.status:
+            new = msgspec.structs.replace(new, last_transition_time=condition.last_transition_time)
+        conditions.append(new)
+        placed = True
+    return conditions if placed else [*conditions, new]

@@ -1,0 +1,57 @@
+"""Names of the objects made for ours: readable, and cut to what Kubernetes allows without two becoming one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from enum import StrEnum
+
+_CRON_JOB_LIMIT = 52  # a CronJob's Jobs get 11 more characters, and a Job's name is a label's value of at most 63
+_JOB_LIMIT = 63
+LABEL_LIMIT = 63
+_DIGEST = 8
+_MINUTE = 60
+
+
+class Role(StrEnum):
+    """What a CronJob, Job or pod of ours does."""
+
+    BACKUP = "backup"
+    RESTORE = "restore"
+    DELETE = "delete"  # the data of a Backup
+    FORGET = "forget"
+    PRUNE = "prune"
+    CHECK = "check"
+    TEST = "test"  # of a location
+
+
+def shortened(name: str, limit: int = LABEL_LIMIT) -> str:
+    """The name, or its beginning with a digest of the whole."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    return f"{name[: limit - _DIGEST - 1].rstrip('-.')}-{digest}"
+
+
+def plan_cron_job(plan: str) -> str:
+    """The CronJob of a plan, by the plan's name: `plan-nightly`."""
+    return shortened(f"plan-{plan}", _CRON_JOB_LIMIT)
+
+
+def location_cron_job(location: str, role: Role) -> str:
+    """The CronJob of a location's maintenance: `location-main-prune`."""
+    return shortened(f"location-{location}", _CRON_JOB_LIMIT - len(role) - 1) + f"-{role}"
+
+
+def job(kind: str, name: str, unique: str) -> str:
+    """A Job for one object: `backup-before-upgrade-3f9c2a1b`. `unique` tells objects of one name apart, as their UID does."""
+    digest = hashlib.sha256(unique.encode()).hexdigest()[:_DIGEST]
+    return f"{shortened(f'{kind.lower()}-{name}', _JOB_LIMIT - _DIGEST - 1)}-{digest}"
+
+
+def scheduled_time(job_name: str) -> dt.datetime | None:
+    """When the CronJob meant this Job to run: Kubernetes ends the Job's name with the minutes since 1970. None for others."""
+    digits = job_name.rpartition("-")[2]
+    if not (digits.isdecimal() and len(digits) == len("29000000")):
+        return None
+    return dt.datetime.fromtimestamp(int(digits) * _MINUTE, dt.UTC)

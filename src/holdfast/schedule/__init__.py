@@ -1,0 +1,1 @@
+"""When a plan runs: cron expressions as Kubernetes reads them. Pure."""
