@@ -91,4 +91,4 @@ class Known:
     """What is known beside the watched objects: refusals by the object they happened to, and what Events say."""
 
     refusals: dict[Key, Refusal] = field(default_factory=dict)
-    events: dict[tuple[str, str, str], str] = field(default_factory=dict)  # kind, namespace, name → message
+    events: dict[Look, str] = field(default_factory=dict)  # the newest warning about it
