@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -67,7 +68,7 @@ class NodeCluster(ControlPlane):
         check_machine()
         build.ensure([*programs.control_plane(NEWEST), *programs.NODE, programs.KUBECTL], say)
         tools = NodeTools.provide(say)
-        BUSYBOX.archive(say)
+        BUSYBOX.build(say)
         workspace = Workspace.open(name, group=group)
         with workspace.stopped_on_error():
             return cls(name, workspace, tools, nodes)
@@ -90,9 +91,10 @@ class NodeCluster(ControlPlane):
 
     def import_image(self, image: Image, say: Say = to_terminal) -> None:
         """Make an image known to all nodes. Raises ToolMissing, SetupFailed."""
-        archive = image.archive(say)
-        for node in self.nodes:
-            containerd.import_images(node.machine, archive)
+        with tempfile.TemporaryDirectory(dir=self.directory) as scratch:
+            archive = image.archive(Path(scratch), say)
+            for node in self.nodes:
+                containerd.import_images(node.machine, archive)
 
     def url_for_pods(self, url: str) -> str:
         """The URL under which pods reach a server that listens here, on the loopback address, at `url`."""
