@@ -9,6 +9,7 @@ is compiled here, and the compiled files never ask for the age of their sources.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -92,8 +93,11 @@ def dependencies(packages: Path, root: Path) -> None:
 
 def source(dependencies: Path, root: Path) -> None:
     package = root / LIBRARIES / "holdfast"
-    leave_out = shutil.ignore_patterns("__pycache__", "testing")  # fakes are not for the product
-    shutil.copytree(CHECKOUT / "src/holdfast", package, ignore=leave_out)
+    for path in sorted((CHECKOUT / "src/holdfast").rglob("*.py")):
+        place = package / path.relative_to(CHECKOUT / "src/holdfast")
+        if "testing" not in place.parts:  # fakes are not for the product
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
     program = root / "usr/bin/holdfast"
     program.parent.mkdir()
     program.write_text(PROGRAM)
@@ -153,5 +157,11 @@ def _compile(dependencies: Path, root: Path, *directories: str) -> None:
     )
 
 
+def main(part: str, other: Path, root: Path) -> None:
+    os.umask(0o022)  # everybody may read what is made here
+    root.chmod(0o755)
+    {"dependencies": dependencies, "source": source}[part](other, root)
+
+
 if __name__ == "__main__":
-    {"dependencies": dependencies, "source": source}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
