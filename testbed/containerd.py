@@ -64,7 +64,7 @@ def import_images(machine: Machine, archive: Path) -> None:
 def started_at(machine: Machine, container: str) -> float:
     """When a container of the node was started, by its id: Kubernetes itself tells whole seconds only."""
     status = machine.directory / "containerd/io.containerd.grpc.v1.cri/containers" / container / "status"
-    started: int = json.loads(status.read_text())["Status"]["StartedAt"]
+    started: int = json.loads(status.read_text())["StartedAt"]
     return started / 1e9
 
 
