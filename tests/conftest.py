@@ -16,6 +16,7 @@ import pytest
 from testbed import azure, gcs, restic, s3
 from testbed.control_plane import ControlPlane
 from testbed.errors import ApiFailed, ToolMissing
+from testbed.holdfast_image import HOLDFAST
 from testbed.node_cluster import NodeCluster
 
 SKIPPED = "testbed: "
@@ -111,6 +112,14 @@ def node_cluster(say):
     """One with a node: its pods run, with network, services and volumes. It knows the image `images.BUSYBOX`."""
     with running(lambda: NodeCluster.start(name="node", say=say)) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def holdfast_image(node_cluster, say):
+    """What a pod's `image` says to run this checkout's Holdfast; `node_cluster` knows it."""
+    with needed_tools():
+        node_cluster.import_image(HOLDFAST, say)
+    return HOLDFAST.reference
 
 
 @pytest.fixture(scope="session")
