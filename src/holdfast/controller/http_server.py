@@ -1,7 +1,7 @@
 """The controller's small HTTP server: /metrics, /healthz, /readyz.
 
-One thread serves all connections, so that slow clients cost a connection and no thread. There is a limit to connections, and
-each has a few seconds in all, whatever its client does: a probe is answered while others dawdle.
+One thread serves all connections, so that slow clients cost a connection and no thread. Each connection has a few seconds in
+all, whatever its client does, and if there are too many the oldest gives way: a probe is answered while others dawdle.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class HttpServer:
         self._routes = routes
         self._address = (host, port)
         self._seconds = seconds
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], None] = {}  # oldest first
         self._thread = threading.Thread(target=self._run, name="holdfast-http", daemon=True)
         self._started = threading.Event()
         self._failure: OSError | None = None
@@ -94,17 +94,19 @@ class HttpServer:
         self._started.set()
         await self._end.wait()
         server.close()
-        for connection in self._connections:
+        connections = list(self._connections)
+        for connection in connections:
             connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.current_task()
         assert connection is not None
         if len(self._connections) >= _CONNECTIONS:
-            writer.transport.abort()
-            return
-        self._connections.add(connection)
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.cancel()
+        self._connections[connection] = None
         try:
             async with asyncio.timeout(self._seconds):
                 await self._answer(reader, writer)
@@ -112,7 +114,7 @@ class HttpServer:
             pass  # too slow, gone, no HTTP, or the end of the server
         finally:
             writer.transport.abort()  # at most what the client did not take is lost
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, _, rest = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
