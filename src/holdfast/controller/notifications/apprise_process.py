@@ -47,6 +47,9 @@ def _send(url: str, delivery: Delivery) -> bool:
     service = apprise.Apprise(asset=asset)
     if not service.add(url):
         return False
+    if "overflow=" not in url:
+        for one in service:
+            one.overflow_mode = apprise.OverflowMode.SPLIT  # else some services refuse what is too long for them
     taken = service.notify(
         title=delivery.title,
         body=delivery.body,
