@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from testbed import azure, build, found, programs, restic, s3
+from testbed import azure, build, found, programs, prometheus, restic, s3
 from testbed.cache import to_terminal
 from testbed.control_plane import NEWEST, ControlPlane
 from testbed.errors import SetupFailed
@@ -127,6 +127,7 @@ def _build(_: argparse.Namespace) -> None:
         image.build()
         print(f"image {image.reference}")
     print(f"azurite: {azure.azurite(to_terminal)}")
+    print(f"prometheus: {prometheus.programs()}")
     for suite in (restic.OLD, restic.NEW):
         print(f"restic of {suite}: {restic.binary(suite)}")
 

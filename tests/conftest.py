@@ -13,7 +13,7 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from testbed import azure, gcs, restic, s3
+from testbed import azure, build, gcs, programs, prometheus, restic, s3
 from testbed.control_plane import ControlPlane
 from testbed.errors import ApiFailed, ToolMissing
 from testbed.holdfast_image import HOLDFAST
@@ -165,6 +165,21 @@ def restic_new(say):
     """Path of the newest restic that Debian has."""
     with needed_tools():
         return restic.binary(restic.NEW, say)
+
+
+@pytest.fixture(scope="session")
+def promtool(say):
+    """Path of Prometheus' checker."""
+    with needed_tools():
+        return prometheus.programs(say) / "promtool"
+
+
+@pytest.fixture(scope="session")
+def dashboard_check(say):
+    """Path of a program that reads a dashboard as strictly as Grafana's schema is."""
+    with needed_tools():
+        build.ensure([programs.DASHBOARD_CHECK], say)
+        return programs.DASHBOARD_CHECK.path
 
 
 @pytest.fixture
