@@ -124,11 +124,20 @@ class _Story:
             self._write("urls", f"# where people are told\n{address}\n")
             self._kubectl("create", "namespace", "holdfast")
             self._kubectl(
-                "create", "secret", "generic", "holdfast-notifications", "-n", "holdfast", "--from-file", self._path("urls")
+                "create",
+                "secret",
+                "generic",
+                "holdfast-notifications",
+                "-n",
+                "holdfast",
+                "--from-file",
+                self._path("urls"),
             )
             self._stage.run("holdfast", "install", "--image", image, "--wait", lines=12)
             password = self._path("password")
-            self._stage.run("holdfast", "repository", "init", "-r", url_here, "--password-file", self._new_password(password))
+            self._stage.run(
+                "holdfast", "repository", "init", "-r", url_here, "--password-file", self._new_password(password)
+            )
             self._stage.run(
                 "holdfast", "location", "add", "holdfast/main", "--url", url, "--password-file", password,
                 "--credentials-from-env", "--maintenance",

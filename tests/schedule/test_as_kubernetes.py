@@ -78,7 +78,10 @@ def test_they_come_at_the_same_times_around_changes_of_clocks(judge):
     for zone in ZONES:
         changes = changes_of_clocks(zone) or [1_700_000_000]
         for _ in range(150):
-            minute, hours = source.choice(("0", "30", "*/15", "5", "*")), source.choice(("0", "1", "2", "3", "*/2", "23", "*"))
+            minute, hours = (
+                source.choice(("0", "30", "*/15", "5", "*")),
+                source.choice(("0", "1", "2", "3", "*/2", "23", "*")),
+            )
             day = source.choice(("* * *", "* * *", "* * 0", "* */3 *", "1 * *", "*/2 * 5"))
             seconds = source.choice(changes) + source.randrange(0, 86_400)
             questions.append((zone, seconds, f"{minute} {hours} {day}"))
@@ -87,7 +90,11 @@ def test_they_come_at_the_same_times_around_changes_of_clocks(judge):
 
 
 def test_intervals_are_read_as_by_kubernetes(judge):
-    lengths = "6h 90m 1h30m 1.5h .5h +2h 60s 3600000ms 1h0.5s 61.9s 100000h 3000000h 1d 6 h 0 -6h 6h, 6H 1h-5m ١h 1h30".split(" ")
+    lengths = (
+        "6h 90m 1h30m 1.5h .5h +2h 60s 3600000ms 1h0.5s 61.9s 100000h 3000000h 1d 6 h 0 -6h 6h, 6H 1h-5m ١h 1h30".split(
+            " "
+        )
+    )
     questions = [("Europe/Berlin", 1_700_000_000, f"@every {length}") for length in lengths]
     for question, verdict in zip(questions, judge(questions), strict=True):
         too_often = not verdict.error and verdict.times[1] - verdict.times[0] < 60
@@ -151,7 +158,9 @@ def test_the_api_server_takes_the_same_schedules(accepts, text):
         assert accepts(cron, "Etc/UTC")
 
 
-@pytest.mark.parametrize("text", ["hourly", "daily", "weekly", "monthly", "H * * * *", "H/15 H(0-5) * * *", "H,H/20 3 * * *"])
+@pytest.mark.parametrize(
+    "text", ["hourly", "daily", "weekly", "monthly", "H * * * *", "H/15 H(0-5) * * *", "H,H/20 3 * * *"]
+)
 def test_the_api_server_takes_what_presets_and_spreading_become(accepts, text):
     assert accepts(Schedule.parse(text, key="shop/nightly").cron, "Etc/UTC")
 

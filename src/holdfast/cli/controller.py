@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,8 +29,17 @@ from holdfast.cli.output import say
     default=socket.gethostname,
     help="Name of this replica. Default: the host's name.",
 )
+@click.option("--port", type=int, default=8080, show_default=True, metavar="PORT", help="Of metrics and probes.")
+@click.option(
+    "--notifications",
+    type=click.Path(path_type=Path),
+    default=Path("/run/holdfast/notifications"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the Secret is mounted whose key `urls` says whom to tell.",
+)
 @click.pass_obj
-def command(session: Session, /, namespace: str, image: str, identity: str) -> None:
+def command(session: Session, /, **flags: Any) -> None:
     """Turn BackupPlans, Backups, Restores and StorageLocations into CronJobs and Jobs, and tell what became of them.
 
     `holdfast install` runs it in the cluster. Several may run: one works, the others wait for its lease.
@@ -36,5 +47,5 @@ def command(session: Session, /, namespace: str, image: str, identity: str) -> N
     from holdfast.controller.serve import ControllerOptions, serve  # noqa: PLC0415 - see main
     from holdfast.model.clock import SystemClock  # noqa: PLC0415
 
-    options = ControllerOptions(namespace=namespace, image=image, identity=identity)
+    options = ControllerOptions(**flags)
     serve(session.connect(), options, SystemClock(), session.cancel, lambda text: say(session, text))

@@ -22,6 +22,7 @@ from holdfast.version import VERSION
 
 NOUNS = {
     "backup": "Make backups of applications and files, list them, look into them.",
+    "controller": "Run what turns plans into CronJobs; `install` does it in a cluster.",
     "completion": "Print the completion script of a shell.",
     "drill": "Restore backups into throw-away namespaces, check what runs there, and remove it.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",

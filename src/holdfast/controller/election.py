@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,12 +21,22 @@ _LOST_RACE = frozenset(("Conflict", "AlreadyExists"))
 class Election:
     """`acquire` returns when this one is the holder; `lost` is then requested as soon as it may not work any more."""
 
-    def __init__(self, cluster: Cluster, namespace: str, identity: str, clock: Clock, cancel: Cancel) -> None:
+    def __init__(  # noqa: PLR0913 - who, where, and how to wait
+        self,
+        cluster: Cluster,
+        namespace: str,
+        identity: str,
+        clock: Clock,
+        cancel: Cancel,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`beat` is called while waiting."""
         self._cluster = cluster
         self._namespace = namespace
         self._identity = identity
         self._clock = clock
         self._cancel = cancel
+        self._beat = beat
         self.is_lost = False
         self._seen: Seen | None = None
         self._renewer = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -33,6 +44,7 @@ class Election:
     def acquire(self) -> None:
         """Raises Cancelled, and ApiRefused if the rights are missing."""
         while not self._try():
+            self._beat()
             self._cancel.wait(lease.RENEW_EVERY / 2)
             self._cancel.check()
         self._renewer.start()

@@ -9,14 +9,23 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from holdfast.api.backup import Backup
+from holdfast.api.backup_plan import BackupPlan
+from holdfast.api.restore import Restore
+from holdfast.api.storage_location import StorageLocation
 from holdfast.cluster.cluster import Cluster
 from holdfast.cluster.watch_events import Changed, Deleted, Interrupted, Listed
 from holdfast.controller.actions import Apply, Create, Known
-from holdfast.controller.decisions.decide import TYPES, decide
+from holdfast.controller.decisions.decide import TYPES, Ours, decide
 from holdfast.controller.decisions.leftovers import leftovers
 from holdfast.controller.executor import Executor
+from holdfast.controller.health import Health
+from holdfast.controller.metrics.instruments import Instruments
+from holdfast.controller.metrics.snapshot import Snapshot
+from holdfast.controller.notifications.locations import what_to_tell as location_news
+from holdfast.controller.notifications.message import Message
+from holdfast.controller.notifications.plans import what_to_tell as plan_news
 from holdfast.controller.queue import Queue
 from holdfast.controller.subject import Scene
 from holdfast.controller.views import CronJob, Job, Pod
@@ -34,21 +43,24 @@ _SWEEP_EVERY = 600.0  # seconds
 Say = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class Statistics:
-    """What metrics and probes tell about the loop."""
-
-    decisions: int = 0
-    failures: Counter[str] = field(default_factory=Counter)  # class of the error → decisions
-    interruptions: Counter[str] = field(default_factory=Counter)  # kind → broken watches
-    last_beat: float = 0.0  # monotonic
-
-
 class Runner:
     """`run` works until `cancel` is requested, or raises what makes further work senseless (a right is missing)."""
 
-    def __init__(self, cluster: Cluster, installation: Installation, clock: Clock, cancel: Cancel, say: Say) -> None:
-        self.statistics = Statistics(last_beat=clock.monotonic())
+    def __init__(  # noqa: PLR0913 - what a loop is made of
+        self,
+        cluster: Cluster,
+        installation: Installation,
+        *,
+        clock: Clock,
+        cancel: Cancel,
+        health: Health,
+        instruments: Instruments,
+        say: Say,
+    ) -> None:
+        self.offer: Callable[[Message], None] = lambda _: None
+        """Is called with each thing that people are to be told."""
+        self._health = health
+        self._instruments = instruments
         self._queue = Queue(clock.monotonic)
         self.world = World(self._queue.add)
         self._known = Known()
@@ -80,26 +92,30 @@ class Runner:
         if self._broken is not None:
             raise self._broken
 
-    def is_ready(self) -> bool:
-        """Whether everything was listed once."""
-        return self._listed.is_set()
+    def told(self, message: Message) -> None:
+        """People were told: the object's status is to say so. May be called by any thread."""
+        self._known.told[message.about] = message.notified
+        self._queue.add(message.about)
+
+    def snapshot(self) -> Snapshot:
+        """For metrics."""
+        all_of = self.world.all
+        return Snapshot(all_of(BackupPlan), all_of(StorageLocation), all_of(Backup), all_of(Restore))
 
     def _work(self) -> None:
         while not self._listed.wait(0.2):
             self._cancel.check()
-            self._beat()
+            self._health.beat()
+        self._health.ready()
         swept = float("-inf")
         while not self._cancel.requested:
-            self._beat()
+            self._health.beat()
             if self._clock.monotonic() - swept >= _SWEEP_EVERY:
                 swept = self._clock.monotonic()
                 self._sweep()
             key = self._queue.take(_BEAT)
             if key is not None:
                 self._decide(key)
-
-    def _beat(self) -> None:
-        self.statistics.last_beat = self._clock.monotonic()
 
     def _decide(self, key: Key) -> None:
         unreadable = self.world.unreadable(key)
@@ -110,8 +126,8 @@ class Runner:
         if subject is None:
             self._forget(key)
             return
-        self.statistics.decisions += 1
-        now = self._clock.now()
+        self._offer(subject)
+        now, begun = self._clock.now(), self._clock.monotonic()
         try:
             decision = decide(subject, Scene(self.world, self._known, self._installation, now))
             actions = decision.actions
@@ -121,16 +137,26 @@ class Runner:
                 self._queue.add(key, rest)
             again = self._executor.carry_out(key, subject.metadata.uid, actions)
         except ClusterError as error:
+            self._instruments.reconciled(key.kind, self._clock.monotonic() - begun, failed=True)
             self._fail(key, error)
             return
+        self._instruments.reconciled(key.kind, self._clock.monotonic() - begun)
         self._tries.pop(key, None)
         if again:
             self._queue.add(key)
         elif decision.again_at is not None:
             self._queue.add(key, max(1.0, (decision.again_at - self._clock.now()).total_seconds()))
 
+    def _offer(self, subject: Ours) -> None:
+        message = None
+        if isinstance(subject, BackupPlan):
+            message = plan_news(subject)
+        elif isinstance(subject, StorageLocation):
+            message = location_news(subject)
+        if message is not None:
+            self.offer(message)
+
     def _fail(self, key: Key, error: HoldfastError) -> None:
-        self.statistics.failures[type(error).__name__] += 1
         self._tries[key] += 1
         pause = min(2.0 ** self._tries[key], _LONGEST_PAUSE)
         self._say(f"{key.kind} {key.namespace}/{key.name}: {error}; tried again in {pause:.0f} s")
@@ -156,6 +182,7 @@ class Runner:
             for event in self._cluster.watch(kind.resource, label_selector=kind.label_selector):
                 match event:
                     case Listed(items):
+                        self._instruments.watch_restarted(name)
                         self.world.listed(name, items)
                         self._unlisted.discard(name)
                         if not self._unlisted:
@@ -165,7 +192,6 @@ class Runner:
                     case Deleted(item):
                         self.world.delete(name, item)
                     case Interrupted(error):
-                        self.statistics.interruptions[name] += 1
                         self._say(f"watching {kind.resource.plural} was interrupted: {error}")
         except Cancelled:
             pass

@@ -28,7 +28,9 @@ _DESCRIPTORS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_FORMS = "Five fields: minute, hour, day of the month, month, day of the week; or hourly, daily, weekly, monthly, @every 6h."
+_FORMS = (
+    "Five fields: minute, hour, day of the month, month, day of the week; or hourly, daily, weekly, monthly, @every 6h."
+)
 _SOME_LEAP_YEAR = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 _SECOND = dt.timedelta(seconds=1)
 _HOUR = dt.timedelta(hours=1)
@@ -128,7 +130,8 @@ def _spread(text: str, key: str) -> list[str]:
     if text.startswith("@"):
         close = difflib.get_close_matches(text.lower(), [*_DESCRIPTORS, _EVERY.strip()], n=1)
         raise FieldError(
-            f"Kubernetes does not know {text!r:.40}", f"Did you mean {close[0]}?" if close else "One is written as @daily."
+            f"Kubernetes does not know {text!r:.40}",
+            f"Did you mean {close[0]}?" if close else "One is written as @daily.",
         )
     parts = PRESETS.get(text, text).split()
     if len(parts) != len(FIELDS):

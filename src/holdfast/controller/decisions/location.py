@@ -62,6 +62,7 @@ class _LocationDecision:
             self._note_results()
             self._test()
             self._maintain()
+        self._status.notified = self._scene.known.told.get(self._key, self._status.notified)
         self._status.observed_generation = self._location.metadata.generation
         self._status.conditions = self._conditions.all
         self._actions += new_status(self._location.status, self._status)

@@ -64,6 +64,7 @@ class _PlanDecision:
         if isinstance(ready, Blocked):
             self._conditions.set(ConditionType.READY, False, ready.reason, ready.message)
         self._judge_health()
+        self._status.notified = self._scene.known.told.get(self._key, self._status.notified)
         self._status.observed_generation = self._plan.metadata.generation
         self._status.conditions = self._conditions.all
         self._actions += new_status(self._plan.status, self._status)
@@ -203,11 +204,13 @@ class _PlanDecision:
         if self._plan.spec.suspend:
             self._status.next_run = ""
             return
-        following = schedule.next_after(self._now)
+        live = self._cron_jobs.get(plan_cron_job(self._plan.metadata.name))
+        began = moment(live.status.last_schedule_time) if live is not None else None
+        anchor = began or self._in_force  # from what `@every` counts
+        following = schedule.next_after(self._now, anchor)
         self._status.next_run = timestamp(following) if following else ""
         deadline = dt.timedelta(seconds=self._plan.spec.starting_deadline_seconds) + _LATENESS
-        last = schedule.latest_before(self._now)
-        live = self._cron_jobs.get(plan_cron_job(self._plan.metadata.name))
+        last = schedule.latest_before(self._now, anchor)
         if following is not None:
             self._again.append(following + deadline)
         if last is None or live is None:
@@ -215,7 +218,6 @@ class _PlanDecision:
         if self._now < last + deadline:
             self._again.append(last + deadline)
             return
-        began = moment(live.status.last_schedule_time)
         if self._in_force > last or (began is not None and began >= last) or self._status.missed == timestamp(last):
             return
         if any(not one.has_ended for one in self._jobs if _role(one) == Role.BACKUP):
