@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import os
 import sys
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from holdfast.errors import HoldfastError
 from holdfast.model.cancel import Cancel
 
 if TYPE_CHECKING:  # imported when used: see assembly
+    from holdfast.api.run_status import RunStatus
     from holdfast.assembly import Settings
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
+    from holdfast.model.run import Run
     from holdfast.repository.repository import Repository
 
 
@@ -30,6 +34,10 @@ class Session:
     output: str = "table"
     document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    verb: str = ""  # `backup create`, once it is known
+    result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
+    failure: HoldfastError | None = None  # what ended it
     _progress: TerminalProgress | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
@@ -98,6 +106,14 @@ class Session:
             asked.result()
             imported.result()
         return cluster, repository
+
+    def tell(self, run: Run, *, reason: str = "") -> None:
+        """Makes a run the verb's result: what it has in common with a RunStatus, and why it failed."""
+        import msgspec  # noqa: PLC0415 - not needed by --help
+
+        from holdfast.api.run_status import RunStatus  # noqa: PLC0415
+
+        self.result = msgspec.structs.replace(msgspec.convert(run, RunStatus, from_attributes=True), reason=reason)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -194,6 +210,7 @@ class VerbCommand(TakesGlobalOptions):
             is_earlier = _is_typed(root, name) and not _is_typed(ctx, name)
             session.options[name] = root.params[name] if is_earlier else value
         session.output = session.options["output"]
+        session.verb = ctx.command_path.partition(" ")[2]
         return super().invoke(ctx)
 
 
