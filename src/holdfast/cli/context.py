@@ -74,6 +74,11 @@ class Session:
             environ=os.environ,
         )
 
+    @property
+    def job(self) -> str:
+        """Name of the Job around this run, which tells its scheduled time; "" outside of a cluster."""
+        return os.environ.get("HOLDFAST_JOB", "")
+
     def open_repository(self, operation: str = "") -> Repository:
         """With the module `operation` imported by the way."""
         from holdfast import assembly  # noqa: PLC0415
@@ -92,13 +97,13 @@ class Session:
         self._closing.append(cluster.close)
         return cluster
 
-    def connect_and_open(self, operation: str) -> tuple[Cluster, Repository]:
+    def connect_and_open(self, operation: str, cluster: Cluster | None = None) -> tuple[Cluster, Repository]:
         """Both at once. Deriving the key takes a tenth of a second outside of Python: time to ask the cluster what it serves
-        and to import the module `operation`.
+        and to import the module `operation`. `cluster` is one that is connected already.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-        cluster = self.connect()
+        cluster = cluster or self.connect()
         with ThreadPoolExecutor(2) as pool:
             asked = pool.submit(cluster.api_surface)
             imported = pool.submit(importlib.import_module, operation)

@@ -15,17 +15,15 @@ import click
 import msgspec
 from msgspec import structs
 
-from holdfast.api.conditions import timestamp
 from holdfast.api.run_status import LIMIT, RunProblem, RunStatus
-from holdfast.errors import ApiRefused, Cancelled, HoldfastError
+from holdfast.errors import ApiRefused, HoldfastError
 from holdfast.manifests.naming import scheduled_time
-from holdfast.model.run import Outcome
+from holdfast.model.run import Outcome, timestamp
 
 if TYPE_CHECKING:
     from holdfast.cli.context import Session
 
 FILE = "HOLDFAST_RESULT_FILE"
-JOB = "HOLDFAST_JOB"
 
 _CUTS = ((10, 1000), (5, 600), (5, 300), (3, 200), (1, 200), (1, 60))
 """How many errors are told, and how long their texts may be, until all fits."""
@@ -39,14 +37,13 @@ def write_result(session: Session, exit_code: int, environ: Mapping[str, str] = 
         return
     try:
         with Path(path).open("wb") as file:  # in its place: a pod's is a mount, which cannot be replaced
-            file.write(encode(describe(session, exit_code, environ)))
+            file.write(encode(describe(session, exit_code)))
     except OSError as error:
         click.echo(f"Warning: {FILE} {path} cannot be written: {error.strerror}", err=True)
 
 
-def describe(session: Session, exit_code: int, environ: Mapping[str, str]) -> RunStatus:
-    job = environ.get(JOB, "")
-    scheduled = scheduled_time(job) if job else None
+def describe(session: Session, exit_code: int) -> RunStatus:
+    scheduled = scheduled_time(session.job)
     now = timestamp(dt.datetime.now(dt.UTC))
     found = session.result or RunStatus()
     status = structs.replace(
@@ -54,7 +51,7 @@ def describe(session: Session, exit_code: int, environ: Mapping[str, str]) -> Ru
         verb=session.verb,
         exit_code=exit_code,
         outcome=found.outcome or _outcome(exit_code),
-        job=job,
+        job=session.job,
         scheduled_at=timestamp(scheduled) if scheduled else "",
         started_at=found.started_at or timestamp(session.started),
         finished_at=found.finished_at or now,
