@@ -88,8 +88,17 @@ def run() -> None:
         result = errors.report(error, session, sys.argv[1:])
     finally:
         session.close()
+    exit_code = result if isinstance(result, int) else 0
+    _leave_result(session, exit_code)
     sys.stdout.flush()
-    sys.exit(result if isinstance(result, int) else 0)
+    sys.exit(exit_code)
+
+
+def _leave_result(session: Session, exit_code: int) -> None:
+    if os.environ.get("HOLDFAST_RESULT_FILE"):
+        from holdfast.cli.result_file import write_result  # noqa: PLC0415 - most runs are not in pods
+
+        write_result(session, exit_code)
 
 
 def _allow_many_open_files() -> None:
