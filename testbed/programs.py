@@ -76,6 +76,7 @@ SCHEDULER = _kubernetes("kube-scheduler", "1.34", 8)
 KUBELET = _kubernetes("kubelet", "1.34", 37)
 KUBE_PROXY = _kubernetes("kube-proxy", "1.34", 11)
 COREDNS = Program("coredns", "1.15.0", "coredns", ".", 67)
+HELM = Program("helm", "4.3.1", "helm", "helm.sh/helm/v4/cmd/helm", 60)
 
 
 def control_plane(minor: str) -> list[Program]:
@@ -85,4 +86,4 @@ def control_plane(minor: str) -> list[Program]:
 NODE = [SCHEDULER, KUBELET, KUBE_PROXY, COREDNS]
 """What a cluster with nodes needs besides its control plane; of the newest Kubernetes only."""
 
-EVERYTHING = [*control_plane("1.34"), KUBECTL, *NODE, *control_plane("1.30")[1:], VERSITYGW, MINIO, FAKE_GCS]
+EVERYTHING = [*control_plane("1.34"), KUBECTL, *NODE, *control_plane("1.30")[1:], VERSITYGW, MINIO, FAKE_GCS, HELM]
