@@ -36,7 +36,7 @@ def refused_reference(namespace: str, location: str, locations: Iterable[Storage
     if namespace not in owners and home in owners:
         return Problem(
             f"the location {location} may not be used from the namespace {namespace}",
-            f"it is in Holdfast's own namespace {home}, and whoever could read its repository could read every namespace's Secrets",
+            f"it is in Holdfast's own namespace {home}, and who can read its repository can read every namespace's Secrets",
             f"Make a StorageLocation in {namespace} with a repository of its own, or ask for a plan in {home}.",
         )
     return None
