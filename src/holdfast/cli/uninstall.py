@@ -43,7 +43,7 @@ def command(
 
     cluster = session.connect()
     present = look(cluster)
-    if with_definitions and not dry_run and not yes:
+    if with_definitions and present.counts.total() and not dry_run and not yes:
         _ask(present)
     steps = uninstall(
         cluster,
@@ -67,7 +67,7 @@ def _ask(present: Present) -> None:
     loss = f"{_counted(present)} and the CronJobs of all plans would be deleted; backups stay in their repositories"
     if is_interactive():
         confirm(f"{loss}. Go on?")
-    elif present.definitions:
+    else:
         raise UsageError(
             "nobody can be asked whether the definitions may be deleted",
             why=f"{loss}, and the standard input is not a terminal",

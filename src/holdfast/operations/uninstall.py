@@ -19,7 +19,7 @@ import msgspec
 from holdfast.api.names import FINALIZER, GROUP, HASH_ANNOTATION, KIND_LABEL, MANAGED_BY, MANAGER, RESOURCES
 from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused
-from holdfast.manifests.installation import DEFINITIONS, PART_LABEL
+from holdfast.manifests.installation import DEFINITIONS, DEPLOYMENTS, PART_LABEL
 from holdfast.manifests.rights import Part
 from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
@@ -74,9 +74,11 @@ def uninstall(
     made = [(resource, obj) for resource, _, obj in made_by(cluster, namespace)]
     runners = [one for one in made if _part(one[1]) == Part.RUNNER]
     progress.phase("uninstall")
-    steps = [remove(cluster, *one, dry_run=dry_run) for one in made if one not in runners]
+    program = [one for one in made if one[0] == DEPLOYMENTS]
+    steps = [remove(cluster, *one, dry_run=dry_run) for one in program]
     if not dry_run:
         wait_stopped(cluster, namespace, _PATIENCE)
+    steps += [remove(cluster, *one, dry_run=dry_run) for one in made if one not in program and one not in runners]
     if with_definitions:
         steps += _remove_definitions(cluster, present.definitions, dry_run=dry_run)
         return steps + [remove(cluster, *one, dry_run=dry_run) for one in runners]
