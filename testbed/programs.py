@@ -79,6 +79,7 @@ SCHEDULER = _kubernetes("kube-scheduler", "1.34", 8)
 KUBELET = _kubernetes("kubelet", "1.34", 37)
 KUBE_PROXY = _kubernetes("kube-proxy", "1.34", 11)
 COREDNS = Program("coredns", "1.15.0", "coredns", ".", 67)
+HELM = Program("helm", "4.3.1", "helm", "helm.sh/helm/v4/cmd/helm", 117)
 
 
 def control_plane(minor: str) -> list[Program]:
@@ -97,5 +98,6 @@ EVERYTHING = [
     MINIO,
     FAKE_GCS,
     CRON,
+    HELM,
     DASHBOARD_CHECK,
 ]

@@ -25,8 +25,10 @@ NOUNS = {
     "controller": "Run what turns plans into CronJobs; `install` does it in a cluster.",
     "completion": "Print the completion script of a shell.",
     "drill": "Restore backups into throw-away namespaces, check what runs there, and remove it.",
+    "install": "Install Holdfast in a cluster, or upgrade it.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",
     "restore": "Plan and run restores, and read their reports.",
+    "uninstall": "Remove the controller and its roles; plans, definitions and backups stay.",
 }
 
 
