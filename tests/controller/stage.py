@@ -162,7 +162,7 @@ def location(name="main", namespace="holdfast", ready=None, **spec):
         "apiVersion": "holdfast.dev/v1alpha1",
         "kind": "StorageLocation",
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"url": f"s3:http://store/{namespace}", "secret": "credentials", **spec},
+        "spec": {"url": f"s3:http://store/{namespace}-{name}", "secret": "credentials", **spec},
     }
     if ready is not None:
         condition = {"type": "Ready", "status": ready, "reason": "X", "message": "m", "lastTransitionTime": time(NOW)}

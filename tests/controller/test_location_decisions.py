@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from tests.controller.stage import NOW, location
+from tests.controller.stage import location
 
 KEY = ("StorageLocation", "holdfast", "main")
 
@@ -136,5 +136,13 @@ def test_a_copy_is_not_tried(stage):
     assert stage.condition(*KEY, "Ready")[:2] == ("False", "Copied")
 
 
-def test_times_are_those_of_the_scene(tried):
-    assert tried.now == NOW
+@pytest.mark.parametrize(
+    "url",
+    ["s3:http://store/holdfast-main", "s3:http://STORE:80/holdfast-main/inner/", "s3:https://store/holdfast-Main"],
+)
+def test_a_tenants_location_with_a_shared_repository_is_not_tried(tried, url):
+    tried.put(location("mine", "team", url=url))
+    before = set(tried.made("Job"))
+    tried.act("StorageLocation", "team", "mine")
+    assert set(tried.made("Job")) == before
+    assert tried.condition("StorageLocation", "team", "mine", "Ready")[:2] == ("False", "LocationNotAllowed")

@@ -21,7 +21,7 @@ _LOST_RACE = frozenset(("Conflict", "AlreadyExists"))
 class Election:
     """`acquire` returns when this one is the holder; `lost` is then requested as soon as it may not work any more."""
 
-    def __init__(  # noqa: PLR0913 - who, where, and how to wait
+    def __init__(
         self,
         cluster: Cluster,
         namespace: str,

@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 class Runner:
     """`run` works until `cancel` is requested, or raises what makes further work senseless (a right is missing)."""
 
-    def __init__(  # noqa: PLR0913 - what a loop is made of
+    def __init__(
         self,
         cluster: Cluster,
         installation: Installation,

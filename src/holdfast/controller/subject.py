@@ -12,8 +12,10 @@ from holdfast.api.metadata import Metadata
 from holdfast.api.names import STAMP_ANNOTATION
 from holdfast.api.storage_location import StorageLocation
 from holdfast.controller.actions import Action, Known, SetMetadata, SetStatus
+from holdfast.controller.allowed_locations import REASON, refused_location, refused_reference
 from holdfast.controller.world import World
 from holdfast.manifests.run_pod import Installation
+from holdfast.model.run import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +58,23 @@ def stamp(metadata: Metadata) -> list[Action]:
 
 def location_for(scene: Scene, namespace: str, name: str) -> StorageLocation | Blocked:
     """The location that an object in `namespace` names."""
-    home, _, last = name.rpartition("/")
-    hint = f"with `holdfast location add {namespace}/{last}`"
-    if home and home != namespace:
+    locations = scene.world.all(StorageLocation)
+    refused = refused_reference(namespace, name, locations, scene.installation.namespace)
+    if refused is not None:
+        return not_allowed(refused)
+    found = scene.world.get(StorageLocation, namespace, name)
+    if found is None:
         return Blocked(
-            "LocationNotAllowed",
-            f"The location {name} is in another namespace. Name one in the namespace {namespace}; make it {hint}.",
+            "LocationNotFound",
+            f"There is no StorageLocation {name} in the namespace {namespace}. Make it with `holdfast location add "
+            f"{namespace}/{name}`, or correct the name.",
         )
-    found = scene.world.get(StorageLocation, namespace, last)
-    if found is not None:
-        return found
-    shared = scene.installation.namespace
-    if namespace != shared and scene.world.get(StorageLocation, shared, last) is not None:
-        return Blocked(
-            "LocationNotAllowed",
-            f"The location {last} belongs to the namespace {shared}: whoever uses it can read all that is in it. "
-            f"Make one for the namespace {namespace} {hint}.",
-        )
-    return Blocked(
-        "LocationNotFound",
-        f"There is no StorageLocation {last} in the namespace {namespace}. Make it {hint}, or correct the name.",
-    )
+    refused = refused_location(found, locations, scene.installation.namespace)
+    return not_allowed(refused) if refused is not None else found
+
+
+def not_allowed(problem: Problem) -> Blocked:
+    return Blocked(REASON, f"{problem.what}: {problem.why}. {problem.next}")
 
 
 def new_status(former: Any, present: Any) -> list[Action]:

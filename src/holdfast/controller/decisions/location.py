@@ -11,10 +11,11 @@ from holdfast.api.names import HASH_ANNOTATION, ROLE_LABEL, STORAGE_LOCATIONS
 from holdfast.api.run_status import RunStatus
 from holdfast.api.storage_location import StorageLocation, StorageLocationStatus
 from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Tell
+from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
 from holdfast.controller.decisions.plan import GOOD, describe
 from holdfast.controller.outcomes import observe
-from holdfast.controller.subject import Blocked, Scene, copied, is_copy, moment, new_status, stamp
+from holdfast.controller.subject import Blocked, Scene, copied, is_copy, moment, new_status, not_allowed, stamp
 from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
@@ -71,7 +72,9 @@ class _LocationDecision:
     def _blocked(self) -> Blocked | None:
         if is_copy(self._location.metadata):
             return copied(self._location.kind)
-        return None
+        world = self._scene.world
+        refused = refused_location(self._location, world.all(StorageLocation), self._scene.installation.namespace)
+        return not_allowed(refused) if refused is not None else None
 
     def _note_results(self) -> None:
         """What tests and maintenance runs found since the last look."""
