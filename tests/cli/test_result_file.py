@@ -181,9 +181,10 @@ def test_a_file_that_cannot_be_written_changes_nothing_else(holdfast, repository
 def test_a_run_whose_output_nobody_reads(holdfast, repository, result):
     init(LocalStore(repository), PASSWORD)
     listing = holdfast.but(HOLDFAST_RESULT_FILE=result.path).start("backup", "list", "-r", repository, "-o", "json")
-    listing.process.stdout.close()
-    listing.process.stderr.read()
-    assert listing.process.wait() == 1
+    with listing.process as process:
+        process.stdout.close()
+        process.stderr.read()
+    assert process.returncode == 1
     assert (result().verb, result().outcome, result().exit_code) == ("backup list", "failed", 1)
 
 
