@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -92,3 +93,9 @@ def exported():
     """Names of all series that the exporter gives."""
     text, _ = everything().render()
     return set(re.findall(r"^(\w+)[{ ]", text.decode(), re.MULTILINE))
+
+
+def read_strictly(program, path):
+    """(exit code, what it has against the file) of one of the testbed's readers."""
+    done = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr

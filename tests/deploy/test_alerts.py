@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 import yaml
-from tests.deploy.monitoring_files import ALERTS, ROOT, alerts, exported, metrics_in
+from tests.deploy.monitoring_files import ALERTS, ROOT, alerts, exported, metrics_in, read_strictly
 
 OPERATOR = ROOT / "deploy/prometheus-operator"
 TESTS = ALERTS.with_name("holdfast_test.yaml")
@@ -66,6 +66,16 @@ def test_the_rules_for_the_operator_are_the_same():
     written = (OPERATOR / "prometheus-rule.yaml").read_text()
     assert written.endswith(textwrap.indent("".join(groups[1:]), "  "))
     assert yaml.safe_load(written)["spec"] == yaml.safe_load(ALERTS.read_text())
+
+
+@pytest.mark.parametrize("path", sorted(OPERATOR.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_operators_types_take_its_objects_and_no_others(operator_check, tmp_path, path):
+    assert read_strictly(operator_check, path) == (0, "")
+    broken = tmp_path / path.name
+    broken.write_text(path.read_text() + "  colour: red\n")
+    code, said = read_strictly(operator_check, broken)
+    assert code == 1
+    assert 'unknown field "spec.colour"' in said
 
 
 def test_the_monitor_keeps_the_namespaces_of_plans():

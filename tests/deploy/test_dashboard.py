@@ -7,14 +7,9 @@ import subprocess
 
 import pytest
 import yaml
-from tests.deploy.monitoring_files import DASHBOARD, dashboard, exported, metrics_in, panels, queries
+from tests.deploy.monitoring_files import DASHBOARD, dashboard, exported, metrics_in, panels, queries, read_strictly
 
 UNITS = {"none", "s", "bytes", "ops"}
-
-
-def read_strictly(program, path):
-    done = subprocess.run([program, path], capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr
 
 
 def test_grafanas_schema_takes_it(dashboard_check):

@@ -76,6 +76,15 @@ def test_what_is_wrong_is_told(prometheus):
     assert about_others == set()
 
 
+def test_the_dashboard_counts_late_plans_as_the_alert_does(prometheus):
+    (counting,) = [expression for title, expression in queries() if title == "Late plans"]
+
+    def told():
+        return sum(alert["labels"]["alertname"] == "HoldfastPlanLate" for alert in prometheus.alerts())
+
+    wait_until(lambda: told() and [int(one["value"][1]) for one in prometheus.query(counting)] == [told()])
+
+
 @pytest.mark.parametrize("expression", [expression for _, expression in queries()])
 def test_every_query_of_the_dashboard_finds_something(prometheus, expression):
     wait_until(lambda: prometheus.query(expression))
