@@ -24,6 +24,7 @@ NOUNS = {
     "backup": "Make backups of applications and files, list them, look into them.",
     "completion": "Print the completion script of a shell.",
     "drill": "Restore backups into throw-away namespaces, check what runs there, and remove it.",
+    "location": "Store, list and try repositories that a cluster knows by name.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",
     "restore": "Plan and run restores, and read their reports.",
 }
