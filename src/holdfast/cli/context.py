@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from holdfast.model.cancel import Cancel
 
 if TYPE_CHECKING:  # imported when used: see assembly
+    from holdfast.api.run_status import RunStatus
     from holdfast.assembly import Settings
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
@@ -30,6 +31,7 @@ class Session:
     output: str = "table"
     document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
+    result: RunStatus | None = None  # what a verb tells about its run beyond the exit code
     typed: set[str] = field(default_factory=set)
     """Names of the options that come from the command line, not from the environment."""
     _progress: TerminalProgress | None = None

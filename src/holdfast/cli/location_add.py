@@ -14,12 +14,10 @@ from holdfast.cli.output import say, show_document
 from holdfast.errors import RepositoryExists, UsageError
 
 if TYPE_CHECKING:  # see main
-    from holdfast.api.storage_location import Maintenance
     from holdfast.operations.locations import LocationName
     from holdfast.operations.new_location import PlannedLocation
 
 _HIDDEN = "<hidden>"
-_MAINTENANCE = ("maintenance_secret", "maintenance_time_zone", "forget_schedule", "prune_schedule", "check_schedule")
 
 
 @click.command("add", cls=VerbCommand)
@@ -157,21 +155,17 @@ def _credentials(session: Session, flags: dict[str, Any]) -> dict[str, bytes]:
     return found
 
 
-def _maintenance(flags: dict[str, Any]) -> Maintenance | None:
-    from holdfast.api.storage_location import Check, Maintenance, Prune  # noqa: PLC0415
-
-    if not (flags["maintenance"] or any(flags[name] for name in _MAINTENANCE)):
-        return None
-    given = Maintenance(secret=flags["maintenance_secret"])
-    if flags["maintenance_time_zone"]:
-        given.time_zone = flags["maintenance_time_zone"]
-    if flags["forget_schedule"]:
-        given.forget_schedule = flags["forget_schedule"]
-    if flags["prune_schedule"]:
-        given.prune = Prune(schedule=flags["prune_schedule"])
-    if flags["check_schedule"]:
-        given.check = Check(schedule=flags["check_schedule"])
-    return given
+def _maintenance(flags: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields that are given; None if nobody asked for maintenance."""
+    given = {
+        "secret": flags["maintenance_secret"],
+        "timeZone": flags["maintenance_time_zone"],
+        "forgetSchedule": flags["forget_schedule"],
+        "prune": {"schedule": flags["prune_schedule"]} if flags["prune_schedule"] else None,
+        "check": {"schedule": flags["check_schedule"]} if flags["check_schedule"] else None,
+    }
+    found = {name: value for name, value in given.items() if value}
+    return found if found or flags["maintenance"] else None
 
 
 def _hand_over(password: str, path: Path | None) -> None:

@@ -58,6 +58,7 @@ def test_location(session: Session, name: str | None, speed: bool | None, patien
         _choose(session, name)
     place = TriedPlace(session.repository_settings(), session.cancel, patience)
     report = probe_location(place, speed=speed, patience=patience)
+    session.result = report.run_status()
     if not show_document(session, report):
         _show(session, report)
     for problem in report.errors:

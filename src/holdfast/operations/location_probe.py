@@ -109,7 +109,7 @@ class _Probe:
         report.rights.list = True
         self._remove_stale(listed)
         with ThreadPoolExecutor(4) as pool:
-            contents = [pool.submit(self._try_contents, directory) for directory in _CONTENTS]
+            contents = [pool.submit(self._try_contents, directory, may_store=found) for directory in _CONTENTS]
             kept = pool.submit(self._access.versioning, CONFIG if found else "")
             locked = pool.submit(self._access.object_lock)
             rights = [future.result() for future in contents]
@@ -128,10 +128,10 @@ class _Probe:
             began = time.monotonic()
             try:
                 self._store.get(CONFIG)
-                self._report.rights.read = True
-            except FileMissing:
+            except FileMissing:  # stores tell this only to those who may read
                 found = False
             took.append(time.monotonic() - began)
+        self._report.rights.read = True
         self._report.latency_ms = round(min(took) * 1000, 1)
         return found
 
@@ -161,12 +161,12 @@ class _Probe:
                 if self._clock.now() - moment > _STALE:
                     self._store.delete(name)
 
-    def _try_contents(self, directory: Directory) -> tuple[bool | None, bool | None]:
-        """Whether files of this directory may be written and deleted. A file is stored there only if nothing else can tell."""
+    def _try_contents(self, directory: Directory, *, may_store: bool) -> tuple[bool | None, bool | None]:
+        """Whether files of this directory may be written and deleted. One is stored there only if nothing else can tell."""
         name = f"{directory}/{self._name.rpartition('/')[2]}"
         delete = self._access.may_delete(name)
         write = self._access.may_write(name)
-        if write is None and delete and self._report.rights.read:
+        if write is None and delete and may_store:
             write = self._stores(name, b"probe")
             self._store.delete(name)
         return write, delete

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from holdfast.api.names import STORAGE_LOCATIONS
-from holdfast.api.storage_location import PASSWORD_KEY, Maintenance, StorageLocationSpec
+from holdfast.api.storage_location import PASSWORD_KEY
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import NotFound, UsageError
 from holdfast.operations.locations import (
@@ -61,7 +61,7 @@ class NewLocation:
     url: str  # "" with `update`: as it is
     credentials: Mapping[str, bytes]
     secret: str = ""
-    maintenance: Maintenance | None = None  # None with `update`: as it is
+    maintenance: Mapping[str, Any] | None = None  # fields of its spec; with `update`, others stay
     update: bool = False
 
 
@@ -106,9 +106,10 @@ def plan_location(cluster: Cluster, new: NewLocation) -> PlannedLocation:
             why=f"the key `{PASSWORD_KEY}` is missing or empty, and without it nothing can be stored",
             next="Add the key to the Secret." if new.secret else "Give --password-file or --generate-password.",
         )
-    spec = msgspec.to_builtins(StorageLocationSpec(url=url, secret=secret, maintenance=new.maintenance))
-    if new.maintenance is None and existing is not None and existing.spec.maintenance is not None:
-        spec["maintenance"] = msgspec.to_builtins(existing.spec.maintenance)
+    spec: dict[str, Any] = {"url": url, "secret": secret}
+    maintained = msgspec.to_builtins(existing.spec.maintenance) if existing and existing.spec.maintenance else None
+    if maintained is not None or new.maintenance is not None:
+        spec["maintenance"] = {**(maintained or {}), **(new.maintenance or {})}
     return PlannedLocation(
         location=location_object(new.name, spec),
         secret=None if new.secret else secret_object(new.name, secret, merged),

@@ -162,7 +162,7 @@ class _S3Bucket(_Bucket):
         if answer.status == 200:
             mode = _element(answer.body, "Mode")
             days, years = _element(answer.body, "Days"), _element(answer.body, "Years")
-            time = f"{days} days" if days else f"{years} years" if years else ""
+            time = _counted(days, "day") or _counted(years, "year")
             return Keeping("on", f"{mode.lower()}, {time}" if mode else "without a default retention")
         if _code(answer.body) in ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"):
             return Keeping("off")
@@ -182,6 +182,10 @@ class _S3Bucket(_Bucket):
 def _element(text: str, name: str) -> str:
     found = re.search(rf"<{name}>\s*([A-Za-z0-9]+)\s*</{name}>", text)
     return found[1] if found else ""
+
+
+def _counted(number: str, word: str) -> str:
+    return f"{number} {word}" if number == "1" else f"{number} {word}s" if number else ""
 
 
 def _code(text: str) -> str:
