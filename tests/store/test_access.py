@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.restic_oracle import PASSWORD, restic_agrees, restics  # noqa: F401 - fixtures
+from tests.sample_repository import init
 
+from holdfast.operations.location_probe import probe_location
+from holdfast.operations.location_report import SuitedFor
 from holdfast.store.access import Keeping, access_to
 from holdfast.store.local import LocalStore
 from holdfast.store.url import open_store
@@ -83,3 +87,31 @@ def test_a_directory_is_judged_by_its_nearest_parent(tmp_path):
 def test_a_directory_that_no_one_may_write_in():
     access = access_to("/proc/self", LocalStore(Path("/proc/self")), environ={})
     assert access.may_write("x") is False
+
+
+class Whole:
+    """A repository there, as a test of a location wants it."""
+
+    def __init__(self, place):
+        self.url, self._environ = place.empty(), place.environ
+        init(self.store())
+
+    def store(self):
+        return open_store(self.url, environ=self._environ)
+
+    def access(self, store):
+        return access_to(self.url, store, environ=self._environ)
+
+    def password(self):
+        return PASSWORD
+
+
+def test_the_whole_test_of_a_location(place, restic_agrees):  # noqa: F811 - the fixture
+    tried = Whole(place)
+    before = {entry.name for entry in tried.store().list("")}
+    report = probe_location(tried, patience=60, speed=True)
+    assert (report.outcome, report.reason) == ("done", "")
+    assert report.suited_for == SuitedFor(restores=True, backups=True, maintenance=True)
+    assert report.speed.download_bytes_per_second > 0
+    assert {entry.name for entry in tried.store().list("")} == before
+    restic_agrees(tried.store(), PASSWORD)

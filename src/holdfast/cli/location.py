@@ -16,6 +16,7 @@ from holdfast.errors import HoldfastError, UsageError
 if TYPE_CHECKING:  # see main
     from holdfast.api.conditions import Condition
     from holdfast.api.storage_location import Maintenance, StorageLocation
+    from holdfast.operations.location_statistics import Statistics
     from holdfast.operations.locations import LocationName
 
 _PATIENCE = 10.0  # seconds that `show` waits for a repository
@@ -68,8 +69,8 @@ def show(session: Session, name: str) -> None:
     parsed = locations.LocationName.parse(name)
     location = locations.read_location(cluster, parsed)
     plans = locations.plans_of(cluster, parsed)
-    repository = _repository(session, parsed)
-    document = _document(location) | {"plans": plans, "repository": repository}
+    repository = _look(session, parsed)
+    document = _document(location) | {"plans": plans, "repository": _repository_document(repository)}
     if show_document(session, document):
         return
     show_facts(
@@ -125,27 +126,33 @@ def _document(location: StorageLocation) -> dict[str, Any]:
     }
 
 
-def _repository(session: Session, name: LocationName) -> dict[str, Any]:
-    """What is in it, or under `error` why nobody knows."""
+def _look(session: Session, name: LocationName) -> Statistics | HoldfastError:
+    """What is in its repository, or why nobody knows."""
     from holdfast import assembly  # noqa: PLC0415
     from holdfast.operations.location_statistics import read_statistics  # noqa: PLC0415
 
     try:
         settings = assembly.settings_of_location(session.settings, session.connect(), name)
-        return read_statistics(assembly.TriedPlace(settings, session.cancel, _PATIENCE))
+        place = assembly.TriedPlace(settings, session.cancel, _PATIENCE)
+        return read_statistics(place, patience=_PATIENCE)
     except HoldfastError as error:
-        return {"error": {"what": error.what, "why": error.why, "next": error.next}}
+        return error
 
 
-def _repository_facts(repository: dict[str, Any]) -> list[tuple[str, str]]:
-    if "error" in repository:
-        return [("Repository", f"cannot be looked into: {repository['error']['what']}: {repository['error']['why']}")]
-    backups = repository["backups"]
+def _repository_document(found: Statistics | HoldfastError) -> Any:
+    if isinstance(found, HoldfastError):
+        return {"error": {"what": found.what, "why": found.why, "next": found.next}}
+    return found
+
+
+def _repository_facts(found: Statistics | HoldfastError) -> list[tuple[str, str]]:
+    if isinstance(found, HoldfastError):
+        return [("Repository", f"cannot be looked into: {found}")]
     return [
-        ("Repository", repository["id"]),
-        ("Backups", "too many to count" if backups is None else f"{backups:,}"),
-        ("Snapshots", f"{repository['snapshots']:,}"),
-        ("Stored", format_size(repository["storedBytes"])),
+        ("Repository", found.id),
+        ("Backups", "too many to count" if found.backups is None else f"{found.backups:,}"),
+        ("Snapshots", f"{found.snapshots:,}"),
+        ("Stored", format_size(found.stored_bytes)),
     ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,17 +52,7 @@ _HIDDEN = "<hidden>"
 @click.option("--dry-run", is_flag=True, help="Ask the API server whether it would take it; change nothing.")
 @click.option("--show-secrets", is_flag=True, help="Print the Secret's values with -o yaml and -o json.")
 @click.pass_obj
-def add_location(
-    session: Session,
-    /,
-    name: str,
-    generate_password: bool,
-    password_out: Path | None,
-    initialize: bool,
-    dry_run: bool,
-    show_secrets: bool,
-    **flags: Any,
-) -> None:
+def add_location(session: Session, /, name: str, **flags: Any) -> None:
     """Give a repository a name in the cluster, with a Secret for its password and the store's credentials.
 
     \b
@@ -72,52 +64,77 @@ def add_location(
     from holdfast.operations.new_location import NewLocation, plan_location  # noqa: PLC0415
 
     location = LocationName.parse(name)
-    _refuse_contradictions(generate_password, password_out, dry_run, flags)
-    credentials = _credentials(session, flags)
-    if generate_password:
-        credentials["password"] = secrets.token_urlsafe(32).encode()
+    wanted = _Wanted(**flags)
+    _refuse_contradictions(session, wanted)
+    credentials = _credentials(session, wanted)
     new = NewLocation(
         name=location,
-        url=flags["url"],
+        url=wanted.url,
         credentials=credentials,
-        secret=flags["secret"],
-        maintenance=_maintenance(flags),
-        update=flags["update"],
+        secret=wanted.secret,
+        maintenance=_maintenance(wanted),
+        update=wanted.update,
     )
     cluster = session.connect()
     planned = plan_location(cluster, new)
     planned.apply(cluster, dry_run=True)
-    if not dry_run:
-        if generate_password:
-            _hand_over(credentials["password"].decode(), password_out)
-        if initialize:
+    if not wanted.dry_run:
+        if wanted.generate_password:
+            _hand_over(credentials["password"].decode(), wanted.password_out)
+        if wanted.initialize:
             _initialize(session, planned)
         planned.apply(cluster)
-    if not show_document(session, _document(planned, show_secrets)):
-        click.echo(
-            f"{'Would store' if dry_run else 'Stored'} the location {location}: {planned.location['spec']['url']}"
-        )
+    if not show_document(session, _document(planned, show_secrets=wanted.show_secrets)):
+        done = "Would store" if wanted.dry_run else "Stored"
+        click.echo(f"{done} the location {location}: {planned.location['spec']['url']}")
         _tell_secret(location, planned)
-    if not dry_run:
+    if not wanted.dry_run:
         say(session, "Keep the password in a safe place outside the cluster: without it nobody can read the backups.")
 
 
-def _refuse_contradictions(generate: bool, password_out: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
-    if flags["secret"] and (generate or flags["credentials_from_env"] or flags["credential_files"]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """The flags."""
+
+    url: str
+    generate_password: bool
+    password_out: Path | None
+    credentials_from_env: bool
+    credential_files: tuple[str, ...]
+    secret: str
+    maintenance: bool
+    maintenance_secret: str
+    maintenance_time_zone: str
+    forget_schedule: str
+    prune_schedule: str
+    check_schedule: str
+    initialize: bool
+    update: bool
+    dry_run: bool
+    show_secrets: bool
+
+
+def _refuse_contradictions(session: Session, wanted: _Wanted) -> None:
+    made = wanted.generate_password
+    if wanted.secret and (made or wanted.credentials_from_env or wanted.credential_files):
         raise UsageError(
             "the credentials are given twice",
             why="--secret names a Secret that has them, and stays as it is",
             next="Leave out --secret, or the others.",
         )
-    if password_out is not None and not generate:
+    if made and "password_file" in session.typed:
+        raise UsageError(
+            "the password is given twice", why="--generate-password makes one", next="Leave out one of the two."
+        )
+    if wanted.password_out is not None and not made:
         raise UsageError("no password is made", why="--password-out needs one", next="Add --generate-password.")
-    if generate and flags["update"]:
+    if made and wanted.update:
         raise UsageError(
             "the password cannot be changed here",
-            why="it would not open the repository",
+            why="the new one would not open the repository",
             next="Add one with `holdfast repository key add`, then give it with --password-file.",
         )
-    if generate and not dry_run and password_out is None and not is_interactive():
+    if made and not wanted.dry_run and wanted.password_out is None and not is_interactive():
         raise UsageError(
             "there is no place for the password",
             why="it would be shown once, and there is no terminal; logs keep what they see",
@@ -125,18 +142,18 @@ def _refuse_contradictions(generate: bool, password_out: Path | None, dry_run: b
         )
 
 
-def _credentials(session: Session, flags: dict[str, Any]) -> dict[str, bytes]:
-    from holdfast import assembly  # noqa: PLC0415
+def _credentials(session: Session, wanted: _Wanted) -> dict[str, bytes]:
+    """What is given for the Secret."""
     from holdfast.operations.credentials import Credentials  # noqa: PLC0415
     from holdfast.operations.new_location import credentials_from_environment, read_credential  # noqa: PLC0415
 
-    settings = session.settings
-    if flags["secret"]:
+    if wanted.secret:
         return {}
+    settings = session.settings
     found: dict[str, bytes] = {}
-    if flags["credentials_from_env"]:
-        found |= credentials_from_environment(flags["url"], settings.environ)
-    for text in flags["credential_files"]:
+    if wanted.credentials_from_env:
+        found |= credentials_from_environment(wanted.url, settings.environ)
+    for text in wanted.credential_files:
         key, equals, file = text.partition("=")
         if not (key and equals and file):
             raise UsageError(
@@ -147,25 +164,39 @@ def _credentials(session: Session, flags: dict[str, Any]) -> dict[str, bytes]:
         found[key] = read_credential(Path(file))
     if settings.store_cacert is not None:
         found["ca.crt"] = read_credential(settings.store_cacert)
-    if settings.password_file is not None or settings.environ.get("HOLDFAST_PASSWORD"):
-        found["password"] = assembly.read_password(settings).encode()
-    elif not flags["update"] and "password" not in found and is_interactive() and not flags["generate_password"]:
-        found["password"] = assembly.ask_password("Repository password: ", confirm=flags["initialize"]).encode()
-    Credentials.of(found, "the command line")
+    if password := _password(session, wanted):
+        found["password"] = password.encode()
+    Credentials.of(found, "the command line")  # refuses names that make no sense
     return found
 
 
-def _maintenance(flags: dict[str, Any]) -> dict[str, Any] | None:
+def _password(session: Session, wanted: _Wanted) -> str:
+    """Made, read, or asked for; "" if the one that the Secret has stays."""
+    from holdfast import assembly  # noqa: PLC0415
+
+    if wanted.generate_password:
+        return secrets.token_urlsafe(32)
+    if wanted.update and "password_file" not in session.typed:  # one from the environment may be another repository's
+        return ""
+    settings = session.settings
+    if settings.password_file is not None or settings.environ.get("HOLDFAST_PASSWORD"):
+        return assembly.read_password(settings)
+    if is_interactive():
+        return assembly.ask_password("Repository password: ", confirm=wanted.initialize)
+    return ""
+
+
+def _maintenance(wanted: _Wanted) -> dict[str, Any] | None:
     """The fields that are given; None if nobody asked for maintenance."""
     given = {
-        "secret": flags["maintenance_secret"],
-        "timeZone": flags["maintenance_time_zone"],
-        "forgetSchedule": flags["forget_schedule"],
-        "prune": {"schedule": flags["prune_schedule"]} if flags["prune_schedule"] else None,
-        "check": {"schedule": flags["check_schedule"]} if flags["check_schedule"] else None,
+        "secret": wanted.maintenance_secret,
+        "timeZone": wanted.maintenance_time_zone,
+        "forgetSchedule": wanted.forget_schedule,
+        "prune": {"schedule": wanted.prune_schedule} if wanted.prune_schedule else None,
+        "check": {"schedule": wanted.check_schedule} if wanted.check_schedule else None,
     }
     found = {name: value for name, value in given.items() if value}
-    return found if found or flags["maintenance"] else None
+    return found if found or wanted.maintenance else None
 
 
 def _hand_over(password: str, path: Path | None) -> None:
@@ -186,8 +217,6 @@ def _hand_over(password: str, path: Path | None) -> None:
 
 
 def _initialize(session: Session, planned: PlannedLocation) -> None:
-    import dataclasses  # noqa: PLC0415
-
     from holdfast import assembly  # noqa: PLC0415
     from holdfast.operations.credentials import Credentials  # noqa: PLC0415
 
@@ -210,7 +239,7 @@ def _initialize(session: Session, planned: PlannedLocation) -> None:
     repository.close()
 
 
-def _document(planned: PlannedLocation, show_secrets: bool) -> dict[str, Any]:
+def _document(planned: PlannedLocation, *, show_secrets: bool) -> dict[str, Any]:
     """A list that `kubectl apply` takes, if it has the values."""
     items = [planned.location]
     if planned.secret is not None:

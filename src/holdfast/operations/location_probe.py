@@ -10,9 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Protocol
@@ -28,6 +27,7 @@ from holdfast.errors import (
 )
 from holdfast.model.clock import Clock, SystemClock
 from holdfast.model.run import timestamp
+from holdfast.operations.deadline import within
 from holdfast.operations.location_report import LocationReport, Speed, every, suited_for
 from holdfast.operations.location_statistics import Place, count_backups, count_snapshots, stored_bytes
 from holdfast.repository.layout import CONFIG, Directory
@@ -64,7 +64,7 @@ def probe_location(
         except (StoreError, DamagedData) as error:
             report.fail(error)
 
-    if not _within(patience, probe):
+    if not within(patience, probe):
         silent = LocationReport(url=place.url, started_at=report.started_at)  # the other one may still be written to
         why = f"it did not answer within {patience:g} s"
         silent.fail(StoreUnavailable(f"{place.url} cannot be tried", why=why))
@@ -72,24 +72,6 @@ def probe_location(
     report.suited_for = suited_for(report.rights)
     report.finished_at = timestamp(clock.now())
     return report
-
-
-def _within(seconds: float, action: Callable[[], None]) -> bool:
-    """Whether it ended in that time. What hangs in a request cannot be stopped: its thread ends with the process."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            action()
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if raised:
-        raise raised[0]
-    return not thread.is_alive()
 
 
 class _Probe:

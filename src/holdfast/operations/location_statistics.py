@@ -5,13 +5,23 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from holdfast.errors import DamagedData
+import msgspec
+
+from holdfast.errors import DamagedData, StoreUnavailable
 from holdfast.ids import SnapshotId
 from holdfast.model.tags import Tags
 from holdfast.operations.catalog import Entry
+from holdfast.operations.deadline import within
 from holdfast.repository.layout import Directory
 from holdfast.repository.repository import Repository, open_repository
 from holdfast.store.base import Store
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    id: str
+    backups: int | None  # None if there are too many to count in a short time
+    snapshots: int
+    stored_bytes: int
 
 
 class Place(Protocol):
@@ -32,17 +42,25 @@ _SHARES = 256  # packs are spread evenly over as many directories
 _LISTED_WHOLE = 64  # packs in the sample: 16 lists of 1,000 names for all
 
 
-def read_statistics(place: Place) -> dict[str, str | int | None]:
-    """Raises what opening a repository raises."""
-    repository = open_repository(place.store(), place.password())
-    with repository:
-        size, _ = stored_bytes(repository.store)
-        return {
-            "id": repository.config.id,
-            "backups": count_backups(repository),
-            "snapshots": count_snapshots(repository),
-            "storedBytes": size,
-        }
+def read_statistics(place: Place, *, patience: float) -> Statistics:
+    """Raises what opening a repository raises; StoreUnavailable if it takes longer than `patience` seconds."""
+    found: list[Statistics] = []
+
+    def read() -> None:
+        with open_repository(place.store(), place.password()) as repository:
+            size, _ = stored_bytes(repository.store)
+            found.append(
+                Statistics(
+                    id=repository.config.id,
+                    backups=count_backups(repository),
+                    snapshots=count_snapshots(repository),
+                    stored_bytes=size,
+                )
+            )
+
+    if not within(patience, read):
+        raise StoreUnavailable(f"{place.url} cannot be looked into", why=f"it did not answer within {patience:g} s")
+    return found[0]
 
 
 def count_snapshots(repository: Repository) -> int:

@@ -51,7 +51,7 @@ def open_azure(url: AzureUrl, *, cacert: Certificates | None, environ: Mapping[s
         "Check AZURE_ACCOUNT_NAME, and AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS.",
     )
     options = client_options(tls=not config.get("endpoint", "").startswith("http://"), cacert=cacert)
-    with opening(str(url), words):
+    with opening(str(url), words, environ):
         bucket = AzureStore(
             url.container,
             prefix=url.prefix or None,

@@ -40,7 +40,7 @@ def open_gcs(url: GcsUrl, *, cacert: Certificates | None, environ: Mapping[str, 
         "Check GOOGLE_APPLICATION_CREDENTIALS, and what its account may do in the bucket.",
     )
     options = client_options(tls=not config.get("base_url", "").startswith("http://"), cacert=cacert)
-    with opening(str(url), words):
+    with opening(str(url), words, environ):
         bucket = GCSStore(
             url.bucket, prefix=url.prefix or None, config=config, client_options=options, retry_config=NO_RETRIES
         )

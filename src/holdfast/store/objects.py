@@ -8,7 +8,8 @@ Opening a bucket, and finding credentials for it, is in `s3`, `gcs` and `azure`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,8 @@ _SINGLE_PUT = 64 * 1024 * 1024
 _UPLOAD_PART = 16 * 1024 * 1024
 _LIST_CHUNK = 1_000
 
+_FAMILIES = ("AWS_", "AZURE_", "GOOGLE_")
+
 NO_RETRIES: RetryConfig = {"max_retries": 0}
 
 
@@ -42,12 +45,20 @@ def client_options(*, tls: bool, cacert: Certificates | None) -> ClientConfig:
 
 
 @contextmanager
-def opening(url: str, words: BucketWords) -> Iterator[None]:
-    """Around the making of an obstore store, which reads credential files and may refuse them."""
+def opening(url: str, words: BucketWords, environ: Mapping[str, str]) -> Iterator[None]:
+    """Around the making of an obstore store, which reads credential files and may refuse them.
+
+    obstore also looks into the environment of the process by itself. What `environ` leaves out is hidden from it meanwhile:
+    a session's token there belongs to no key from elsewhere.
+    """
+    foreign = [name for name in os.environ if name.startswith(_FAMILIES) and name not in environ]
+    hidden = {name: os.environ.pop(name) for name in foreign}
     try:
         yield
     except FOREIGN as error:
         raise translated(error, action="open", name=words.bucket, url=url, words=words) from error
+    finally:
+        os.environ.update(hidden)
 
 
 class ObjectStore:

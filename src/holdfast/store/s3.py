@@ -51,7 +51,7 @@ def open_s3(url: S3Url, *, cacert: Certificates | None, environ: Mapping[str, st
         "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE, and what the key may do in the bucket.",
     )
     options = client_options(tls=url.tls, cacert=cacert)
-    with opening(str(url), words):
+    with opening(str(url), words, environ):
         bucket = S3Store(
             url.bucket,
             prefix=url.prefix or None,
