@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from holdfast.errors import HoldfastError
 from holdfast.model.cancel import Cancel
 
 if TYPE_CHECKING:  # imported when used: see assembly
@@ -20,6 +22,7 @@ if TYPE_CHECKING:  # imported when used: see assembly
     from holdfast.assembly import Settings
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
+    from holdfast.model.run import Run
     from holdfast.repository.repository import Repository
 
 
@@ -31,9 +34,12 @@ class Session:
     output: str = "table"
     document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
-    result: RunStatus | None = None  # what a verb tells about its run beyond the exit code
     typed: set[str] = field(default_factory=set)
     """Names of the options that come from the command line, not from the environment."""
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    verb: str = ""  # `backup create`, once it is known
+    result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
+    failure: HoldfastError | None = None  # what ended it
     _progress: TerminalProgress | None = None
     _cluster: Cluster | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -77,6 +83,11 @@ class Session:
         for option in {"repository", "password_file", "store_cacert"} - self.typed:
             self.options[option] = None
 
+    def use_location_of_plan(self, namespace: str, location: str) -> None:
+        """The same for the location that a plan names, unless another repository is given, in the environment too."""
+        if not self.options["repository"] and not self.options["location"]:
+            self.use_location(f"{namespace}/{location}")
+
     def repository_settings(self) -> Settings:
         """The settings, with those of the location that --location names."""
         location = self.options.get("location")
@@ -86,6 +97,11 @@ class Session:
         from holdfast.operations.locations import LocationName  # noqa: PLC0415
 
         return assembly.settings_of_location(self.settings, self.connect(), LocationName.parse(location))
+
+    @property
+    def job(self) -> str:
+        """Name of the Job around this run, which tells its scheduled time; "" outside of a cluster."""
+        return os.environ.get("HOLDFAST_JOB", "")
 
     def open_repository(self, operation: str = "") -> Repository:
         """With the module `operation` imported by the way."""
@@ -107,13 +123,13 @@ class Session:
             self._closing.append(self._cluster.close)
         return self._cluster
 
-    def connect_and_open(self, operation: str) -> tuple[Cluster, Repository]:
+    def connect_and_open(self, operation: str, cluster: Cluster | None = None) -> tuple[Cluster, Repository]:
         """Both at once. Deriving the key takes a tenth of a second outside of Python: time to ask the cluster what it serves
-        and to import the module `operation`.
+        and to import the module `operation`. `cluster` is one that is connected already.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-        cluster = self.connect()
+        cluster = cluster or self.connect()
         with ThreadPoolExecutor(2) as pool:
             asked = pool.submit(cluster.api_surface)
             imported = pool.submit(importlib.import_module, operation)
@@ -121,6 +137,14 @@ class Session:
             asked.result()
             imported.result()
         return cluster, repository
+
+    def tell(self, run: Run, *, reason: str = "") -> None:
+        """Makes a run the verb's result: what it has in common with a RunStatus, and why it failed."""
+        import msgspec  # noqa: PLC0415 - not needed by --help
+
+        from holdfast.api.run_status import RunStatus  # noqa: PLC0415
+
+        self.result = msgspec.structs.replace(msgspec.convert(run, RunStatus, from_attributes=True), reason=reason)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -227,6 +251,7 @@ class VerbCommand(TakesGlobalOptions):
                 raise click.UsageError("--location and --repository both name a repository", ctx)
             session.use_location(session.options["location"])
         session.output = session.options["output"]
+        session.verb = ctx.command_path.partition(" ")[2]
         return super().invoke(ctx)
 
 
