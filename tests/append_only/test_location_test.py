@@ -44,7 +44,7 @@ def test_what_versions_keep_of_a_test_is_small_and_under_locks(versioned, writer
     left = probes(versioned)
     assert {name.partition("/")[0] for name, is_marker in left if not is_marker} == {"locks"}
     sizes = [version.size for version in versioned.versions("locks/holdfast-probe") if not version.is_delete_marker]
-    assert sum(sizes) <= 64 * 1024
+    assert sum(sizes) <= 4 * 1024
 
 
 def test_a_refused_upload_leaves_nothing_where_nothing_may_be_deleted(bucket, program, writer_and_keeper):

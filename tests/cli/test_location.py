@@ -5,6 +5,7 @@ import json
 import stat
 
 import pytest
+from tests.cli.documented import assert_documented, assert_is
 from tests.cli.holdfast import PASSWORD
 from tests.cli.terminal import Terminal
 from tests.custom_resources import define_custom_resources
@@ -51,7 +52,7 @@ def make_plan(cluster, namespace, name, location="main"):
         "apiVersion": "holdfast.dev/v1alpha1",
         "kind": "BackupPlan",
         "metadata": {"name": name},
-        "spec": {"schedule": "daily", "location": location, "backup": {}},
+        "spec": {"schedule": "daily", "location": location, "backup": {"namespaces": [namespace], "volumes": "none"}},
     }
     cluster.api.create(f"{OURS}/{namespace}/backupplans", plan)
 
@@ -184,9 +185,11 @@ def test_lists_and_facts(main, program, cluster, namespace, repository):
     make_plan(cluster, namespace, "other", location="elsewhere")
     program("backup", "files", repository.parent / "repository" / "config", "--location", main)
     (listed,) = program("location", "list", "-n", namespace, "-o", "json").document
+    assert_documented("location list", [listed])
     assert (listed["namespace"], listed["name"], listed["url"]) == (namespace, "main", str(repository))
     assert "not tried yet" in program("location", "list", "-n", namespace).out
     shown = program("location", "show", main, "-o", "json").document
+    assert_is("LocationDetails", {name: value for name, value in shown.items() if name not in listed})
     assert (shown["plans"], shown["repository"]["backups"]) == (["nightly"], 1)
     assert "nobody forgets" in program("location", "show", main).out
 
@@ -230,7 +233,9 @@ def test_a_location_that_plans_use_stays_unless_told(main, program, cluster, nam
     _, why, advice = program("location", "remove", main, code=2).problem
     assert ("nightly" in why, "--yes" in advice) == (True, True)
     assert location_of(cluster, namespace)
-    assert program("location", "remove", main, "--yes", "-o", "json").document["plans"] == ["nightly"]
+    removed = program("location", "remove", main, "--yes", "-o", "json").document
+    assert_documented("location remove", removed)
+    assert removed["plans"] == ["nightly"]
 
 
 # --location
@@ -276,6 +281,17 @@ def test_a_cluster_without_our_kinds_says_so(bare, second_cluster):
     assert "not installed" in why
 
 
+def test_the_location_of_a_plan_is_used_if_no_other_repository_is_given(main, bare, cluster, shop, tmp_path):
+    make_plan(cluster, shop, "nightly")
+    namespace, _, name = main.partition("/")
+    assert (shop, name) == (namespace, "main")
+    bare("backup", "create", "--plan", f"{shop}/nightly", "--dry-run")
+    bare("backup", "create", "--plan", f"{shop}/nightly")
+    assert len(bare("backup", "list", "--location", main, "-o", "json").document) == 1
+    elsewhere = bare.but(HOLDFAST_REPOSITORY=tmp_path / "none", HOLDFAST_PASSWORD=PASSWORD)
+    elsewhere("backup", "create", "--plan", f"{shop}/nightly", code=10)
+
+
 # Testing
 
 
@@ -295,10 +311,24 @@ def test_exit_codes_and_reasons_tell_the_cases_apart(stocked, tmp_path):
         (["-r", "s3:http://127.0.0.1:1/bucket"], 1, "StoreRefused"),  # no credentials at all
     ):
         done = stocked("location", "test", *arguments, "-o", "json", code=code)
-        assert json.loads(done.out)["reason"] == reason
+        assert_documented("location test", done.document)
+        assert done.document["reason"] == reason
     keys = stocked.but(AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
     dead = keys("location", "test", "-r", "s3:http://127.0.0.1:1/bucket", "--patience", "1", "-o", "json", code=1)
     assert dead.document["reason"] == "StoreUnavailable"
+
+
+def test_a_pod_leaves_what_it_found_for_the_controller(stocked, tmp_path):
+    result = tmp_path / "result"
+    stocked.but(HOLDFAST_RESULT_FILE=result)("location", "test")
+    told = json.loads(result.read_text())
+    assert (told["verb"], told["outcome"], told["counts"]) == ("location test", "done", {"backups": 0, "snapshots": 0})
+    assert told["id"] == json.loads(stocked("repository", "show", "-o", "json").out)["id"]
+    assert "reason" not in told
+    stocked.but(HOLDFAST_RESULT_FILE=result)("location", "test", "-r", tmp_path / "none", code=10)
+    told = json.loads(result.read_text())
+    assert (told["outcome"], told["reason"], told["exitCode"]) == ("failed", "NoRepository", 10)
+    assert told["errors"][0]["next"]
 
 
 def test_a_location_is_named_once(main, bare):

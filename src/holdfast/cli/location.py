@@ -46,8 +46,8 @@ def list_locations(session: Session, namespace: str | None) -> None:
             location.metadata.full_name,
             location.spec.url,
             _ready(location),
-            str(location.status.backups),
-            format_size(location.status.stored_bytes),
+            f"{location.status.backups:,}" if location.status.last_checked else "-",
+            format_size(location.status.stored_bytes) if location.status.last_checked else "-",
             location.status.last_checked or "-",
         )
         for location in found

@@ -88,7 +88,7 @@ def add_location(session: Session, /, name: str, **flags: Any) -> None:
         done = "Would store" if wanted.dry_run else "Stored"
         click.echo(f"{done} the location {location}: {planned.location['spec']['url']}")
         _tell_secret(location, planned)
-    if not wanted.dry_run:
+    if not wanted.dry_run and "password" in credentials:
         say(session, "Keep the password in a safe place outside the cluster: without it nobody can read the backups.")
 
 

@@ -85,7 +85,7 @@ def _show(session: Session, report: LocationReport) -> None:
         ("Backups", _count(report.backups)),
         ("Snapshots", _count(report.snapshots)),
         ("Stored", format_size(report.stored_bytes) if report.stored_bytes is not None else "-"),
-        ("Answers within", f"{report.latency_ms:g} ms" if report.latency_ms is not None else "-"),
+        ("Answers within", f"{report.latency * 1000:.1f} ms" if report.latency is not None else "-"),
         ("Upload", f"{format_size(speed.upload_bytes_per_second)}/s" if speed else "not measured"),
         ("Download", f"{format_size(speed.download_bytes_per_second)}/s" if speed else "not measured"),
         ("Versions", _keeping(report.versioning)),

@@ -37,9 +37,9 @@ from holdfast.store.base import Store
 
 _PREFIX = f"{Directory.LOCKS}/holdfast-probe-"
 _STALE = dt.timedelta(hours=1)
-_SMALL = 16 * 1024
-_LARGEST = 4 * 1024 * 1024
-_MEASURED_TIME = 0.3  # seconds that the measured upload should take, judged by the small one
+_SMALL = 1024  # as large as a lock, because a bucket with versions keeps it
+_MEASURED = (256 * 1024, 4 * 1024 * 1024)
+_QUICK = 0.5  # seconds
 _CONTENTS = (Directory.PACKS, Directory.INDEX, Directory.SNAPSHOTS)
 
 
@@ -114,7 +114,7 @@ class _Probe:
                 found = False
             took.append(time.monotonic() - began)
         self._report.rights.read = True
-        self._report.latency_ms = round(min(took) * 1000, 1)
+        self._report.latency = round(min(took), 4)
         return found
 
     def _open(self, found: bool) -> Repository | None:
@@ -167,9 +167,7 @@ class _Probe:
             rights.write_locks = self._access.may_write(self._name)
             return
         first, second = os.urandom(_SMALL), os.urandom(_SMALL)
-        began = time.monotonic()
         rights.write_locks = self._stores(self._name, first)
-        took = time.monotonic() - began
         if not rights.write_locks:
             return
         try:
@@ -182,7 +180,7 @@ class _Probe:
                         "The speed was not measured, because the place may keep what was deleted; --speed measures it."
                     )
             if speed and rights.overwrite_locks:
-                self._measure(took)
+                self._measure()
         finally:
             self._take_away()
 
@@ -200,17 +198,20 @@ class _Probe:
                 next="Do not trust this store with backups: locks rely on lists that are complete.",
             )
 
-    def _measure(self, small_took: float) -> None:
-        size = min(_LARGEST, max(_SMALL, int(_SMALL * _MEASURED_TIME / max(small_took, 1e-6))))
-        content = os.urandom(size)
-        began = time.monotonic()
-        self._store.put(self._name, [content])
-        uploaded = time.monotonic()
-        came_back = self._store.get(self._name)
-        ended = time.monotonic()
-        if came_back != content:
-            self._look_back(content)
-        self._report.speed = Speed(size, round(size / (uploaded - began)), round(size / (ended - uploaded)))
+    def _measure(self) -> None:
+        """With a file that a slow line takes too, and with a longer one if that was quick."""
+        for size in _MEASURED:
+            content = os.urandom(size)
+            began = time.monotonic()
+            self._store.put(self._name, [content])
+            uploaded = time.monotonic()
+            came_back = self._store.get(self._name)
+            ended = time.monotonic()
+            if came_back != content:
+                self._look_back(content)
+            self._report.speed = Speed(size, round(size / (uploaded - began)), round(size / (ended - uploaded)))
+            if ended - began > _QUICK:
+                return
 
     def _take_away(self) -> None:
         try:

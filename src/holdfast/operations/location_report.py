@@ -47,7 +47,7 @@ class LocationReport(msgspec.Struct, kw_only=True, rename="camel"):
     snapshots: int | None = None
     backups: int | None = None  # None if there are too many to count in a short time
     stored_bytes: int | None = None
-    latency_ms: float | None = None
+    latency: float | None = None  # seconds
     speed: Speed | None = None
     versioning: Keeping = Keeping("unknown")
     object_lock: Keeping = Keeping("unknown")
