@@ -42,7 +42,7 @@ def complete(holdfast):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("holdfast ", {"backup", "completion", "drill", "repository", "restore"}),
+        ("holdfast ", {"backup", "completion", "drill", "install", "repository", "restore", "uninstall"}),
         ("holdfast re", {"repository", "restore"}),
         (
             "holdfast backup ",

@@ -225,7 +225,7 @@ def test_an_account_of_another_namespace_cannot_be_written_into_a_pod(tenants_cl
     assert "serviceAccountName" in refusal(tenants_cluster, team, serviceAccountName=account)
 
 
-@pytest.mark.parametrize("name", [f"{HOME}/login", "../holdfast/login", f"{HOME}:login", "a..%2fb", "login\n"])
+@pytest.mark.parametrize("name", [f"{HOME}/login", "../holdfast/login", f"{HOME}:login", "a..%2fb"])
 @pytest.mark.parametrize("field", ["secret", "maintenance"])
 def test_a_secret_of_another_namespace_cannot_be_written_into_a_location(field, name):
     """Kubernetes takes any text for the name of a pod's Secret, so our own type is what says no."""

@@ -1,6 +1,7 @@
 """`holdfast uninstall` on a real API server: what goes, what stays, and that no way leads to a deleted backup."""
 
 import pytest
+from tests.cli.documented import assert_documented
 from tests.cli.terminal import Terminal
 from tests.installation.conftest import IMAGE
 from tests.installation.reading import OURS, RBAC
@@ -145,6 +146,14 @@ def test_a_dry_run_removes_nothing(holdfast, reading, shop):
     assert len(reading.definitions()) == 4
     holdfast("uninstall", "--pause-plans", "--dry-run")
     assert not cron_job(reading, shop)["spec"]["suspend"]
+
+
+@pytest.mark.usefixtures("plan")
+def test_json_tells_object_by_object(holdfast, shop):
+    document = holdfast("uninstall", "-o", "json").document
+    assert_documented("uninstall", document)
+    kept = {"object": f"cronjobs.batch/{shop}/plan-nightly", "result": "kept", "why": "goes on by its schedule"}
+    assert kept in document
 
 
 @pytest.mark.usefixtures("installed")

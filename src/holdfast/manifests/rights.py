@@ -117,7 +117,7 @@ RUNNER_BACKUP = RoleTable(
     labels=(TO_RUNNER,),
     rights=(
         Right(CORE, READ, "A backup reads what it saves. By name: `*` would include `pods/exec`"),
-        Right(("*",), READ, "The same. Custom resources: label a ClusterRole of your own, see below", GROUPS),
+        Right(("*",), READ, "The same. Custom resources: label a ClusterRole of your own, see above", GROUPS),
     ),
 )
 
