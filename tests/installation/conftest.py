@@ -1,6 +1,7 @@
 """A cluster of its own for installations: what they make is for a whole cluster, and other tests list all of theirs."""
 
 import os
+import secrets
 import subprocess
 
 import pytest
@@ -10,6 +11,10 @@ from tests.cli.holdfast import Holdfast
 from tests.conftest import needed_tools, running
 from tests.installation.reading import Reading
 
+from holdfast.assembly import Settings, connect
+from holdfast.model.cancel import Cancel
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
 IMAGE = "registry.example/holdfast:1.0"
 
 
@@ -45,7 +50,7 @@ def cleared(holdfast, reading):
 
 
 @pytest.fixture
-def installed(holdfast, cleared):
+def installed(holdfast, cleared):  # noqa: ARG001 - is to be there first
     """Holdfast is installed; its pods stay Pending, since there are no nodes."""
     holdfast("install", "--image", IMAGE)
 
@@ -72,17 +77,28 @@ def helm(say, bare_cluster, tmp_path):
 
 
 @pytest.fixture
-def client(bare_cluster, tmp_path):
-    """`client(kubeconfig)` → a Cluster for this account."""
-    from holdfast.assembly import Settings, connect  # noqa: PLC0415
-    from holdfast.model.cancel import Cancel  # noqa: PLC0415
-
+def log_in(bare_cluster):
+    """`log_in(role, namespace=None)` → a Cluster for a new account that has just this ClusterRole, in one namespace or in all."""
     made = []
 
-    def connected(kubeconfig):
+    def as_somebody(role, namespace=None):
+        user = f"user-{secrets.token_hex(4)}"
+        kubeconfig = bare_cluster.account(user, [], namespace)  # with an empty role of its own
+        bind(bare_cluster.api, role, {"kind": "User", "apiGroup": RBAC_GROUP, "name": user}, namespace)
         made.append(connect(Settings(kubeconfig=str(kubeconfig)), Cancel()))
         return made[-1]
 
-    yield connected
+    yield as_somebody
     for one in made:
         one.close()
+
+
+def bind(api, role, subject, namespace=None):
+    """Gives a ClusterRole to somebody."""
+    scope, place = ("", f"/namespaces/{namespace}") if namespace else ("Cluster", "")
+    body = {
+        "metadata": {"name": f"test-{secrets.token_hex(4)}"},
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": role},
+        "subjects": [subject],
+    }
+    api.create(f"/apis/{RBAC_GROUP}/v1{place}/{scope.lower()}rolebindings", body)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-Name = Annotated[str, Meta(max_length=253)]
+Name = Annotated[str, Meta(max_length=253, pattern=r"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$")]
+"""Of an object in the same namespace. Kubernetes takes any text where a pod names a Secret, so no slash comes so far."""
 
 
 class PodSettings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):

@@ -25,7 +25,7 @@ from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
 from holdfast.objects.fields import Object, at, name_of, namespace_of
 from holdfast.objects.readiness import condition
-from holdfast.operations.applying import FIELD_MANAGER, Change, Step, key_of, listed, remove
+from holdfast.operations.applying import FIELD_MANAGER, Became, InstallStep, key_of, listed, remove
 from holdfast.operations.install import made_by, refuse_others
 from holdfast.operations.rollout import wait_stopped
 
@@ -65,7 +65,7 @@ def uninstall(
     pause_plans: bool = False,
     with_definitions: bool = False,
     dry_run: bool = False,
-) -> list[Step]:
+) -> list[InstallStep]:
     """Gives one step for each object that was removed, paused, or kept because something needs it.
 
     Raises PlanRefused if Helm or another namespace has the installation, ClusterError if the controller does not end, ApiRefused.
@@ -88,11 +88,12 @@ def uninstall(
     else:
         needed_by = [*present.schedules, *present.running]
         steps += [
-            Step(str(key_of(_CRON_JOBS, one)), Change.KEPT, "goes on by its schedule") for one in present.schedules
+            InstallStep(str(key_of(_CRON_JOBS, one)), Became.KEPT, "goes on by its schedule")
+            for one in present.schedules
         ]
-    steps += [Step(str(key_of(_JOBS, one)), Change.KEPT, "is running") for one in present.running]
+    steps += [InstallStep(str(key_of(_JOBS, one)), Became.KEPT, "is running") for one in present.running]
     if needed_by:
-        return steps + [Step(str(key_of(*one)), Change.KEPT, "these runs need it") for one in runners]
+        return steps + [InstallStep(str(key_of(*one)), Became.KEPT, "these runs need it") for one in runners]
     return steps + [remove(cluster, *one, dry_run=dry_run) for one in runners]
 
 
@@ -113,14 +114,14 @@ def _part(obj: Object) -> str:
     return str(at(obj, "metadata", "labels").get(PART_LABEL, ""))
 
 
-def _pause(cluster: Cluster, cron_job: Object, *, dry_run: bool) -> Step:
+def _pause(cluster: Cluster, cron_job: Object, *, dry_run: bool) -> InstallStep:
     """Without the digest of what the controller wrote: the next controller makes it as its plan says, and so lets it go on."""
     change = {"spec": {"suspend": True}, "metadata": {"annotations": {HASH_ANNOTATION: None}}}
     _patch(cluster, _CRON_JOBS, cron_job, change, dry_run=dry_run)
-    return Step(str(key_of(_CRON_JOBS, cron_job)), Change.PAUSED)
+    return InstallStep(str(key_of(_CRON_JOBS, cron_job)), Became.PAUSED)
 
 
-def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_run: bool) -> list[Step]:
+def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_run: bool) -> list[InstallStep]:
     """The finalizers are looked for now: until its end the controller may have set some."""
     for resource, obj in _our_objects(cluster, definitions):
         finalizers = at(obj, "metadata").get("finalizers", [])
