@@ -8,8 +8,21 @@ from collections.abc import Sequence
 from holdfast.schedule.fields import Field
 from holdfast.schedule.progression import Progression, monday_first
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _LISTED = 4
 """More hours than these at equal steps are told by their ends."""

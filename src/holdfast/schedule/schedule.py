@@ -28,7 +28,9 @@ _DESCRIPTORS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_FORMS = "Five fields: minute, hour, day of the month, month, day of the week; or hourly, daily, weekly, monthly, @every 6h."
+_FORMS = (
+    "Five fields: minute, hour, day of the month, month, day of the week; or hourly, daily, weekly, monthly, @every 6h."
+)
 _SOME_LEAP_YEAR = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 _SECOND = dt.timedelta(seconds=1)
 _HOUR = dt.timedelta(hours=1)
@@ -77,7 +79,7 @@ class Schedule:
         """
         if self.interval is None:
             return next_time(self.fields, self.zone, moment)
-        anchor = (since or moment).replace(microsecond=0)
+        anchor = _whole_second(since or moment)
         passed = max((moment - anchor) // self.interval, 0)
         return (anchor + (passed + 1) * self.interval).astimezone(self.zone)
 
@@ -93,7 +95,7 @@ class Schedule:
     def latest_before(self, now: dt.datetime, since: dt.datetime | None = None) -> dt.datetime | None:
         """The newest time that is not after `now`; None if there is none in five years, or for an interval since `since`."""
         if self.interval is not None:
-            anchor = (since or now).replace(microsecond=0)
+            anchor = _whole_second(since or now)
             runs = (now - anchor) // self.interval
             return (anchor + runs * self.interval).astimezone(self.zone) if runs > 0 else None
         span = _HOUR
@@ -109,14 +111,19 @@ class Schedule:
 
     def explain(self, language: Language = "en") -> str:
         """In words: `at 02:30 every day (Europe/Berlin)`."""
-        words = chinese if language == "zh" else english
         if self.interval is not None:
-            return words.interval(self.interval)
-        return words.times(self.fields, self.zone.key)
+            return chinese.interval(self.interval) if language == "zh" else english.interval(self.interval)
+        times = chinese.times if language == "zh" else english.times
+        return times(self.fields, self.zone.key)
 
     def _comes(self, after: dt.datetime, until: dt.datetime) -> bool:
         moment = self.next_after(after)
         return moment is not None and moment <= until
+
+
+def _whole_second(moment: dt.datetime) -> dt.datetime:
+    """In UTC, because Python adds to a zone's own times without minding its changes of clocks."""
+    return moment.astimezone(dt.UTC).replace(microsecond=0)
 
 
 def _spread(text: str, key: str) -> list[str]:
@@ -128,7 +135,8 @@ def _spread(text: str, key: str) -> list[str]:
     if text.startswith("@"):
         close = difflib.get_close_matches(text.lower(), [*_DESCRIPTORS, _EVERY.strip()], n=1)
         raise FieldError(
-            f"Kubernetes does not know {text!r:.40}", f"Did you mean {close[0]}?" if close else "One is written as @daily."
+            f"Kubernetes does not know {text!r:.40}",
+            f"Did you mean {close[0]}?" if close else "One is written as @daily.",
         )
     parts = PRESETS.get(text, text).split()
     if len(parts) != len(FIELDS):

@@ -34,7 +34,8 @@ def _number(item: str, bounds: Bounds, key: str) -> str:
     found = _SPREAD.fullmatch(item)
     if found is None:
         raise FieldError(
-            f"the {bounds.name} is {item!r}", "H is written as H, H(4-6) for one of 4 to 6, or H/15 for every 15 of them."
+            f"the {bounds.name} is {item!r}",
+            "H is written as H, H(4-6) for one of 4 to 6, or H/15 for every 15 of them.",
         )
     low = int(found["low"]) if found["low"] else bounds.low
     high = int(found["high"]) if found["high"] else bounds.high
