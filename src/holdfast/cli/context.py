@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import os
 import sys
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from holdfast.errors import HoldfastError
 from holdfast.model.cancel import Cancel
 
 if TYPE_CHECKING:  # imported when used: see assembly
+    from holdfast.api.run_status import RunStatus
     from holdfast.assembly import Settings
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
+    from holdfast.model.run import Run
     from holdfast.repository.repository import Repository
 
 
@@ -30,6 +34,10 @@ class Session:
     output: str = "table"
     document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    verb: str = ""  # `backup create`, once it is known
+    result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
+    failure: HoldfastError | None = None  # what ended it
     _progress: TerminalProgress | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
@@ -66,6 +74,11 @@ class Session:
             environ=os.environ,
         )
 
+    @property
+    def job(self) -> str:
+        """Name of the Job around this run, which tells its scheduled time; "" outside of a cluster."""
+        return os.environ.get("HOLDFAST_JOB", "")
+
     def open_repository(self, operation: str = "") -> Repository:
         """With the module `operation` imported by the way."""
         from holdfast import assembly  # noqa: PLC0415
@@ -84,13 +97,13 @@ class Session:
         self._closing.append(cluster.close)
         return cluster
 
-    def connect_and_open(self, operation: str) -> tuple[Cluster, Repository]:
+    def connect_and_open(self, operation: str, cluster: Cluster | None = None) -> tuple[Cluster, Repository]:
         """Both at once. Deriving the key takes a tenth of a second outside of Python: time to ask the cluster what it serves
-        and to import the module `operation`.
+        and to import the module `operation`. `cluster` is one that is connected already.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-        cluster = self.connect()
+        cluster = cluster or self.connect()
         with ThreadPoolExecutor(2) as pool:
             asked = pool.submit(cluster.api_surface)
             imported = pool.submit(importlib.import_module, operation)
@@ -98,6 +111,14 @@ class Session:
             asked.result()
             imported.result()
         return cluster, repository
+
+    def tell(self, run: Run, *, reason: str = "") -> None:
+        """Makes a run the verb's result: what it has in common with a RunStatus, and why it failed."""
+        import msgspec  # noqa: PLC0415 - not needed by --help
+
+        from holdfast.api.run_status import RunStatus  # noqa: PLC0415
+
+        self.result = msgspec.structs.replace(msgspec.convert(run, RunStatus, from_attributes=True), reason=reason)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -194,6 +215,7 @@ class VerbCommand(TakesGlobalOptions):
             is_earlier = _is_typed(root, name) and not _is_typed(ctx, name)
             session.options[name] = root.params[name] if is_earlier else value
         session.output = session.options["output"]
+        session.verb = ctx.command_path.partition(" ")[2]
         return super().invoke(ctx)
 
 

@@ -89,6 +89,7 @@ def run(session: Session, /, reference: str, namespaces: tuple[str, ...], keep: 
     )
     backup = open_backup(repository, read_catalog(repository).find_backup(reference, before=before))
     report = drill(repository, backup, cluster, options, session.cancel, session.progress)
+    session.tell(report)
     if not show_document(session, report):
         _show_checks(session, report)
         _show_ending(session, report)

@@ -125,6 +125,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 
     approve = approval(session, yes=yes)
     report = restore(repository, task, cluster, session.cancel, session.progress, approve)
+    session.tell(report)
     show_report(session, report)
     return report.outcome.exit_code
 

@@ -55,6 +55,7 @@ def verify(session: Session, /, reference: str, offline: bool, scratch_namespace
     backup = open_backup(repository, read_catalog(repository).find_backup(reference, before=before))
     options = VerifyOptions(selection=selection, whole=selection == EVERYTHING, scratch=scratch_namespace)
     run = verify_backup(repository, backup, cluster, options, session.cancel, session.progress)
+    session.tell(run)
     if not show_document(session, run):
         _show(session, run)
     return run.outcome.exit_code
