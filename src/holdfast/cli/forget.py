@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,48 +12,15 @@ from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
 from holdfast.cli.output import counted, say, show_document, show_table
 from holdfast.cli.prune import prune_document, prune_with_defaults, show_prune
+from holdfast.cli.retention import KEEP_COUNTS, keep_options
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # see main
     from holdfast.operations.forget import ForgetPlan, Group, Judged
 
-_COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
-
-
-class _Count(click.ParamType[int]):
-    """A number of backups, or `unlimited`, for which restic has -1 too."""
-
-    name = "count"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if value in ("unlimited", "-1"):
-            return -1
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 0:
-            self.fail(f"{value!r} is neither a number nor `unlimited`", param, ctx)
-        return number
-
-
-def _keep(flag: str, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(flag, type=_Count(), metavar="N", help=what)
-
 
 @click.command("forget", cls=VerbCommand)
-@_keep("--keep-last", "Keep the N newest good backups; N may be `unlimited`, here and below.")
-@_keep("--keep-hourly", "The newest good backup of each of N hours that have one.")
-@_keep("--keep-daily", "Of each of N days.")
-@_keep("--keep-weekly", "Of each of N weeks, which begin on Monday.")
-@_keep("--keep-monthly", "Of each of N months.")
-@_keep("--keep-yearly", "Of each of N years.")
-@click.option(
-    "--keep-within",
-    default="",
-    metavar="DURATION",
-    help="All made in the time before the newest good backup: 30d, 12h, 1y6m.",
-)
+@keep_options
 @click.option(
     "--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="All with this tag or label KEY=VALUE. Repeatable."
 )
@@ -78,7 +44,7 @@ def forget_backups(session: Session, /, dry_run: bool, yes: bool, prune: bool, k
     from holdfast.model.span import Span  # noqa: PLC0415
 
     policy = RetentionPolicy(
-        **{name: flags[name] for name in _COUNTS},
+        **{name: flags[name] for name in KEEP_COUNTS},
         keep_within=Span.parse(keep_within, "--keep-within") if keep_within else None,
         keep_tags=frozenset(flags["keep_tags"]),
     )

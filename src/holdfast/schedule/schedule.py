@@ -116,6 +116,13 @@ class Schedule:
         times = chinese.times if language == "zh" else english.times
         return times(self.fields, self.zone.key)
 
+    def next_in_words(
+        self, after: dt.datetime, count: int, language: Language = "en", since: dt.datetime | None = None
+    ) -> list[str]:
+        """`next_times` as people read them: `Fri 2026-11-27 02:30 CET`."""
+        words = chinese.moment if language == "zh" else english.moment
+        return [words(time) for time in self.next_times(after, count, since)]
+
     def _comes(self, after: dt.datetime, until: dt.datetime) -> bool:
         moment = self.next_after(after)
         return moment is not None and moment <= until
