@@ -33,9 +33,10 @@ def shortened(name: str, limit: int = LABEL_LIMIT) -> str:
     return f"{name[: limit - _DIGEST - 1].rstrip('-.')}-{digest}"
 
 
-def plan_cron_job(plan: str) -> str:
-    """The CronJob of a plan, by the plan's name: `plan-nightly`."""
-    return shortened(f"plan-{plan}", _CRON_JOB_LIMIT)
+def plan_cron_job(plan: str, role: Role = Role.BACKUP) -> str:
+    """A CronJob of a plan, by the plan's name: `plan-nightly`, `plan-nightly-forget`."""
+    ending = "" if role is Role.BACKUP else f"-{role}"
+    return shortened(f"plan-{plan}", _CRON_JOB_LIMIT - len(ending)) + ending
 
 
 def location_cron_job(location: str, role: Role) -> str:

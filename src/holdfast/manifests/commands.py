@@ -1,0 +1,112 @@
+"""The command line that a pod runs for an object: fields of its spec become the flags of the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from holdfast.api.backup import BackupSpec
+from holdfast.api.restore import RestoreSpec
+from holdfast.api.retention import Retention
+from holdfast.api.selection import BackupFields, SelectionFields
+from holdfast.api.storage_location import Check, Prune
+
+_AUTO = "auto"
+
+
+def back_up_plan(plan: str) -> list[str]:
+    """`plan` is NAMESPACE/NAME; what is backed up is read from it when the pod runs."""
+    return ["backup", "create", f"--plan={plan}"]
+
+
+def back_up(name: str, spec: BackupSpec) -> list[str]:
+    """`name` is the backup's."""
+    return ["backup", "create", f"--name={name}", *_backup_flags(spec)]
+
+
+def restore(backup: str, spec: RestoreSpec) -> list[str]:
+    """`backup` is an id, a name, or `latest`."""
+    return [
+        "restore",
+        "plan" if spec.dry_run else "run",
+        backup,
+        *_text("--plan", spec.plan),
+        *_text("--before", spec.before),
+        *_selection_flags(spec),
+        *_pairs("--map-namespace", spec.map_namespaces),
+        *_pairs("--map-storage-class", spec.map_storage_classes),
+        *_pairs("--map-image", spec.map_images),
+        *([] if spec.rollback else _text("--on-conflict", spec.on_conflict)),
+        *_switch("--rollback", spec.rollback),
+        *_switch("--delete-data", spec.delete_data),
+        *_each("--restore-status", spec.restore_status),
+        *_switch("--quarantine", spec.quarantine),
+        *([] if spec.dry_run else [*_switch("--wait", spec.wait), "--yes"]),
+    ]
+
+
+def forget(plan: str, cluster: str, retention: Retention) -> list[str]:
+    """Needs no right in the cluster, because the rules are here."""
+    return ["backup", "forget", f"--plan={plan}", f"--host={cluster}", *retention.flags(), "--yes"]
+
+
+def delete(backup_id: str) -> list[str]:
+    return ["backup", "delete", backup_id, "--yes"]
+
+
+def prune(settings: Prune) -> list[str]:
+    return [
+        "repository",
+        "prune",
+        *_text("--max-unused", settings.max_unused),
+        *_text("--max-repack", settings.max_repack),
+    ]
+
+
+def check(settings: Check) -> list[str]:
+    return ["repository", "check", *_text("--read-data", settings.read_data)]
+
+
+def test_location() -> list[str]:
+    return ["location", "test"]
+
+
+def _backup_flags(fields: BackupFields) -> list[str]:
+    return [
+        *_selection_flags(fields),
+        *([] if fields.volumes == _AUTO else [f"--volumes={fields.volumes}"]),
+        f"--type={fields.type}",
+        *_pairs("--label", fields.labels),
+        *_text("--keep-for", fields.keep_for),
+    ]
+
+
+def _selection_flags(fields: SelectionFields) -> list[str]:
+    return [
+        *_each("--namespace", fields.namespaces),
+        *_switch("--all-namespaces", fields.all_namespaces),
+        *_each("--exclude-namespace", fields.exclude_namespaces),
+        *_text("--namespace-selector", fields.namespace_selector),
+        *_text("--selector", fields.selector),
+        *_text("--exclude-selector", fields.exclude_selector),
+        *_each("--include-kind", fields.include_kinds),
+        *_each("--exclude-kind", fields.exclude_kinds),
+        *_each("--object", fields.objects),
+        *_each("--workload", fields.workloads),
+        *([] if fields.cluster_objects == _AUTO else [f"--cluster-objects={fields.cluster_objects}"]),
+    ]
+
+
+def _text(flag: str, value: str) -> list[str]:
+    return [f"{flag}={value}"] if value else []
+
+
+def _switch(flag: str, value: bool) -> list[str]:
+    return [flag] if value else []
+
+
+def _each(flag: str, values: Iterable[str]) -> list[str]:
+    return [f"{flag}={value}" for value in values]
+
+
+def _pairs(flag: str, values: Mapping[str, str]) -> list[str]:
+    return [f"{flag}={key}={value}" for key, value in sorted(values.items())]
