@@ -17,6 +17,7 @@ from holdfast.api import names
 from holdfast.api.backup import Backup
 from holdfast.api.backup_plan import BackupPlan
 from holdfast.api.conditions import Condition
+from holdfast.api.metadata import Metadata
 from holdfast.api.names import FINALIZER, MANAGER, STAMP_ANNOTATION
 from holdfast.api.restore import Restore
 from holdfast.api.run_status import RunStatus
@@ -146,10 +147,16 @@ def test_what_makes_no_sense_is_refused_with_the_way_out(lab, thing, message):
     assert message in refusal.value.why
 
 
+def holds(whole, part):
+    """Whether the object has all that the manifest says; defaults may be beside it."""
+    if isinstance(part, dict):
+        return all(name in whole and holds(whole[name], value) for name, value in part.items())
+    return whole == part
+
+
 @pytest.mark.parametrize("thing", TAKEN, ids=said)
 def test_what_makes_sense_is_taken(made, thing):
-    spec = made(thing)["spec"]
-    assert thing["spec"].items() <= {**spec, **{name: thing["spec"].get(name) for name in ("maintenance",)}}.items()
+    assert holds(made(thing)["spec"], thing["spec"])
 
 
 @pytest.mark.parametrize("thing", [backup(), restore()], ids=["Backup", "Restore"])
@@ -223,10 +230,10 @@ def test_defaults_are_those_of_the_models(made, thing):
 
 
 @pytest.mark.parametrize("thing", [storage_location(), backup_plan(), backup(), restore()], ids=lambda one: one["kind"])
-def test_a_model_goes_to_the_server_and_back(lab, made, thing):
+def test_a_model_goes_to_the_server_and_back(made, thing):
     model = msgspec.convert(made(thing), MODELS[thing["kind"]])
-    body = json.loads(msgspec.json.encode(model))
-    again = lab.send("PUT", lab.path(thing), {**body, "metadata": lab.read(thing)["metadata"]})
+    model = msgspec.structs.replace(model, metadata=Metadata(name="again"))
+    again = made(json.loads(msgspec.json.encode(model)))
     assert msgspec.convert(again, MODELS[thing["kind"]]).spec == model.spec
 
 
@@ -244,12 +251,12 @@ def test_status_is_kept_apart_from_the_spec(lab, made):
 
 def test_a_phase_that_does_not_exist_is_refused(lab, made):
     made(backup())
-    with pytest.raises(ApiRefused, match="status.phase"):
+    with pytest.raises(ApiRefused, match='phase: Unsupported value: "Resting"'):
         lab.patch(backup(), {"status": {"phase": "Resting"}}, subresource="status")
 
 
 @pytest.fixture
-def two_managers(lab, made):
+def two_managers(lab):
     """A plan that a user applies from a manifest and the controller writes to, without force."""
 
     def apply(thing, manager, subresource=""):
@@ -293,12 +300,12 @@ def test_two_managers_may_each_add_namespaces(two_managers):
 def test_unknown_fields_are_refused_or_dropped_as_the_caller_wishes(lab):
     path = lab.path(backup()).rpartition("/")[0]
     thing = backup(namespcaes=["typing error"])
-    with pytest.raises(ApiRefused, match='unknown field "spec.namespcaes"'):
+    with pytest.raises(ApiRefused, match=r'unknown field "spec\.namespcaes"'):
         lab.send("POST", path, thing, {"fieldValidation": "Strict", "dryRun": "All"})
     answer = lab.cluster.connection.request(
         "POST", path, {"fieldValidation": "Warn", "dryRun": "All"}, json.dumps(thing).encode()
     )
-    assert 'unknown field "spec.namespcaes"' in answer.headers["Warning"]
+    assert 'unknown field \\"spec.namespcaes' in answer.headers["Warning"]
     assert "namespcaes" not in json.loads(answer.body)["spec"]
 
 
@@ -314,7 +321,7 @@ def test_settings_of_pods_are_kept_whatever_kubernetes_they_are_for(made):
 # kubectl
 
 
-def test_kubectl_explains_every_kind(lab, kubectl):
+def test_kubectl_explains_every_kind(kubectl):
     for resource in names.RESOURCES:
         told = kubectl("explain", f"{resource.plural}.spec", f"--api-version={names.API_VERSION}")
         assert "DESCRIPTION" in told
@@ -356,7 +363,7 @@ def test_kubectl_waits_for_conditions(lab, made, kubectl):
     assert "condition met" in kubectl("wait", "--for=condition=Complete", "hfb/before-upgrade", "--timeout=20s")
 
 
-def test_kubectl_apply_takes_a_manifest_again(lab, kubectl, made):
+def test_kubectl_apply_takes_a_manifest_again(kubectl, made):
     made(backup_plan())
     for more in ((), ("--server-side", "--force-conflicts")):
         told = kubectl("apply", *more, "-f", "-", body=backup_plan(retention={"keepDaily": 7}))
