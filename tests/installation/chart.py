@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.cli.output import to_yaml
-from holdfast.manifests.crds import definitions
+from holdfast.manifests.crds.definitions import definitions
 from holdfast.manifests.installation import InstallOptions, parts
 from holdfast.manifests.rights import RUNNER_RESTORE, Part
 
