@@ -205,12 +205,3 @@ class TestTwo:
         end_pod(shop, job, id="abc")
         start("second")
         shop.wait_condition("Backup", "before", "Complete", "True", "Done")
-
-    def test_an_object_that_cannot_be_read_harms_no_other(self, start, shop):
-        broken = plan("broken")
-        broken["spec"]["schedule"] = {"every": "day"}
-        shop.create(broken)
-        shop.create(plan())
-        one = start()
-        wait_for(lambda: shop.get("CronJob", "plan-nightly"))
-        assert any("broken" in line for line in one.said)
