@@ -26,7 +26,7 @@ def _section(table):
 
 
 def _what(right):
-    groups = ["core" if not group else group for group in right.groups]
+    groups = [group or "core" for group in right.groups]
     named = f" named {_listed(right.names)}" if right.names else ""
     if right.groups == ("*",):
         return f"all kinds of all groups{named}"

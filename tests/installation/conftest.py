@@ -38,15 +38,10 @@ def holdfast(tmp_path, bare_cluster):
 
 @pytest.fixture
 def cleared(holdfast, reading):
-    """Nothing of Holdfast is in the cluster, before and after the test, but for its empty namespace."""
-
-    def clear():
-        holdfast("uninstall", "--with-definitions", "--yes")
-        reading.wait_until(lambda: not reading.definitions())
-
-    clear()
+    """Nothing of Holdfast is in the cluster before the test, and after it nothing but the namespace."""
     yield
-    clear()
+    holdfast("uninstall", "--with-definitions", "--yes")
+    reading.wait_until(lambda: not reading.definitions())
 
 
 @pytest.fixture
