@@ -68,6 +68,7 @@ class StorageLocationStatus(msgspec.Struct, kw_only=True, rename="camel", omit_d
     backups: int = 0
     stored_bytes: int = 0
     repository: Annotated[str, Meta(description="The repository's id, the same in every cluster that uses it.")] = ""
+    notified: Annotated[str, Meta(description="What people were told of this location, and when it happened.")] = ""
 
 
 class StorageLocation(msgspec.Struct, kw_only=True, rename="camel"):
