@@ -10,8 +10,7 @@ from msgspec import Meta
 from holdfast.api.rules import ANY_OBJECT, AS_A_WHOLE
 
 Name = Annotated[str, Meta(max_length=253, pattern=r"^$|^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
-"""Of an object in the same namespace. The empty text, in models with such a default, is none. Kubernetes takes any text where a pod
-names a Secret, so what must not come so far, as a slash, is refused here."""
+"""Of an object in the same namespace. The empty text, in models with such a default, is none."""
 Label = Annotated[str, Meta(max_length=63)]
 
 
