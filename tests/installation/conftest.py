@@ -5,6 +5,7 @@ import secrets
 import subprocess
 
 import pytest
+import yaml
 from testbed import build, programs
 from testbed.control_plane import ControlPlane
 from tests.cli.holdfast import Holdfast
@@ -38,15 +39,10 @@ def holdfast(tmp_path, bare_cluster):
 
 @pytest.fixture
 def cleared(holdfast, reading):
-    """Nothing of Holdfast is in the cluster, before and after the test, but for its empty namespace."""
-
-    def clear():
-        holdfast("uninstall", "--with-definitions", "--yes")
-        reading.wait_until(lambda: not reading.definitions())
-
-    clear()
+    """Nothing of Holdfast is in the cluster before the test, and after it nothing but the namespace."""
     yield
-    clear()
+    holdfast("uninstall", "--with-definitions", "--yes")
+    reading.wait_until(lambda: not reading.definitions())
 
 
 @pytest.fixture
@@ -74,6 +70,24 @@ def helm(say, bare_cluster, tmp_path):
         return done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture
+def kubeconfig_of(bare_cluster, tmp_path):
+    """`kubeconfig_of("shop/holdfast-runner")`: with a token of this ServiceAccount, as its pods have one."""
+
+    def log_in(account):
+        namespace, _, name = account.partition("/")
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token = bare_cluster.api.create(path, request)["status"]["token"]
+        content = yaml.safe_load(bare_cluster.kubeconfig.read_text())
+        content["users"][0]["user"] = {"token": token}
+        kubeconfig = tmp_path / f"{namespace}-{name}.kubeconfig"
+        kubeconfig.write_text(yaml.safe_dump(content))
+        return kubeconfig
+
+    return log_in
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Runs with the accounts of an installation: what their roles name is what backups and restores need."""
 
 import pytest
-import yaml
 from tests.installation.conftest import bind
 from tests.installation.reading import RBAC
 
@@ -9,20 +8,12 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def as_account(bare_cluster, holdfast, tmp_path):
+def as_account(kubeconfig_of, holdfast, tmp_path):
     """`as_account("shop/holdfast-runner")`: the program as a pod of this account has it, with a repository."""
 
     def log_in(account):
-        namespace, _, name = account.partition("/")
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        token = bare_cluster.api.create(path, request)["status"]["token"]
-        content = yaml.safe_load(bare_cluster.kubeconfig.read_text())
-        content["users"][0]["user"] = {"token": token}
-        kubeconfig = tmp_path / f"{namespace}-{name}.kubeconfig"
-        kubeconfig.write_text(yaml.safe_dump(content))
         return holdfast.but(
-            KUBECONFIG=kubeconfig,
+            KUBECONFIG=kubeconfig_of(account),
             HOLDFAST_REPOSITORY=tmp_path / "repository",
             HOLDFAST_PASSWORD="correct horse",
             HOLDFAST_CLUSTER_NAME="test",

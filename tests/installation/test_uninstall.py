@@ -93,11 +93,14 @@ def test_with_definitions_everything_of_ours_goes_and_no_backup(holdfast, readin
     held = {"finalizers": ["holdfast.dev/data"]}
     spec = {"location": "main", "namespaces": [shop], "deletionPolicy": "Delete"}
     reading.make(shop, "backups", "Backup", "before-upgrade", spec, **held)
+    reading.make_job(cron_job(reading, shop))
+    others = {"metadata": {"name": "others"}, "spec": cron_job(reading, shop)["spec"]}
+    reading.api.create(f"/apis/batch/v1/namespaces/{shop}/cronjobs", others)
     holdfast("uninstall", "--with-definitions", "--yes")
     reading.wait_until(lambda: not reading.definitions())
-    reading.wait_until(lambda: not reading.names(f"/apis/batch/v1/namespaces/{shop}/cronjobs"))
+    assert reading.names(f"/apis/batch/v1/namespaces/{shop}/cronjobs") == ["others"]
     assert roles(reading) == set()
-    assert reading.names(f"/apis/batch/v1/namespaces/{shop}/jobs") == []  # none that would delete data was made
+    reading.wait_until(lambda: not reading.names(f"/apis/batch/v1/namespaces/{shop}/jobs"))
 
 
 def test_the_controller_is_gone_before_any_of_its_objects(holdfast, reading, plan):

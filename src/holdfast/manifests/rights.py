@@ -84,9 +84,8 @@ CONTROLLER = RoleTable(
         Right(("cronjobs",), (*WATCH, *APPLY, "delete"), "One for each plan and each kind of maintenance", ("batch",)),
         Right(("jobs",), (*WATCH, "create", "delete"), "Backups, restores and runs by hand; what is left over goes", ("batch",)),
         Right(("pods",), WATCH, "How a run ended, and why one does not start"),
-        Right(("events",), (*READ, *APPLY), "Tells what it did; reads why a Job gets no pods, as of a quota"),
+        Right(("events",), ("list", "create"), "Tells what it did; reads why a Job gets no pods, as of a quota"),
         Right(("namespaces",), WATCH, "Of one that is being deleted the data stays; the UID of kube-system names the cluster"),
-        Right(("serviceaccounts",), WATCH, "Names the account that a run lacks before it fails"),
     ),
 )  # fmt: skip
 
@@ -96,9 +95,7 @@ LEADER = RoleTable(
     who="The same ServiceAccount, in Holdfast's namespace only.",
     in_namespace=True,
     rights=(
-        Right(
-            ("leases",), ("get", "create", "update", "patch"), "Which of the replicas is at work", ("coordination.k8s.io",)
-        ),
+        Right(("leases",), ("get", "create", "update"), "Which of the replicas is at work", ("coordination.k8s.io",)),
     ),
 )  # fmt: skip
 

@@ -16,14 +16,23 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from holdfast.api.names import FINALIZER, GROUP, HASH_ANNOTATION, KIND_LABEL, MANAGED_BY, MANAGER, RESOURCES
+from holdfast.api.names import (
+    API_VERSION,
+    FINALIZER,
+    GROUP,
+    HASH_ANNOTATION,
+    KIND_LABEL,
+    MANAGED_BY,
+    MANAGER,
+    RESOURCES,
+)
 from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused
 from holdfast.manifests.installation import DEFINITIONS, DEPLOYMENTS, PART_LABEL
 from holdfast.manifests.rights import Part
 from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
-from holdfast.objects.fields import Object, at, name_of, namespace_of
+from holdfast.objects.fields import Object, at, items, name_of, namespace_of
 from holdfast.objects.readiness import condition
 from holdfast.operations.applying import FIELD_MANAGER, Became, InstallStep, key_of, listed, remove
 from holdfast.operations.install import made_by, refuse_others
@@ -122,7 +131,16 @@ def _pause(cluster: Cluster, cron_job: Object, *, dry_run: bool) -> InstallStep:
 
 
 def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_run: bool) -> list[InstallStep]:
-    """The finalizers are looked for now: until its end the controller may have set some."""
+    """What is there is looked for now: until its end the controller may have made more, and set finalizers.
+
+    CronJobs and Jobs are deleted by name. The garbage collector does not know an owner whose kind went before it had looked.
+    """
+    steps = [
+        remove(cluster, resource, one, dry_run=dry_run)
+        for resource in (_CRON_JOBS, _JOBS)
+        for one in listed(cluster, resource, label_selector=_OURS)
+        if any(owner.get("apiVersion") == API_VERSION for owner in items(one, "metadata", "ownerReferences"))
+    ]
     for resource, obj in _our_objects(cluster, definitions):
         finalizers = at(obj, "metadata").get("finalizers", [])
         if FINALIZER in finalizers:
@@ -131,7 +149,7 @@ def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_
                 "resourceVersion": at(obj, "metadata")["resourceVersion"],  # somebody else may be changing them, too
             }
             _patch(cluster, resource, obj, {"metadata": metadata}, dry_run=dry_run)
-    return [remove(cluster, DEFINITIONS, one, dry_run=dry_run) for one in definitions]
+    return steps + [remove(cluster, DEFINITIONS, one, dry_run=dry_run) for one in definitions]
 
 
 def _patch(cluster: Cluster, resource: Resource, obj: Object, change: Object, *, dry_run: bool) -> None:
