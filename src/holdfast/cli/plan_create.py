@@ -133,11 +133,14 @@ def _spec(flags: dict[str, Any], location: str) -> BackupPlanSpec:
     """Raises UsageError for what contradicts itself or is out of bounds."""
     from holdfast.api.backup_plan import RUNNER, BackupPlanSpec  # noqa: PLC0415
     from holdfast.api.selection import BackupFields  # noqa: PLC0415
+    from holdfast.objects.label_selector import LabelSelector  # noqa: PLC0415
 
     if flags["full_every"]:
         Span.parse(flags["full_every"], "--full-every")
     parse_keep_for(flags["keep_for"])
     selection = make_selection(flags)
+    for selector in (selection.namespace_selector, selection.selector, selection.exclude_selector):
+        LabelSelector.parse(selector)
     spec = BackupPlanSpec(
         schedule=flags["schedule"].strip(),
         time_zone=flags["time_zone"],

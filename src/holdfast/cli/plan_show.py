@@ -31,7 +31,8 @@ def show_plan(session: Session, /, reference: str, within: str, language: Langua
     from holdfast.cli.plan_words import plan_document, run_document  # noqa: PLC0415
     from holdfast.operations.plans import read_plan  # noqa: PLC0415
 
-    plan = read_plan(session.connect(), plan_name(reference, within))
+    name = plan_name(reference, within)
+    plan = read_plan(session.connect(), name)
     now = dt.datetime.now(dt.UTC)
     document = {
         **plan_document(plan, language, now),

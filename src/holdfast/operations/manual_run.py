@@ -21,8 +21,15 @@ _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no words by chance
 _UNIQUE = 5
 
 
+class _TemplateMetadata(msgspec.Struct, kw_only=True):
+    """What a Job takes over. Older API servers send more here, with null for the time of creation."""
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
 class _JobTemplate(msgspec.Struct, kw_only=True):
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
+    metadata: _TemplateMetadata = msgspec.field(default_factory=_TemplateMetadata)
     spec: msgspec.Raw
 
 
