@@ -42,12 +42,19 @@ def complete(holdfast):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("holdfast ", {"backup", "completion", "drill", "repository", "restore"}),
+        (
+            "holdfast ",
+            {
+                *("backup", "completion", "controller", "drill", "install"),
+                *("plan", "repository", "restore", "uninstall"),
+            },
+        ),
         ("holdfast re", {"repository", "restore"}),
         (
             "holdfast backup ",
             {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"},
         ),
+        ("holdfast plan ", {"create", "delete", "list", "pause", "resume", "run", "show"}),
         ("holdfast repository key ", {"add", "list", "remove"}),
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),
