@@ -1,18 +1,18 @@
-"""`python -m demo.schedule`: Holdfast installed in a real cluster makes backups every minute, forgets old ones, tells of a failure,
-and restores by a custom resource.
+"""`python -m demo.schedule`: Holdfast installed in a real cluster makes backups every minute, forgets old ones, tells of a
+failure, and restores by a custom resource.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -229,8 +229,8 @@ class _Story:
     def _kubectl(self, *arguments: str) -> None:
         self._stage.run(programs.KUBECTL.path, *arguments)
 
-    def _json(self, *arguments: str) -> dict[str, object]:
-        found: dict[str, object] = yaml.safe_load(self._quietly(str(programs.KUBECTL.path), *arguments, "-o", "json"))
+    def _json(self, *arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = yaml.safe_load(self._quietly(str(programs.KUBECTL.path), *arguments, "-o", "json"))
         return found
 
     def _quietly(self, *command: str) -> str:

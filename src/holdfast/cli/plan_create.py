@@ -15,6 +15,7 @@ from holdfast.cli.plan_name import language_option, plan_argument, plan_name
 from holdfast.cli.retention import KEEP_COUNTS, keep_options
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.errors import UsageError
+from holdfast.model.plan_name import PlanName
 from holdfast.model.span import Span
 
 if TYPE_CHECKING:  # see main
@@ -36,7 +37,6 @@ _NEXT_SHOWN = 5
 @click.option(
     "--time-zone", default="Etc/UTC", show_default=True, metavar="ZONE", help="Whose hours, as Europe/Berlin."
 )
-@click.option("--location", required=True, metavar="NAME", help="A location in the plan's namespace.")
 @selection_options
 @click.option(
     "--type",
@@ -66,6 +66,8 @@ _NEXT_SHOWN = 5
 def create_plan(session: Session, /, reference: str, within: str, **flags: Any) -> None:
     """Make a plan: a schedule, what it backs up, where to, and how long that is kept. With -o yaml it is printed for kubectl.
 
+    --location names the StorageLocation that its backups go to, one of the plan's namespace.
+
     \b
     holdfast plan create shop/nightly --schedule daily --location main -n shop --keep-daily 7 --keep-weekly 4
     holdfast plan create everything --schedule '30 2 * * *' --time-zone Europe/Berlin --location main -A
@@ -75,14 +77,15 @@ def create_plan(session: Session, /, reference: str, within: str, **flags: Any) 
 
     name = plan_name(reference, within)
     schedule = Schedule.parse(flags["schedule"], flags["time_zone"], str(name))
-    manifest = _manifest(name.namespace, name.name, _spec(flags))
+    location = _location(session, name)
+    manifest = _manifest(name.namespace, name.name, _spec(flags, location))
     if not flags["dry_run"]:
         from holdfast.operations.plan_objects import apply_plan, has_location  # noqa: PLC0415
 
         cluster = session.connect()
         apply_plan(cluster, manifest, update=flags["update"])
-        if has_location(cluster, name.namespace, flags["location"]) is False:
-            say(session, f"Note: {name.namespace} has no location {flags['location']} yet; until then nothing runs.")
+        if has_location(cluster, name.namespace, location) is False:
+            say(session, f"Note: {name.namespace} has no location {location} yet; until then nothing runs.")
     if show_document(session, manifest):
         return
     what = "Would make" if flags["dry_run"] else "Changed" if flags["update"] else "Made"
@@ -108,7 +111,26 @@ def _manifest(namespace: str, name: str, spec: BackupPlanSpec) -> dict[str, Any]
     }
 
 
-def _spec(flags: dict[str, Any]) -> BackupPlanSpec:
+def _location(session: Session, plan: PlanName) -> str:
+    """The name that --location gives, in the plan's namespace. Raises UsageError."""
+    given: str = session.options["location"] or ""
+    namespace, _, name = given.rpartition("/")
+    if not name:
+        raise UsageError(
+            "no location is given",
+            why="a plan writes to a StorageLocation of its own namespace",
+            next="Name it with --location; make one with `holdfast location add`.",
+        )
+    if namespace not in ("", plan.namespace):
+        raise UsageError(
+            f"the plan {plan} cannot use the location {given}",
+            why="a plan uses locations of its own namespace",
+            next=f"Make the plan in {namespace}, or a location in {plan.namespace}.",
+        )
+    return name
+
+
+def _spec(flags: dict[str, Any], location: str) -> BackupPlanSpec:
     """Raises UsageError for what contradicts itself or is out of bounds."""
     from holdfast.api.backup_plan import RUNNER, BackupPlanSpec  # noqa: PLC0415
     from holdfast.api.selection import BackupFields  # noqa: PLC0415
@@ -124,7 +146,7 @@ def _spec(flags: dict[str, Any]) -> BackupPlanSpec:
         schedule=flags["schedule"].strip(),
         time_zone=flags["time_zone"],
         suspend=flags["suspend"],
-        location=flags["location"],
+        location=location,
         service_account_name=flags["service_account"] or RUNNER,
         full_every=flags["full_every"],
         backup=BackupFields(

@@ -167,7 +167,7 @@ class Runner:
         self._tries.pop(key, None)
 
     def _sweep(self) -> None:
-        kinds = {"Job": Job, "Pod": Pod, "CronJob": CronJob}
+        kinds: dict[str, type[Job | Pod | CronJob]] = {"Job": Job, "Pod": Pod, "CronJob": CronJob}
         for look in list(self._known.events):
             if self.world.get(kinds[look.kind], look.namespace, look.name) is None:
                 del self._known.events[look]

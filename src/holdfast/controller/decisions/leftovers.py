@@ -12,12 +12,11 @@ def leftovers(world: World) -> list[Delete]:
     """CronJobs and Jobs of ours whose object is gone. A Job that still runs is stopped with them: nobody waits for it."""
     present = set(world.keys())
     found = []
-    for resource, kind in ((CRON_JOBS, CronJob), (JOBS, Job)):
-        for one in world.all(kind):
-            metadata = one.metadata
-            if metadata.deletion_timestamp or OWNER_ANNOTATION not in metadata.annotations:
-                continue
-            owner = Key(metadata.labels.get(KIND_LABEL, ""), metadata.namespace, metadata.annotations[OWNER_ANNOTATION])
-            if owner not in present:
-                found.append(Delete(resource, metadata.namespace, metadata.name, metadata.uid))
+    made = [(CRON_JOBS, one.metadata) for one in world.all(CronJob)] + [(JOBS, one.metadata) for one in world.all(Job)]
+    for resource, metadata in made:
+        if metadata.deletion_timestamp or OWNER_ANNOTATION not in metadata.annotations:
+            continue
+        owner = Key(metadata.labels.get(KIND_LABEL, ""), metadata.namespace, metadata.annotations[OWNER_ANNOTATION])
+        if owner not in present:
+            found.append(Delete(resource, metadata.namespace, metadata.name, metadata.uid))
     return found
