@@ -1,12 +1,11 @@
-"""`python -m demo.schedule`: Holdfast installed in a real cluster makes backups every minute, forgets old ones, tells of a failure,
-and restores by a custom resource.
+"""`python -m demo.schedule`: Holdfast installed in a real cluster makes backups every minute, forgets old ones, tells of a
+failure, and restores by a custom resource.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-import subprocess
 import sys
 import tempfile
 import time

@@ -64,6 +64,7 @@ ETCD = Program("etcd", "3.6.14", "etcd-3.6", "go.etcd.io/etcd/server/v3", 22)
 VERSITYGW = Program("versitygw", "1.8.0", "versitygw-1.8", "github.com/versity/versitygw/cmd/versitygw", 49)
 MINIO = Program("minio", "20260212", "minio", "github.com/minio/minio", 124)
 DASHBOARD_CHECK = Program("dashboard-check", "0.0.22", "dashboard-check", ".", 38)
+OPERATOR_CHECK = Program("operator-check", "0.95.2", "operator-check", ".", 30)
 FAKE_GCS = Program("fake-gcs-server", "1.56.1", "fake-gcs-server", "github.com/fsouza/fake-gcs-server", 29)
 CRON = Program("cron", "3.0.1", "cron", ".", 4)
 """Reads schedules as Kubernetes does, to compare with."""
@@ -100,4 +101,5 @@ EVERYTHING = [
     CRON,
     HELM,
     DASHBOARD_CHECK,
+    OPERATOR_CHECK,
 ]

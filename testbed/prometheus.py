@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.parse
 import urllib.request
@@ -11,7 +12,7 @@ from typing import Any
 
 from testbed import cache, debian
 from testbed.cache import Say, to_terminal
-from testbed.loopback import ADDRESS, answers_http, free_ports, wait_until
+from testbed.loopback import ADDRESS, free_ports, wait_until
 from testbed.workspace import Workspace
 
 _INTERVAL = "200ms"
@@ -56,7 +57,7 @@ class PrometheusServer:
         ]
         with self.workspace.stopped_on_error():
             self.workspace.start("prometheus", argv)
-            wait_until(lambda: answers_http(f"{self.url}/-/ready"), "prometheus", self.workspace)
+            wait_until(self._is_ready, "prometheus", self.workspace)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series that an expression gives now. HTTPError if it is none."""
@@ -71,6 +72,14 @@ class PrometheusServer:
         """Those that are pending or firing."""
         found: list[dict[str, Any]] = self._get("alerts")["alerts"]
         return found
+
+    def _is_ready(self) -> bool:
+        """It answers 503 while it reads what it has."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=5):
+                return True
+        except (OSError, http.client.HTTPException):
+            return False
 
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}") as answer:

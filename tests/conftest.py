@@ -182,6 +182,14 @@ def dashboard_check(say):
         return programs.DASHBOARD_CHECK.path
 
 
+@pytest.fixture(scope="session")
+def operator_check(say):
+    """Path of a program that reads objects of Prometheus Operator strictly."""
+    with needed_tools():
+        build.ensure([programs.OPERATOR_CHECK], say)
+        return programs.OPERATOR_CHECK.path
+
+
 @pytest.fixture
 def make_namespace(request):
     """`make_namespace(name=None, *, within=None, labels=None) -> name`: a namespace with what every namespace gets.

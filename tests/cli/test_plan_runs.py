@@ -1,6 +1,7 @@
 """`backup create --plan`: what a plan's pod runs, against a real API server."""
 
 import datetime as dt
+import json
 
 import pytest
 from tests.cli.documented import assert_documented
@@ -177,3 +178,89 @@ def test_a_plan_that_makes_no_sense_is_2(planned, cluster, shop):
 
 def test_the_definition_of_these_tests_is_that_of_plans():
     assert DEFINITION["metadata"]["name"] == "backupplans.holdfast.dev"
+
+
+# What is done with a plan's backups
+
+
+@pytest.fixture
+def nights(planned, cluster, shop):
+    """`nights(count)`: so many scheduled backups; gives their names, oldest first."""
+    plan = make_plan(cluster, shop, retention={"keepDaily": 2})
+
+    def make(count):
+        moments = [NIGHT + dt.timedelta(days=day) for day in range(count)]
+        return plan, [
+            planned.but(HOLDFAST_JOB=job(moment))("backup", "create", "--plan", plan, "-o", "json").document["name"]
+            for moment in moments
+        ]
+
+    return make
+
+
+def test_lists_show_plans_if_there_are_any(planned, nights, shop):
+    planned("backup", "create", "-n", shop, "--name", "by-hand")
+    assert "PLAN" not in planned("backup", "list").out
+    plan, names = nights(1)
+    lines = planned("backup", "list").out.splitlines()
+    assert lines[0].endswith("PLAN")
+    assert [line.split()[-1] for line in lines[1:]] == ["-", plan]
+    only = planned("backup", "list", "--plan", plan, "-o", "json").document
+    assert_documented("backup list", only)
+    assert [entry["name"] for entry in only] == names
+    assert planned("backup", "list", "--plan", "other/plan", "-o", "json").document == []
+
+
+def test_a_plans_rules_come_from_the_cluster(planned, nights):
+    plan, names = nights(4)
+    shown = planned("backup", "forget", "--plan", plan, "--dry-run")
+    assert shown.out.startswith(f"Plan {plan} of ")
+    assert "daily 1 of 2" in shown.out
+    planned("backup", "forget", "--plan", plan, "--yes", "--allow-many")
+    # All were made on one day, whatever days they were for; while a slot is free, the oldest one takes it.
+    assert [entry["name"] for entry in listed(planned)] == [names[0], names[-1]]
+
+
+def test_rules_on_the_command_line_need_no_cluster(planned, nights):
+    plan, names = nights(3)
+    alone = planned.but(KUBECONFIG=None)
+    alone("backup", "forget", "--plan", plan, "--keep-last", "2", "--yes")
+    assert [entry["name"] for entry in listed(planned)] == names[-2:]
+    assert "kubeconfig" in alone("backup", "forget", "--plan", plan, "--yes", code=2).err
+
+
+def test_a_plan_that_would_lose_most_of_its_backups_is_left_alone(planned, nights, tmp_path):
+    plan, names = nights(4)
+    forget = ("backup", "forget", "--plan", plan, "--keep-last", "1")
+    shown = planned(*forget, "--dry-run")
+    assert "Would be refused: the rules would remove most backups of the plan" in shown.err
+    document = planned(*forget, "--dry-run", "-o", "json").document
+    assert_documented("backup forget", document)
+    assert "--allow-many" in document["refused"]["next"]
+    result = tmp_path / "result"
+    problem = planned.but(HOLDFAST_RESULT_FILE=result)(*forget, "--yes", code=1).problem
+    assert "3 of 4" in problem[0]
+    status = json.loads(result.read_text())
+    assert (status["verb"], status["reason"], status["exitCode"]) == ("backup forget", "TooManyRemovals", 1)
+    assert [entry["name"] for entry in listed(planned)] == names
+    planned(*forget, "--yes", "--allow-many")
+    assert [entry["name"] for entry in listed(planned)] == names[-1:]
+
+
+def test_latest_of_a_plan(planned, nights, shop):
+    plan, names = nights(2)
+    planned("backup", "create", "-n", shop, "--name", "by-hand")
+    assert planned("restore", "plan", "latest", "-o", "json").document["backupName"] == "by-hand"
+    of_plan = planned("restore", "plan", "latest", "--plan", plan, "-o", "json").document
+    assert of_plan["backupName"] == names[-1]
+    assert planned("backup", "verify", "latest", "--plan", plan, "-n", shop, "-o", "json").document["name"] == names[-1]
+    restored = planned(
+        "restore", "run", "latest", "--plan", plan, "--map-namespace", f"{shop}={shop}-copy", "-o", "json"
+    )
+    assert restored.document["name"] == names[-1]
+    assert "no effect" in planned("restore", "plan", "by-hand", "--plan", plan, code=2).problem[0]
+    assert "no backup fits" in planned("restore", "plan", "latest", "--plan", "other/plan", code=1).problem[1]
+    assert (
+        f"plan {plan}, namespace elsewhere"
+        in (planned("restore", "plan", "latest", "--plan", plan, "-n", "elsewhere", code=1).problem[1])
+    )

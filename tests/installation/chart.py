@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.cli.output import to_yaml
-from holdfast.manifests.crds import definitions
+from holdfast.manifests.crds.__main__ import files as definitions
 from holdfast.manifests.installation import InstallOptions, parts
 from holdfast.manifests.rights import RUNNER_RESTORE, Part
 
@@ -42,9 +42,7 @@ def generated():
         if part is Part.RUNNER:
             obj["metadata"]["annotations"] = "@keep"
         files[f"templates/{part}.yaml"] += _template(obj)
-    for definition in definitions():
-        files[f"crds/{definition['metadata']['name']}.yaml"] = to_yaml(msgspec.json.encode(definition))
-    return files
+    return files | {f"crds/{name}": text for name, text in definitions().items()}
 
 
 def _template(obj):

@@ -1,15 +1,21 @@
 """A cluster of its own for installations: what they make is for a whole cluster, and other tests list all of theirs."""
 
 import os
+import secrets
 import subprocess
 
 import pytest
+import yaml
 from testbed import build, programs
 from testbed.control_plane import ControlPlane
 from tests.cli.holdfast import Holdfast
 from tests.conftest import needed_tools, running
 from tests.installation.reading import Reading
 
+from holdfast.assembly import Settings, connect
+from holdfast.model.cancel import Cancel
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
 IMAGE = "registry.example/holdfast:1.0"
 
 
@@ -33,19 +39,14 @@ def holdfast(tmp_path, bare_cluster):
 
 @pytest.fixture
 def cleared(holdfast, reading):
-    """Nothing of Holdfast is in the cluster, before and after the test, but for its empty namespace."""
-
-    def clear():
-        holdfast("uninstall", "--with-definitions", "--yes")
-        reading.wait_until(lambda: not reading.definitions())
-
-    clear()
+    """Nothing of Holdfast is in the cluster before the test, and after it nothing but the namespace."""
     yield
-    clear()
+    holdfast("uninstall", "--with-definitions", "--yes")
+    reading.wait_until(lambda: not reading.definitions())
 
 
 @pytest.fixture
-def installed(holdfast, cleared):
+def installed(holdfast, cleared):  # noqa: ARG001 - is to be there first
     """Holdfast is installed; its pods stay Pending, since there are no nodes."""
     holdfast("install", "--image", IMAGE)
 
@@ -72,17 +73,46 @@ def helm(say, bare_cluster, tmp_path):
 
 
 @pytest.fixture
-def client(bare_cluster, tmp_path):
-    """`client(kubeconfig)` → a Cluster for this account."""
-    from holdfast.assembly import Settings, connect  # noqa: PLC0415
-    from holdfast.model.cancel import Cancel  # noqa: PLC0415
+def kubeconfig_of(bare_cluster, tmp_path):
+    """`kubeconfig_of("shop/holdfast-runner")`: with a token of this ServiceAccount, as its pods have one."""
 
+    def log_in(account):
+        namespace, _, name = account.partition("/")
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token = bare_cluster.api.create(path, request)["status"]["token"]
+        content = yaml.safe_load(bare_cluster.kubeconfig.read_text())
+        content["users"][0]["user"] = {"token": token}
+        kubeconfig = tmp_path / f"{namespace}-{name}.kubeconfig"
+        kubeconfig.write_text(yaml.safe_dump(content))
+        return kubeconfig
+
+    return log_in
+
+
+@pytest.fixture
+def log_in(bare_cluster):
+    """`log_in(role, namespace=None)` → a Cluster for a new account that has just this ClusterRole, in one namespace or in all."""
     made = []
 
-    def connected(kubeconfig):
+    def as_somebody(role, namespace=None):
+        user = f"user-{secrets.token_hex(4)}"
+        kubeconfig = bare_cluster.account(user, [], namespace)  # with an empty role of its own
+        bind(bare_cluster.api, role, {"kind": "User", "apiGroup": RBAC_GROUP, "name": user}, namespace)
         made.append(connect(Settings(kubeconfig=str(kubeconfig)), Cancel()))
         return made[-1]
 
-    yield connected
+    yield as_somebody
     for one in made:
         one.close()
+
+
+def bind(api, role, subject, namespace=None):
+    """Gives a ClusterRole to somebody."""
+    scope, place = ("", f"/namespaces/{namespace}") if namespace else ("Cluster", "")
+    body = {
+        "metadata": {"name": f"test-{secrets.token_hex(4)}"},
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": role},
+        "subjects": [subject],
+    }
+    api.create(f"/apis/{RBAC_GROUP}/v1{place}/{scope.lower()}rolebindings", body)

@@ -78,7 +78,10 @@ class Reading:
         """A run of it that has not ended: there are no nodes."""
         template = cron_job["spec"]["jobTemplate"]
         namespace = cron_job["metadata"]["namespace"]
-        body = {"metadata": {"name": "run", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}
+        owner = {"apiVersion": "batch/v1", "kind": "CronJob", "controller": True}
+        owner |= {key: cron_job["metadata"][key] for key in ("name", "uid")}
+        metadata = {"name": "run", "labels": template["metadata"]["labels"], "ownerReferences": [owner]}
+        body = {"metadata": metadata, "spec": template["spec"]}
         return self.api.create(f"/apis/batch/v1/namespaces/{namespace}/jobs", body)
 
     def wait_until(self, condition):

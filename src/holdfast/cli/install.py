@@ -52,7 +52,7 @@ def command(session: Session, /, namespace: str, dry_run: bool, wait: bool, time
     holdfast install --image registry.example/holdfast:1.0 --wait
     holdfast install --image registry.example/holdfast:1.0 -o yaml > holdfast.yaml
     """
-    from holdfast.manifests.crds import definitions  # noqa: PLC0415 - only who installs makes schemas
+    from holdfast.manifests.crds.definitions import definitions  # noqa: PLC0415 - only who installs makes schemas
 
     seconds = parse_duration("--timeout", timeout)
     options = InstallOptions(

@@ -12,10 +12,10 @@ from holdfast.cli.context import Session
 from holdfast.cli.output import show_table
 
 if TYPE_CHECKING:  # imported when used: see assembly
-    from holdfast.operations.applying import Step
+    from holdfast.operations.applying import InstallStep
 
 
-def show_steps(session: Session, steps: Sequence[Step]) -> None:
+def show_steps(session: Session, steps: Sequence[InstallStep]) -> None:
     """A table, and how many of each result."""
     if not steps:
         return

@@ -17,7 +17,11 @@ from holdfast.manifests.run_pod import CONTAINER
 from holdfast.model.run import Outcome
 
 _STARTING = frozenset(("ContainerCreating", "PodInitializing", ""))
+_NO_POD = {"exceeded quota": "QuotaExceeded", "error looking up service account": "NoServiceAccount"}
+"""By what Kubernetes says when a Job cannot make its pod."""
 _NEXT = {
+    "QuotaExceeded": "Raise the quota, or free what it counts.",
+    "NoServiceAccount": "Create the ServiceAccount with its rights, or name another one: `serviceAccountName` in the spec.",
     "ErrImagePull": "Check the image's name and the node's way to the registry: `kubectl describe pod`.",
     "ImagePullBackOff": "Check the image's name and the node's way to the registry: `kubectl describe pod`.",
     "ErrImageNeverPull": "Bring the image to the node, or let it be pulled.",
@@ -65,8 +69,7 @@ def _going_on(job: Job, pods: Sequence[Pod], known: Known, run: RunStatus) -> Ob
     if not pods:
         look = Look("Job", job.metadata.namespace, job.metadata.name)
         if message := known.events.get(look):
-            reason = "QuotaExceeded" if "exceeded quota" in message else "NoPod"
-            run.reason = reason
+            run.reason = next((reason for words, reason in _NO_POD.items() if words in message), "NoPod")
             return Observed(_with_problem(run, "the Job cannot make its pod", message), None)
         return Observed(run, look)
     pod = pods[-1]

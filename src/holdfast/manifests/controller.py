@@ -89,7 +89,6 @@ def _container(image: object, resources: object) -> Object:
             {"name": "HOLDFAST_IMAGE", "value": image},  # of the pods that it has made
             _from_pod("HOLDFAST_NAMESPACE", "metadata.namespace"),
             _from_pod("HOLDFAST_POD_NAME", "metadata.name"),  # its name in the Lease
-            {"name": "HOLDFAST_NOTIFICATIONS", "value": NOTIFICATIONS},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - a directory of this pod alone
         ],
         "ports": [{"name": "http", "containerPort": PORT}],

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from holdfast.manifests.rights import LEADER, MAINTENANCE_ACCOUNT, RUNNER, RUNNER_RESTORE, TABLES, Part, RoleTable
+from holdfast.manifests.rights import (
+    LEADER,
+    MAINTENANCE_ACCOUNT,
+    RUNNER,
+    RUNNER_RESTORE,
+    TABLES,
+    Part,
+    Right,
+    RoleTable,
+)
 
 CONTROLLER_ACCOUNT = "holdfast-controller"
 RUNNER_ACCOUNT = "holdfast-runner"
@@ -59,11 +68,13 @@ def _role(table: RoleTable, namespace: str) -> Object:
         # Its `rules` are written by the cluster.
         role["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": {table.collects: "true"}}]}
     else:
-        role["rules"] = [
-            {"apiGroups": list(right.groups), "resources": list(right.resources), "verbs": list(right.verbs)}
-            for right in table.rights
-        ]
+        role["rules"] = [_rule(right) for right in table.rights]
     return role
+
+
+def _rule(right: Right) -> Object:
+    rule = {"apiGroups": list(right.groups), "resources": list(right.resources), "verbs": list(right.verbs)}
+    return {**rule, "resourceNames": list(right.names)} if right.names else rule
 
 
 def _binding(kind: str, role: str, account: str, namespace: str) -> Object:

@@ -49,6 +49,8 @@ class Right(NamedTuple):
     verbs: tuple[str, ...]
     why: str
     groups: tuple[str, ...] = ("",)
+    names: tuple[str, ...] = ()
+    """Only objects of these names; empty: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +81,11 @@ CONTROLLER = RoleTable(
     rights=(
         Right(OWN, (*WATCH, "patch"), "It turns them into Jobs; `patch` stamps what it accepted and holds data back", (GROUP,)),
         Right(tuple(f"{kind}/status" for kind in OWN), ("patch",), "Conditions and the newest runs", (GROUP,)),
-        Right(
-            tuple(f"{kind}/finalizers" for kind in OWN),
-            ("update",),
-            "To be named as owner of CronJobs and Jobs where a cluster asks for this right, as OpenShift does",
-            (GROUP,),
-        ),
         Right(("cronjobs",), (*WATCH, *APPLY, "delete"), "One for each plan and each kind of maintenance", ("batch",)),
-        Right(("jobs",), (*WATCH, *APPLY, "delete"), "Backups, restores and runs by hand; deletes what is left over", ("batch",)),
+        Right(("jobs",), (*WATCH, "create", "delete"), "Backups, restores and runs by hand; what is left over goes", ("batch",)),
         Right(("pods",), WATCH, "How a run ended, and why one does not start"),
-        Right(("events",), (*READ, *APPLY), "Tells what it did; reads why a Job gets no pods, as of a quota"),
+        Right(("events",), ("list", "create"), "Tells what it did; reads why a Job gets no pods, as of a quota"),
         Right(("namespaces",), WATCH, "Of one that is being deleted the data stays; the UID of kube-system names the cluster"),
-        Right(("serviceaccounts",), WATCH, "Names the account that a run lacks before it fails"),
     ),
 )  # fmt: skip
 
@@ -100,9 +95,7 @@ LEADER = RoleTable(
     who="The same ServiceAccount, in Holdfast's namespace only.",
     in_namespace=True,
     rights=(
-        Right(
-            ("leases",), ("get", "create", "update", "patch"), "Which of the replicas is at work", ("coordination.k8s.io",)
-        ),
+        Right(("leases",), ("get", "create", "update"), "Which of the replicas is at work", ("coordination.k8s.io",)),
     ),
 )  # fmt: skip
 
@@ -121,7 +114,7 @@ RUNNER_BACKUP = RoleTable(
     labels=(TO_RUNNER,),
     rights=(
         Right(CORE, READ, "A backup reads what it saves. By name: `*` would include `pods/exec`"),
-        Right(("*",), READ, "The same. Custom resources: label a ClusterRole of your own, see below", GROUPS),
+        Right(("*",), READ, "The same. Custom resources: label a ClusterRole of your own, see above", GROUPS),
     ),
 )
 
@@ -162,7 +155,7 @@ TENANT_RUNNER_BUILT_IN = RoleTable(
         Right(("namespaces",), ("get",), "Kubernetes allows it for the namespace of the RoleBinding only"),
         Right(_NAMESPACED_CORE, READ, "A backup reads what it saves"),
         Right(("*",), READ, "The same", _NAMESPACED_GROUPS),
-        Right(("backupplans",), ("get",), "A scheduled run reads its plan", (GROUP,)),
+        Right(OWN, READ, "A scheduled run reads its plan; plans and locations are saved, too", (GROUP,)),
         Right(_TENANTS_CORE, WRITE, "A restore of an application; `delete` for `replace` and `--rollback`"),
         Right(("*",), WRITE, "The same", _TENANTS_GROUPS),
     ),
@@ -175,6 +168,22 @@ TENANT = RoleTable(
     "ServiceAccount of the namespace** and use any of its Secrets, which `edit` allows already; give it to nobody who may not.",
     labels=(_TO_BUILT_IN.format("edit"), _TO_BUILT_IN.format("admin")),
     rights=(Right(OWN, (*WATCH, *WRITE, "deletecollection"), "Plans, backups, restores and locations of their own", (GROUP,)),),
+)  # fmt: skip
+
+TENANT_ADMIN = RoleTable(
+    name="holdfast-tenant-admin",
+    part=Part.ACCESS,
+    who="Everybody who has `admin` in a namespace, there.",
+    labels=(_TO_BUILT_IN.format("admin"),),
+    rights=(
+        Right(
+            ("clusterroles",),
+            ("bind",),
+            "To give `holdfast-tenant-runner` to an account of the namespace. That role has little that `admin` has not",
+            ("rbac.authorization.k8s.io",),
+            (TENANT_RUNNER.name,),
+        ),
+    ),
 )  # fmt: skip
 
 VIEWER = RoleTable(
@@ -196,6 +205,7 @@ TABLES = (
     TENANT_RUNNER,
     TENANT_RUNNER_BUILT_IN,
     TENANT,
+    TENANT_ADMIN,
     VIEWER,
 )
 MAINTENANCE_ACCOUNT = "holdfast-maintenance"

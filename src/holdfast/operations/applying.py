@@ -19,7 +19,7 @@ FIELD_MANAGER = "holdfast-install"
 _UNTOLD = ("managedFields", "resourceVersion", "generation")  # they change without anything else being another
 
 
-class Change(StrEnum):
+class Became(StrEnum):
     CREATED = "created"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
@@ -28,11 +28,11 @@ class Change(StrEnum):
     KEPT = "kept"
 
 
-class Step(msgspec.Struct, frozen=True):
+class InstallStep(msgspec.Struct, frozen=True):
     """What became of one object."""
 
     object: str  # "deployments.apps/holdfast/holdfast-controller"
-    result: Change
+    result: Became
     why: str = ""
 
 
@@ -40,7 +40,7 @@ def key_of(resource: Resource, obj: Object) -> ObjectKey:
     return ObjectKey(resource.group, resource.plural, namespace_of(obj), name_of(obj))
 
 
-def apply(cluster: Cluster, resource: Resource, obj: Object, *, dry_run: bool) -> Step:
+def apply(cluster: Cluster, resource: Resource, obj: Object, *, dry_run: bool) -> InstallStep:
     """Raises ApiRefused. A dry run asks the server, but not about an object whose namespace is not there yet."""
     key = key_of(resource, obj)
     before = cluster.get(resource, key.namespace, key.name)
@@ -57,14 +57,14 @@ def apply(cluster: Cluster, resource: Resource, obj: Object, *, dry_run: bool) -
         )
     except ApiRefused as error:
         if dry_run and key.namespace and before is None and error.reason == "NotFound":
-            return Step(str(key), Change.CREATED)
+            return InstallStep(str(key), Became.CREATED)
         raise
     if before is None:
-        return Step(str(key), Change.CREATED)
-    return Step(str(key), Change.UNCHANGED if _content(before) == _content(after) else Change.CHANGED)
+        return InstallStep(str(key), Became.CREATED)
+    return InstallStep(str(key), Became.UNCHANGED if _content(before) == _content(after) else Became.CHANGED)
 
 
-def remove(cluster: Cluster, resource: Resource, obj: Object, *, dry_run: bool, why: str = "") -> Step:
+def remove(cluster: Cluster, resource: Resource, obj: Object, *, dry_run: bool, why: str = "") -> InstallStep:
     """No other one of its name; that it is gone already is fine. Raises ApiRefused."""
     key = key_of(resource, obj)
     try:
@@ -72,7 +72,7 @@ def remove(cluster: Cluster, resource: Resource, obj: Object, *, dry_run: bool, 
     except ApiRefused as error:
         if error.reason not in ("NotFound", "Conflict"):  # Conflict: it is another one by now
             raise
-    return Step(str(key), Change.REMOVED, why)
+    return InstallStep(str(key), Became.REMOVED, why)
 
 
 def listed(

@@ -24,7 +24,7 @@ from holdfast.manifests.rights import CONTROLLER
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.progress import Progress
 from holdfast.objects.fields import Object, at, name_of, text
-from holdfast.operations.applying import Step, apply, key_of, listed, remove
+from holdfast.operations.applying import InstallStep, apply, key_of, listed, remove
 
 _HELM_RELEASE = "meta.helm.sh/release-name"
 
@@ -36,7 +36,7 @@ def install(
     progress: Progress,
     *,
     dry_run: bool = False,
-) -> list[Step]:
+) -> list[InstallStep]:
     """Gives one step for each object that is there now or was removed.
 
     Raises PlanRefused if Helm or another namespace has an installation already, ApiRefused, ClusterError.
@@ -96,7 +96,7 @@ def _is_definition(obj: Object) -> bool:
     return bool(obj["kind"] == DEFINITIONS.kind)
 
 
-def _apply(cluster: Cluster, obj: Object, progress: Progress, *, dry_run: bool) -> Step:
+def _apply(cluster: Cluster, obj: Object, progress: Progress, *, dry_run: bool) -> InstallStep:
     step = apply(cluster, RESOURCES[obj["kind"]], obj, dry_run=dry_run)
     progress.advance()
     return step

@@ -16,16 +16,25 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from holdfast.api.names import FINALIZER, GROUP, HASH_ANNOTATION, KIND_LABEL, MANAGED_BY, MANAGER, RESOURCES
+from holdfast.api.names import (
+    API_VERSION,
+    FINALIZER,
+    GROUP,
+    HASH_ANNOTATION,
+    KIND_LABEL,
+    MANAGED_BY,
+    MANAGER,
+    RESOURCES,
+)
 from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused
 from holdfast.manifests.installation import DEFINITIONS, DEPLOYMENTS, PART_LABEL
 from holdfast.manifests.rights import Part
 from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
-from holdfast.objects.fields import Object, at, name_of, namespace_of
+from holdfast.objects.fields import Object, at, items, name_of, namespace_of
 from holdfast.objects.readiness import condition
-from holdfast.operations.applying import FIELD_MANAGER, Change, Step, key_of, listed, remove
+from holdfast.operations.applying import FIELD_MANAGER, Became, InstallStep, key_of, listed, remove
 from holdfast.operations.install import made_by, refuse_others
 from holdfast.operations.rollout import wait_stopped
 
@@ -65,7 +74,7 @@ def uninstall(
     pause_plans: bool = False,
     with_definitions: bool = False,
     dry_run: bool = False,
-) -> list[Step]:
+) -> list[InstallStep]:
     """Gives one step for each object that was removed, paused, or kept because something needs it.
 
     Raises PlanRefused if Helm or another namespace has the installation, ClusterError if the controller does not end, ApiRefused.
@@ -88,11 +97,12 @@ def uninstall(
     else:
         needed_by = [*present.schedules, *present.running]
         steps += [
-            Step(str(key_of(_CRON_JOBS, one)), Change.KEPT, "goes on by its schedule") for one in present.schedules
+            InstallStep(str(key_of(_CRON_JOBS, one)), Became.KEPT, "goes on by its schedule")
+            for one in present.schedules
         ]
-    steps += [Step(str(key_of(_JOBS, one)), Change.KEPT, "is running") for one in present.running]
+    steps += [InstallStep(str(key_of(_JOBS, one)), Became.KEPT, "is running") for one in present.running]
     if needed_by:
-        return steps + [Step(str(key_of(*one)), Change.KEPT, "these runs need it") for one in runners]
+        return steps + [InstallStep(str(key_of(*one)), Became.KEPT, "these runs need it") for one in runners]
     return steps + [remove(cluster, *one, dry_run=dry_run) for one in runners]
 
 
@@ -113,15 +123,24 @@ def _part(obj: Object) -> str:
     return str(at(obj, "metadata", "labels").get(PART_LABEL, ""))
 
 
-def _pause(cluster: Cluster, cron_job: Object, *, dry_run: bool) -> Step:
+def _pause(cluster: Cluster, cron_job: Object, *, dry_run: bool) -> InstallStep:
     """Without the digest of what the controller wrote: the next controller makes it as its plan says, and so lets it go on."""
     change = {"spec": {"suspend": True}, "metadata": {"annotations": {HASH_ANNOTATION: None}}}
     _patch(cluster, _CRON_JOBS, cron_job, change, dry_run=dry_run)
-    return Step(str(key_of(_CRON_JOBS, cron_job)), Change.PAUSED)
+    return InstallStep(str(key_of(_CRON_JOBS, cron_job)), Became.PAUSED)
 
 
-def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_run: bool) -> list[Step]:
-    """The finalizers are looked for now: until its end the controller may have set some."""
+def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_run: bool) -> list[InstallStep]:
+    """What is there is looked for now: until its end the controller may have made more, and set finalizers.
+
+    CronJobs and Jobs are deleted by name. The garbage collector does not know an owner whose kind went before it had looked.
+    """
+    steps = [
+        remove(cluster, resource, one, dry_run=dry_run)
+        for resource in (_CRON_JOBS, _JOBS)
+        for one in listed(cluster, resource, label_selector=_OURS)
+        if any(owner.get("apiVersion") == API_VERSION for owner in items(one, "metadata", "ownerReferences"))
+    ]
     for resource, obj in _our_objects(cluster, definitions):
         finalizers = at(obj, "metadata").get("finalizers", [])
         if FINALIZER in finalizers:
@@ -130,7 +149,7 @@ def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_
                 "resourceVersion": at(obj, "metadata")["resourceVersion"],  # somebody else may be changing them, too
             }
             _patch(cluster, resource, obj, {"metadata": metadata}, dry_run=dry_run)
-    return [remove(cluster, DEFINITIONS, one, dry_run=dry_run) for one in definitions]
+    return steps + [remove(cluster, DEFINITIONS, one, dry_run=dry_run) for one in definitions]
 
 
 def _patch(cluster: Cluster, resource: Resource, obj: Object, change: Object, *, dry_run: bool) -> None:

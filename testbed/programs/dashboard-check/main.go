@@ -12,15 +12,24 @@ import (
 
 func main() {
 	plugins.RegisterDefaultPlugins()
-	raw, err := os.ReadFile(os.Args[1])
-	if err == nil {
-		var read dashboard.Dashboard
-		if err = read.UnmarshalJSONStrict(raw); err == nil {
-			err = read.Validate()
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if said := complaint(os.Args[1]); said != "" {
+		fmt.Fprintln(os.Stderr, said)
 		os.Exit(1)
 	}
+}
+
+func complaint(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	var read dashboard.Dashboard
+	// A list without errors is an error that is not nil, so only the text tells.
+	if err := read.UnmarshalJSONStrict(raw); err != nil && err.Error() != "" {
+		return err.Error()
+	}
+	if err := read.Validate(); err != nil {
+		return err.Error()
+	}
+	return ""
 }

@@ -141,16 +141,16 @@ class _RequestDecision:
         if observed.run.outcome:
             self._end(observed.run)
             return
-        self._show_progress(existing, observed, has_pods=bool(pods))
+        self._show_progress(existing, observed, runs=any(pod.status.phase == "Running" for pod in pods))
 
-    def _show_progress(self, existing: Job, observed: Observed, *, has_pods: bool) -> None:
+    def _show_progress(self, existing: Job, observed: Observed, *, runs: bool) -> None:
         run = observed.run
         if observed.look is not None:
             created = moment(existing.metadata.creation_timestamp) or self._now
             if self._now >= created + _LOOK_AGAIN:
                 self._actions.append(observed.look)
             self._again = max(created, self._now) + _LOOK_AGAIN
-        self._status.phase = "Running" if has_pods and not run.reason and observed.look is None else "Pending"
+        self._status.phase = "Running" if runs else "Pending"
         reason = run.reason or self._status.phase
         message = describe(run) if run.errors else f"The Job {existing.metadata.name} runs it."
         self._conditions.set(ConditionType.COMPLETE, False, reason, message)
