@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from holdfast.api.rules import BY_TYPE
+
 
 class ConditionType(StrEnum):
     READY = "Ready"  # of a StorageLocation or BackupPlan
@@ -19,18 +21,33 @@ class ConditionType(StrEnum):
     RETENTION_HELD = "RetentionHeld"  # of a BackupPlan: forgetting would remove too much and waits for a person
 
 
+ObservedGeneration = Annotated[int, Meta(description="The metadata.generation that this is about.")]
+
+
 class Condition(msgspec.Struct, kw_only=True, rename="camel"):
-    type: str
-    status: Literal["True", "False", "Unknown"]
+    """What is the case, as conditions of Kubernetes' own objects tell it."""
+
+    type: Annotated[str, Meta(description="What it is about, as Ready or Complete.")]
+    status: Annotated[Literal["True", "False", "Unknown"], Meta(description="Whether it is so.")]
     reason: Annotated[str, Meta(description="One word in CamelCase, for programs.")]
     message: Annotated[str, Meta(description="What happened, why, and what to do next, for people.")] = ""
-    last_transition_time: str
-    observed_generation: int = 0
+    last_transition_time: Annotated[
+        str, Meta(description="Since when the status is what it is.", extra_json_schema={"format": "date-time"})
+    ]
+    observed_generation: ObservedGeneration = 0
+
+
+Conditions = Annotated[list[Condition], BY_TYPE, Meta(description="What is the case; `kubectl wait` reads them.")]
 
 
 def timestamp(moment: dt.datetime) -> str:
     """RFC 3339 in UTC with whole seconds, as `metav1.Time` is written."""
     return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def is_true(conditions: Iterable[Condition], type_: ConditionType) -> bool:
+    """Whether the condition of this type is there and says `True`."""
+    return any(condition.type == type_ and condition.status == "True" for condition in conditions)
 
 
 def with_condition(existing: Iterable[Condition], new: Condition) -> list[Condition]:

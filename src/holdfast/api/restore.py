@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,39 +12,80 @@ from holdfast.api.backup_plan import RUNNER, LocationName
 from holdfast.api.metadata import Metadata
 from holdfast.api.names import API_VERSION
 from holdfast.api.pod_settings import Name, PodSettings
+from holdfast.api.rules import EACH_ONCE, Rule, given, switched_on
 from holdfast.api.selection import SelectionFields
+
+Mapped = Annotated[dict[str, Annotated[str, Meta(min_length=1, max_length=512)]], Meta(max_length=256)]
 
 
 class RestoreSpec(SelectionFields, kw_only=True, rename="camel", omit_defaults=True):
-    """As the flags of `restore run`."""
+    """What is restored, and how: the flags of `restore run`. It is a request that is carried out once."""
 
-    location: LocationName
+    MAY_CHANGE: ClassVar[tuple[str, ...]] = ()
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *SelectionFields.RULES,
+        Rule(
+            f"!({switched_on('rollback')} && {given('mapNamespaces')})",
+            "A rollback is about the namespaces that were backed up, so rollback and mapNamespaces contradict each other. "
+            "Restore into the other namespace without rollback.",
+        ),
+        Rule(
+            f"!({switched_on('rollback')} && self.onConflict in ['update', 'fail'])",
+            "A rollback replaces what differs, so rollback and this onConflict contradict each other. Leave out one of them.",
+        ),
+        Rule(
+            f"!{switched_on('deleteData')} || {switched_on('rollback')}",
+            "Only a rollback deletes, so deleteData has no effect alone. Add rollback: true, or leave it out.",
+        ),
+        Rule(
+            f"!({given('plan')} || {given('before')}) || self.backup == 'latest'",
+            "plan and before choose among backups, and here one is named. Write backup: latest, or leave them out.",
+        ),
+        Rule(
+            f"!{given('plan')} || self.plan.matches('^[^/]+/[^/]+$')",
+            "A plan is named with its namespace. Write plan: NAMESPACE/NAME.",
+        ),
+        Rule(
+            f"!({switched_on('dryRun')} && {switched_on('wait')})",
+            "A dry run restores nothing to wait for. Leave out dryRun or wait.",
+        ),
+    )
+
+    location: Annotated[LocationName, Meta(description="Where from: a StorageLocation in the same namespace.")]
     service_account_name: Annotated[Name, Meta(description="Whose rights the run has.")] = RUNNER
     backup: Annotated[str, Meta(min_length=1, max_length=200, description="Id, name, or `latest`.")]
     plan: Annotated[str, Meta(max_length=317, description="The plan that `latest` is of, NAMESPACE/NAME. --plan")] = ""
     before: Annotated[str, Meta(max_length=64, description="`latest` is older than this. --before")] = ""
-    map_namespaces: Annotated[dict[str, str], Meta(description="Old name to new name. --map-namespace")] = (
-        msgspec.field(default_factory=dict)
-    )
-    map_storage_classes: Annotated[dict[str, str], Meta(description="--map-storage-class")] = msgspec.field(
+    map_namespaces: Annotated[Mapped, Meta(description="Old name to new name. --map-namespace")] = msgspec.field(
         default_factory=dict
     )
-    map_images: Annotated[dict[str, str], Meta(description="--map-image")] = msgspec.field(default_factory=dict)
+    map_storage_classes: Annotated[Mapped, Meta(description="Old name to new name. --map-storage-class")] = (
+        msgspec.field(default_factory=dict)
+    )
+    map_images: Annotated[Mapped, Meta(description="Old registry or image to new one. --map-image")] = msgspec.field(
+        default_factory=dict
+    )
     on_conflict: Annotated[
         Literal["skip", "update", "replace", "fail"], Meta(description="Objects that exist and differ. --on-conflict")
     ] = "skip"
     rollback: Annotated[bool, Meta(description="Make the selection exactly what it was. --rollback")] = False
     delete_data: Annotated[bool, Meta(description="With rollback: new claims and volumes too. --delete-data")] = False
-    restore_status: Annotated[list[str], Meta(description="Kinds whose status comes back. --restore-status")] = (
-        msgspec.field(default_factory=list)
-    )
+    restore_status: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=640)]],
+        EACH_ONCE,
+        Meta(max_length=256, description="Kinds whose status comes back. --restore-status"),
+    ] = msgspec.field(default_factory=list)
     quarantine: Annotated[bool, Meta(description="For clones, without a way in or out. --quarantine")] = False
     wait: Annotated[bool, Meta(description="Until what was restored is ready. --wait")] = False
     dry_run: Annotated[bool, Meta(description="Only plan. --dry-run")] = False
-    pod: PodSettings = msgspec.field(default_factory=PodSettings)
+    pod: Annotated[PodSettings, Meta(description="Settings of the run's pod.")] = msgspec.field(
+        default_factory=PodSettings
+    )
 
 
 class Restore(msgspec.Struct, kw_only=True, rename="camel"):
+    """A request for one restore, and what became of it."""
+
     metadata: Metadata
     spec: RestoreSpec
     status: BackupStatus = msgspec.field(default_factory=BackupStatus)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
+from holdfast.api.rules import EACH_ONCE, Rule, given, switched_on
 from holdfast.model.selection import ClusterObjects, Selection
 
-Texts = Annotated[list[str], Meta(max_length=256)]
+Texts = Annotated[list[Annotated[str, Meta(min_length=1, max_length=640)]], EACH_ONCE, Meta(max_length=256)]
+Selector = Annotated[str, Meta(max_length=1024)]
+Span = Annotated[str, Meta(max_length=32, pattern=r"^([0-9]{1,5}[ymdh])*$")]
+"""A length of time, as `30d` or `1y6m`."""
 
 
 class SelectionFields(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """As the flags of `backup create` and `restore run`."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"!({switched_on('allNamespaces')} && {given('namespaces')})",
+            "Namespaces are named and allNamespaces is true. Use one of them; excludeNamespaces takes namespaces out of all.",
+        ),
+    )
+
     namespaces: Annotated[Texts, Meta(description="Names of namespaces, or globs. --namespace")] = []
     all_namespaces: Annotated[bool, Meta(description="All namespaces. --all-namespaces")] = False
     exclude_namespaces: Annotated[Texts, Meta(description="Names or globs. --exclude-namespace")] = []
-    namespace_selector: Annotated[str, Meta(description="Namespaces with these labels. --namespace-selector")] = ""
-    selector: Annotated[str, Meta(description="Objects with these labels, as `a=b,c in (d,e)`. --selector")] = ""
-    exclude_selector: Annotated[str, Meta(description="Not objects with these labels. --exclude-selector")] = ""
+    namespace_selector: Annotated[Selector, Meta(description="Namespaces with these labels. --namespace-selector")] = ""
+    selector: Annotated[Selector, Meta(description="Objects with these labels, as `a=b,c in (d,e)`. --selector")] = ""
+    exclude_selector: Annotated[Selector, Meta(description="Not objects with these labels. --exclude-selector")] = ""
     include_kinds: Annotated[Texts, Meta(description="Only these kinds. --include-kind")] = []
     exclude_kinds: Annotated[Texts, Meta(description="Not these kinds. --exclude-kind")] = []
     objects: Annotated[Texts, Meta(description="Single objects, KIND/NAMESPACE/NAME. --object")] = []
@@ -52,9 +63,34 @@ class SelectionFields(msgspec.Struct, kw_only=True, rename="camel", omit_default
 class BackupFields(SelectionFields, kw_only=True, rename="camel", omit_defaults=True):
     """What a backup takes: in a Backup, and in the `backup` of a BackupPlan."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *SelectionFields.RULES,
+        Rule(
+            " || ".join(
+                (
+                    switched_on("allNamespaces"),
+                    *(
+                        given(field)
+                        for field in ("namespaces", "namespaceSelector", "objects", "workloads", "includeKinds")
+                    ),
+                    "self.clusterObjects == 'all'",
+                )
+            ),
+            "Nothing is selected. Name namespaces, objects or workloads, or set allNamespaces.",
+        ),
+        Rule(
+            "!has(self.labels) || self.labels.all(key, !key.contains(',') && !key.contains('=')"
+            " && size(self.labels[key]) > 0 && !self.labels[key].contains(','))",
+            "A label of a backup is not usable. Write keys without commas and equals signs, and values without commas.",
+        ),
+    )
+
     volumes: Annotated[Literal["auto", "none"], Meta(description="Data of volumes. --volumes")] = "auto"
     type: Annotated[
         Literal["full", "incremental", "differential"], Meta(description="What it is compared with. --type")
     ] = "incremental"
-    labels: Annotated[dict[str, str], Meta(description="Labels to find backups by. --label")] = {}
-    keep_for: Annotated[str, Meta(description="Stays so long whatever rules say, then goes: 30d. --keep-for")] = ""
+    labels: Annotated[
+        dict[str, Annotated[str, Meta(max_length=256)]],
+        Meta(max_length=64, description="Labels to find backups by. --label"),
+    ] = {}
+    keep_for: Annotated[Span, Meta(description="Stays so long whatever rules say, then goes: 30d. --keep-for")] = ""

@@ -34,11 +34,14 @@ class Session:
     output: str = "table"
     document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
+    typed: set[str] = field(default_factory=set)
+    """Names of the options that come from the command line, not from the environment."""
     started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     verb: str = ""  # `backup create`, once it is known
     result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
     failure: HoldfastError | None = None  # what ended it
     _progress: TerminalProgress | None = None
+    _cluster: Cluster | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -74,6 +77,27 @@ class Session:
             environ=os.environ,
         )
 
+    def use_location(self, name: str) -> None:
+        """Opens the repository of this StorageLocation. It goes before the environment, and after what was typed."""
+        self.options["location"] = name
+        for option in {"repository", "password_file", "store_cacert"} - self.typed:
+            self.options[option] = None
+
+    def use_location_of_plan(self, namespace: str, location: str) -> None:
+        """The same for the location that a plan names, unless another repository is given, in the environment too."""
+        if not self.options["repository"] and not self.options["location"]:
+            self.use_location(f"{namespace}/{location}")
+
+    def repository_settings(self) -> Settings:
+        """The settings, with those of the location that --location names."""
+        location = self.options.get("location")
+        if not location:
+            return self.settings
+        from holdfast import assembly  # noqa: PLC0415
+        from holdfast.operations.locations import LocationName  # noqa: PLC0415
+
+        return assembly.settings_of_location(self.settings, self.connect(), LocationName.parse(location))
+
     @property
     def job(self) -> str:
         """Name of the Job around this run, which tells its scheduled time; "" outside of a cluster."""
@@ -83,7 +107,7 @@ class Session:
         """With the module `operation` imported by the way."""
         from holdfast import assembly  # noqa: PLC0415
 
-        repository = assembly.open_repository(self.settings, self.cancel, self._warn, operation)
+        repository = assembly.open_repository(self.repository_settings(), self.cancel, self._warn, operation)
         self._closing.append(repository.store.close)
         return repository
 
@@ -91,11 +115,13 @@ class Session:
         self.progress.warn(message)
 
     def connect(self) -> Cluster:
+        """The same cluster each time."""
         from holdfast import assembly  # noqa: PLC0415
 
-        cluster = assembly.connect(self.settings, self.cancel)
-        self._closing.append(cluster.close)
-        return cluster
+        if self._cluster is None:
+            self._cluster = assembly.connect(self.settings, self.cancel)
+            self._closing.append(self._cluster.close)
+        return self._cluster
 
     def connect_and_open(self, operation: str, cluster: Cluster | None = None) -> tuple[Cluster, Repository]:
         """Both at once. Deriving the key takes a tenth of a second outside of Python: time to ask the cluster what it serves
@@ -133,6 +159,11 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
         metavar="URL",
         envvar="HOLDFAST_REPOSITORY",
         help="Where backups live: /path, s3:https://host/bucket/prefix, gs://…, azure:…",
+    ),
+    click.Option(
+        ["--location"],
+        metavar="NAME",
+        help="Instead: a StorageLocation of the cluster with its credentials, NAMESPACE/NAME.",
     ),
     click.Option(
         ["--password-file"],
@@ -214,6 +245,11 @@ class VerbCommand(TakesGlobalOptions):
             value = ctx.params.pop(name)
             is_earlier = _is_typed(root, name) and not _is_typed(ctx, name)
             session.options[name] = root.params[name] if is_earlier else value
+        session.typed = {name for name in _NAMES if _is_typed(ctx, name) or _is_typed(root, name)}
+        if session.options["location"]:
+            if "repository" in session.typed:
+                raise click.UsageError("--location and --repository both name a repository", ctx)
+            session.use_location(session.options["location"])
         session.output = session.options["output"]
         session.verb = ctx.command_path.partition(" ")[2]
         return super().invoke(ctx)

@@ -22,10 +22,15 @@ from holdfast.version import VERSION
 
 NOUNS = {
     "backup": "Make backups of applications and files, list them, look into them.",
+    "controller": "Run what turns plans into CronJobs; `install` does it in a cluster.",
     "completion": "Print the completion script of a shell.",
     "drill": "Restore backups into throw-away namespaces, check what runs there, and remove it.",
+    "install": "Install Holdfast in a cluster, or upgrade it.",
+    "location": "Store, list and try repositories that a cluster knows by name.",
+    "plan": "Declare what is backed up, when and for how long; see how its runs went.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",
     "restore": "Plan and run restores, and read their reports.",
+    "uninstall": "Remove the controller and its roles; plans, definitions and backups stay.",
 }
 
 

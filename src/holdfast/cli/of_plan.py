@@ -29,6 +29,7 @@ def plan_options(session: Session, text: str, *, name: str, labels: Mapping[str,
     from holdfast.operations.plans import back_up_options, read_plan  # noqa: PLC0415
 
     plan = read_plan(cluster, wanted)
+    session.use_location_of_plan(wanted.namespace, plan.spec.location)
     if plan.spec.suspend:
         say(session, f"Note: the plan {wanted} is suspended. This run goes on all the same.")
     options = back_up_options(

@@ -35,7 +35,7 @@ def init(session: Session) -> None:
     """Create a repository. Keep its password: without it nothing can be read, by nobody."""
     from holdfast import assembly  # noqa: PLC0415
 
-    repository = assembly.init_repository(session.settings, session.cancel)
+    repository = assembly.init_repository(session.repository_settings(), session.cancel)
     made = {"id": repository.config.id, "url": repository.store.url, "version": repository.config.version}
     if not show_document(session, made):
         click.echo(f"Created repository {repository.config.id[:8]} at {repository.store.url}")

@@ -16,7 +16,7 @@ def decode(body: bytes, shape: type[T], what: str) -> T:
     """JSON → `shape`, a msgspec Struct. Raises ClusterError if something else answered, such as a login page."""
     try:
         return typed_json.decode(body, shape)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ClusterError(
             f"the answer to {what} is not what an API server sends",
             why=str(error),

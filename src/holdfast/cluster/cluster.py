@@ -1,7 +1,7 @@
 """One Kubernetes cluster: what it serves, who it is, and its objects as bytes.
 
-Every call is one request (with retries); nothing is cached but what the cluster serves. Bodies are JSON and come and go
-untouched. All methods may be called from many threads and raise ClusterUnreachable, Cancelled, and ApiRefused, whose
+Every call but `watch` is one request (with retries); nothing is cached but what the cluster serves. Bodies are JSON and
+come and go untouched. All methods may be called from many threads and raise ClusterUnreachable, Cancelled, and ApiRefused, whose
 `reason` tells AlreadyExists, Conflict, Invalid, Forbidden and NotFound apart.
 """
 
@@ -21,6 +21,8 @@ from holdfast.cluster.custom_resources import wait_established
 from holdfast.cluster.discovery import discover
 from holdfast.cluster.listing import Page, list_objects
 from holdfast.cluster.surface import ApiSurface
+from holdfast.cluster.watch_events import Event
+from holdfast.cluster.watching import watch
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 from holdfast.model.kubernetes import ObjectKey, Resource
@@ -108,6 +110,16 @@ class Cluster:
             namespace=namespace,
             label_selector=label_selector,
             page_size=page_size,
+            cancel=self.connection.cancel,
+        )
+
+    def watch(self, resource: Resource, *, namespace: str | None = None, label_selector: str = "") -> Iterator[Event]:
+        """All objects of a kind and every change to them from then on, without end, see `watching.watch`."""
+        return watch(
+            self.connection,
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
             cancel=self.connection.cancel,
         )
 

@@ -6,10 +6,12 @@ Knows nothing of kinds and objects. Asks for no compression: on a cluster's own 
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import math
 import socket
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -18,7 +20,9 @@ import urllib3
 from holdfast.cluster import failures, retry
 from holdfast.cluster.credentials import ClientCertificate, Presented
 from holdfast.cluster.settings import ConnectionSettings
+from holdfast.cluster.streaming import Stream
 from holdfast.cluster.transport import Response, Transport, TransportError
+from holdfast.errors import ClusterError
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock, SystemClock
 from holdfast.version import VERSION
@@ -83,7 +87,7 @@ class Connection:
         `repeatable`: carrying the request out twice does no harm (None: true for GET only). `what` is how an error's
         text begins. Raises ClusterUnreachable, ApiRefused, Cancelled, and what the credential raises.
         """
-        target = f"{path}?{urlencode(query)}" if query else path
+        target = _target(path, query)
         what = what or f"{method} {path}"
         repeatable = method == "GET" if repeatable is None else repeatable
         extra = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
@@ -113,6 +117,22 @@ class Connection:
                 pause = self._pause_or_raise(answer, presented, attempt, repeatable=repeatable, what=what)
             self.sleep(pause)
 
+    @contextlib.contextmanager
+    def stream(
+        self, path: str, query: Query, *, silence: float, go_on: Callable[[], None], what: str
+    ) -> Iterator[Iterator[bytes]]:
+        """The lines of an answer, while the server writes them, on a connection of its own; one try.
+
+        `silence` is how many seconds the server may say nothing, `go_on` is called several times a second and raises what is to
+        end the reading. Raises as `request` does, ClusterUnreachable too when the answer breaks off, ClusterError for a line
+        that is too long.
+        """
+        stream = self._opened(_target(path, query), silence, go_on, what)
+        try:
+            yield self._lines(stream, what)
+        finally:
+            stream.close()
+
     def dial(self, path: str) -> Dialled:
         """A connection of the caller's own, with what a request on it must show. Raises ClusterUnreachable, Cancelled, and what
         the credential raises.
@@ -138,16 +158,52 @@ class Connection:
             if self._transport is not None:
                 self._transport.close()
 
+    def _opened(
+        self, target: str, silence: float, go_on: Callable[[], None], what: str, *, renewed: bool = False
+    ) -> Stream:
+        self.cancel.check()
+        presented = self.settings.credential.current()
+        headers = self._headers_with(presented, {"Accept": JSON})
+        try:
+            stream = self._transport_for(presented.certificate).stream(target, headers, silence=silence, go_on=go_on)
+        except TransportError as error:
+            self._lost = self.clock.monotonic()
+            raise failures.unreachable(error.cause, self.settings) from error.cause
+        self._answered = True
+        if stream.status < 300:
+            return stream
+        body = stream.refusal()
+        stream.close()
+        if stream.status == _UNAUTHORIZED:
+            if renewed or not self.settings.credential.renew(presented):
+                raise failures.unauthorized(what, self.settings.context)
+            return self._opened(target, silence, go_on, what, renewed=True)
+        advice = failures.retry_after(stream.headers.get("Retry-After"), body, self.clock.now())
+        raise failures.refusal(what, stream.status, body, wait=advice, authorization=presented.authorization)
+
+    def _lines(self, stream: Stream, what: str) -> Iterator[bytes]:
+        try:
+            yield from stream.lines()
+        except (OSError, http.client.HTTPException) as error:
+            self._lost = self.clock.monotonic()
+            raise failures.unreachable(error, self.settings) from error
+        except ValueError as error:
+            raise ClusterError(what, why=str(error)) from None
+
     def _send(
         self, presented: Presented, method: str, target: str, body: bytes | None, extra: Mapping[str, str]
     ) -> Response:
+        headers = self._headers_with(presented, extra)
+        answer = self._transport_for(presented.certificate).send(method, target, body, headers)
+        self._answered = True
+        return answer
+
+    def _headers_with(self, presented: Presented, extra: Mapping[str, str]) -> urllib3.HTTPHeaderDict:
         headers = self._headers.copy()
         headers.update(extra)
         if presented.authorization:
             headers["Authorization"] = presented.authorization
-        answer = self._transport_for(presented.certificate).send(method, target, body, headers)
-        self._answered = True
-        return answer
+        return headers
 
     def _transport_for(self, certificate: ClientCertificate | None) -> Transport:
         transport = self._transport
@@ -193,6 +249,10 @@ class Connection:
         if pause is None:
             raise failures.refusal(what, answer.status, answer.body, wait=advice, authorization=presented.authorization)
         return pause
+
+
+def _target(path: str, query: Query) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _common_headers(settings: ConnectionSettings) -> urllib3.HTTPHeaderDict:

@@ -1,4 +1,4 @@
-"""Keep-alive connections to one API server, directly or through a proxy, and one try of one request.
+"""Keep-alive connections to one API server, directly or through a proxy, and one try of one request or stream.
 
 urllib3 makes the connections (TLS, host names, tunnels through proxies); the standard library's http.client, which they
 derive from, speaks on them. urllib3's own pool and response objects would cost as much as all the rest of a request
@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import urllib3
@@ -24,6 +24,7 @@ from urllib3.util import Url, parse_url
 from holdfast.cluster import tls
 from holdfast.cluster.credentials import ClientCertificate
 from holdfast.cluster.settings import ConnectionSettings
+from holdfast.cluster.streaming import Patience, Stream
 from holdfast.errors import KubeconfigInvalid
 from holdfast.model.clock import Clock
 
@@ -33,6 +34,13 @@ _ANSWER_TIMEOUT = 90.0  # between two pieces of an answer; API servers themselve
 # then nobody knows whether it was carried out.
 _IDLE_LIMIT = 45.0  # seconds
 _PORTS = {"http": 80, "https": 443}
+_SOCKET_OPTIONS = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+if hasattr(socket, "TCP_KEEPIDLE"):  # a machine that was switched off is noticed after a minute
+    _SOCKET_OPTIONS += [
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    ]
 
 
 class Response(NamedTuple):
@@ -56,6 +64,11 @@ class _Exchange:
     _held: list[bytes] | None = None  # parts of a request; None while nothing is to be held back
 
     def exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
+        answer = self.ask(method, target, body, headers)
+        return Response(answer.status, answer.headers, answer.read())
+
+    def ask(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        """Sends the request; of the answer, only the head was read."""
         # http.client sends head and body one after the other. Held together they are one packet and one TLS record.
         self._held = []
         try:
@@ -66,8 +79,7 @@ class _Exchange:
         # A server that hung up may have said why before: a refused client certificate, a body that is too large.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             self.send(message)
-        answer = http.client.HTTPConnection.getresponse(self)  # type: ignore[arg-type]
-        return Response(answer.status, answer.headers, answer.read())
+        return http.client.HTTPConnection.getresponse(self)  # type: ignore[arg-type]
 
     def send(self, data: Any) -> None:
         if self._held is None:
@@ -125,6 +137,26 @@ class Transport:
                     self.close()
             return answer
 
+    def stream(self, target: str, headers: Mapping[str, str], *, silence: float, go_on: Callable[[], None]) -> Stream:
+        """A GET on a connection of its own, whose answer is read while it is written.
+
+        `silence` is how many seconds the server may say nothing, `go_on` raises what is to end the reading. Raises that, and
+        TransportError.
+        """
+        connection = self._connect()
+        patience = Patience(go_on, _ANSWER_TIMEOUT, self._clock)
+        connection.response_class = patience.response  # type: ignore[assignment]
+        try:
+            answer = connection.ask("GET", self._prefix + target, None, headers)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise TransportError(error, sent=True) from error
+        except BaseException:
+            connection.close()
+            raise
+        patience.silence = silence
+        return Stream(connection, answer)
+
     def dial(self) -> tuple[socket.socket, str]:
         """A connection of the caller's own, for a conversation that is no request and answer, and the URL that paths go behind.
 
@@ -168,7 +200,7 @@ class Transport:
 
     def _new(self) -> _AnyConnection:
         host, port = _host_and_port(self._server)
-        options: dict[str, Any] = {"timeout": _CONNECT_TIMEOUT}
+        options: dict[str, Any] = {"timeout": _CONNECT_TIMEOUT, "socket_options": _SOCKET_OPTIONS}
         first = host, port
         if self._proxy is not None:
             first = _host_and_port(self._proxy)

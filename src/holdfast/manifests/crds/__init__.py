@@ -1,0 +1,1 @@
+"""The CustomResourceDefinitions of our group, generated from the models in `holdfast.api`. Pure."""
