@@ -69,7 +69,7 @@ class Runner:
         self._clock = clock
         self._cancel = cancel
         self._say = say
-        self._executor = Executor(cluster, self._known, clock)
+        self._executor = Executor(cluster, self._known, clock, self.world.wrote)
         self._unlisted = {kind.resource.kind for kind in KINDS}
         self._listed = threading.Event()
         self._broken: HoldfastError | None = None

@@ -33,6 +33,7 @@ _LATENESS = dt.timedelta(seconds=30)
 _LOOK_AGAIN = dt.timedelta(seconds=20)
 """How long a run may stand still before its reason is looked for."""
 _FORGET_DEADLINE = 3600  # seconds
+_SECOND = dt.timedelta(seconds=1)
 
 
 def decide_plan(plan: BackupPlan, scene: Scene) -> Decision:
@@ -207,10 +208,13 @@ class _PlanDecision:
         live = self._cron_jobs.get(plan_cron_job(self._plan.metadata.name))
         began = moment(live.status.last_schedule_time) if live is not None else None
         anchor = began or self._in_force  # from what `@every` counts
-        following = schedule.next_after(self._now, anchor)
+        # A run at an earlier time cannot be missed. It mostly has none after it until now: one look then says all.
+        earliest = max(self._in_force - _SECOND, began or self._in_force - _SECOND)
+        last, following = None, schedule.next_after(min(earliest, self._now), anchor)
+        if following is not None and following <= self._now:
+            last, following = schedule.latest_before(self._now, anchor), schedule.next_after(self._now, anchor)
         self._status.next_run = timestamp(following) if following else ""
         deadline = dt.timedelta(seconds=self._plan.spec.starting_deadline_seconds) + _LATENESS
-        last = schedule.latest_before(self._now, anchor)
         if following is not None:
             self._again.append(following + deadline)
         if last is None or live is None:
@@ -218,7 +222,7 @@ class _PlanDecision:
         if self._now < last + deadline:
             self._again.append(last + deadline)
             return
-        if self._in_force > last or (began is not None and began >= last) or self._status.missed == timestamp(last):
+        if self._status.missed == timestamp(last):
             return
         if any(not one.has_ended for one in self._jobs if _role(one) == Role.BACKUP):
             why = "the run before was still going on, and two at once are not allowed"
