@@ -46,7 +46,9 @@ class Audit:
 
     def between(self, begin: float, end: float) -> list[Request]:
         """What was answered in this time, in seconds since 1970."""
-        noted = [_request(json.loads(line)) for line in self._log.read_text().splitlines()] if self._log.exists() else []
+        noted = (
+            [_request(json.loads(line)) for line in self._log.read_text().splitlines()] if self._log.exists() else []
+        )
         return [one for one in noted if begin <= one.at < end]
 
 

@@ -16,13 +16,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from holdfast.api.names import API_VERSION, RESOURCES
-from holdfast.assembly import Settings, connect
-from holdfast.cluster.cluster import PatchType
-from holdfast.manifests.crds.definitions import definitions
-from holdfast.manifests.rbac import roles
-from holdfast.model.cancel import Cancel
-from holdfast.model.kubernetes import Resource
 from testbed.api import JsonObject
 from testbed.control_plane import ControlPlane
 from testbed.errors import SetupFailed
@@ -30,6 +23,13 @@ from testbed.errors import SetupFailed
 from bench.audit import Audit
 from bench.bare import THREADS, BareApi
 from bench.command import beside_python, clean_environment
+from holdfast.api.names import API_VERSION, RESOURCES
+from holdfast.assembly import Settings, connect
+from holdfast.cluster.cluster import PatchType
+from holdfast.manifests.crds.definitions import definitions
+from holdfast.manifests.rbac import roles
+from holdfast.model.cancel import Cancel
+from holdfast.model.kubernetes import Resource
 
 ACCOUNT = "holdfast-controller"
 HOME = "holdfast"
@@ -207,7 +207,13 @@ class Kubelet:
     def _end(self, pod: JsonObject) -> None:
         now = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
         report = {"outcome": "done", "exitCode": 0, "finishedAt": now, "id": "repository", "counts": {"backups": 1}}
-        ended = {"exitCode": 0, "reason": "Completed", "message": json.dumps(report), "startedAt": now, "finishedAt": now}
+        ended = {
+            "exitCode": 0,
+            "reason": "Completed",
+            "message": json.dumps(report),
+            "startedAt": now,
+            "finishedAt": now,
+        }
         container = {"name": "holdfast", "image": "x", "imageID": "", "ready": False, "restartCount": 0}
         status = {"phase": "Succeeded", "containerStatuses": [container | {"state": {"terminated": ended}}]}
         metadata = pod["metadata"]

@@ -226,9 +226,7 @@ class _ControllerBench:
         """So many in all; the first one may be there already."""
         present = self._controlled.count("/apis/holdfast.dev/v1alpha1/backupplans")
         places = range(present, count)
-        self._controlled.create_all(
-            [plan(_NAMESPACES[place % len(_NAMESPACES)], f"plan-{place}") for place in places]
-        )
+        self._controlled.create_all([plan(_NAMESPACES[place % len(_NAMESPACES)], f"plan-{place}") for place in places])
 
 
 def _requests_row(row: str, what: str, requests: list[Request]) -> Row:

@@ -214,7 +214,9 @@ class TestQuiet:
         """Of all that the controller may write."""
         kinds = ("BackupPlan", "StorageLocation", "CronJob")
         found = {(kind, one["metadata"]["name"]): one["metadata"] for kind in kinds for one in shop.list(kind)}
-        return {name: metadata["resourceVersion"] for name, metadata in found.items()} | {"events": len(shop.list("Event"))}
+        return {name: metadata["resourceVersion"] for name, metadata in found.items()} | {
+            "events": len(shop.list("Event"))
+        }
 
     def settled(self, one, shop):
         """The versions, once nothing was decided for a second."""

@@ -40,7 +40,9 @@ class Election:
         self._beat = beat
         self.is_lost = False
         self._seen: Seen | None = None
-        self._held: Lease | None = None  # as it was written last: a holder need not read it, because others would conflict
+        self._held: Lease | None = (
+            None  # as it was written last: a holder need not read it, because others would conflict
+        )
         self._renewer = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def acquire(self) -> None:
