@@ -97,7 +97,7 @@ class _ControllerBench:
         self._say(f"two quiet minutes {when}")
         versions, cpu = self._controlled.versions(), self._controller.cpu()
         requests = self._quiet_minutes()
-        changed = sum(one != versions.get(name) for name, one in self._controlled.versions().items())
+        changed = self._changed_since(versions)
         used = self._controller.cpu() - cpu
         yield _requests_row(row, f"requests {when}, nothing happens, one replica", requests)
         yield Row(
@@ -112,10 +112,11 @@ class _ControllerBench:
         yield Row(
             id=f"{row}-writes",
             what="… objects that changed meanwhile",
-            values=[changed],
+            values=[len(changed)],
             unit="",
             floor=0,
             more_is_better=False,
+            peer=", ".join(changed[:3]),
         )
 
     def _changes(self, row: str, what: str) -> Iterator[Row]:
@@ -160,7 +161,7 @@ class _ControllerBench:
         took = time.perf_counter() - begun
         self._settle()
         requests = _without_lease(self._controlled.audit.between(wall, time.time()))
-        changed = sum(one != versions.get(name) for name, one in self._controlled.versions().items())
+        changed = self._changed_since(versions)
         now, most = self._controller.memory()
         yield Row(
             id="controller-restart",
@@ -173,7 +174,7 @@ class _ControllerBench:
         yield Row(
             id="controller-restart-writes",
             what="… requests that write, and objects that changed",
-            values=[changed + sum(one.writes for one in requests)],
+            values=[len(changed) + sum(one.writes for one in requests)],
             unit="",
             floor=0,
             more_is_better=False,
@@ -194,6 +195,10 @@ class _ControllerBench:
         return _requests_row(
             "controller-idle-two", f"requests with {_PLANS:,} plans, two replicas together", self._quiet_minutes()
         )
+
+    def _changed_since(self, versions: dict[str, str]) -> list[str]:
+        """Paths of objects that are new or other ones than they were."""
+        return [name for name, version in self._controlled.versions().items() if version != versions.get(name)]
 
     def _quiet_minutes(self) -> list[Request]:
         self._settle()

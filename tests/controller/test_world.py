@@ -156,3 +156,14 @@ def test_locations_elsewhere_hear_of_another_url_but_not_of_a_status(world, chan
     assert changed == [Key("StorageLocation", "holdfast", "main")]
     world.put("StorageLocation", encoded(location(url="s3:http://store/other"), resourceVersion="4"))
     assert Key("StorageLocation", "shop", "main") in changed
+
+
+def test_what_is_in_a_namespace_hears_of_its_end_only(world, changed):
+    world.put("BackupPlan", encoded(plan()))
+    changed.clear()
+    space = {"kind": "Namespace", "metadata": {"name": "holdfast"}}
+    world.put("Namespace", encoded(space))
+    world.put("Namespace", encoded(space, labels={"a": "b"}))
+    assert changed == []
+    world.put("Namespace", encoded(space, deletionTimestamp="2026-11-26T02:00:00Z"))
+    assert changed == [PLAN]

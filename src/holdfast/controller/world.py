@@ -135,7 +135,7 @@ class World:
                 self._unreadable.pop(owner, None)
                 if kind not in _OWN_KINDS:
                     self._made_for[owner][kind].add(name)
-        self._tell(kind, name, owner, is_new_place=former is None or _url(former) != _url(found))
+        self._tell(kind, name, owner, concerns_others=_concern(former) != _concern(found))
         return name
 
     def delete(self, kind: str, item: bytes) -> None:
@@ -208,24 +208,25 @@ class World:
         name = metadata.annotations.get(OWNER_ANNOTATION, "")
         return Key(owner, metadata.namespace, name) if owner in _OWN_KINDS and name else None
 
-    def _tell(self, kind: str, name: _Name, owner: Key | None, *, is_new_place: bool = True) -> None:
+    def _tell(self, kind: str, name: _Name, owner: Key | None, *, concerns_others: bool = True) -> None:
         if owner is not None:
             self._changed(owner)
-        if (
-            kind == "StorageLocation"
-        ):  # plans and requests may wait for it, and other locations may share its repository
+        if kind == "StorageLocation":  # plans and requests may wait for it, and other locations may share its repository
             for key in self.keys():
                 is_near = key.namespace == name[0]
-                if key != owner and (is_near or (is_new_place and key.kind == "StorageLocation")):
+                if key != owner and (is_near or (concerns_others and key.kind == "StorageLocation")):
                     self._changed(key)
-        elif kind == "Namespace":
+        elif kind == "Namespace" and concerns_others:
             for key in self.keys():
                 if key.namespace == name[1]:
                     self._changed(key)
 
 
-def _url(found: Any) -> str:
-    return found.spec.url if isinstance(found, StorageLocation) else ""
+def _concern(found: Any) -> str | bool:
+    """What matters of a location to those of other namespaces, and of a namespace to what is in it."""
+    if isinstance(found, StorageLocation):
+        return found.spec.url
+    return isinstance(found, Namespace) and found.is_going
 
 
 def _number(version: str) -> int:
