@@ -414,6 +414,21 @@ def test_retention_that_would_remove_too_much_waits_for_a_person(stage):
     assert ("Warning", "RetentionHeld") in [(kind, reason) for kind, reason, _ in stage.told]
 
 
+def test_what_a_forget_found_stays_noted_although_its_pod_goes_before_its_job(stage):
+    stage.put(location(ready="True", **MAINTAINED))
+    stage.put(plan(**KEEP_ALL))
+    stage.act(*KEY)
+    run(stage)
+    (name,) = [name for name in stage.made("Job") if "forget" in name]
+    stage.now += dt.timedelta(minutes=1)
+    finished = time(stage.now - dt.timedelta(seconds=1))
+    stage.finish(stage.made("Job")[name], finishedAt=finished, counts={"removed": 3})
+    stage.act(*KEY)
+    stage.remove("Pod", "holdfast", f"{name}-a")
+    assert stage.decide(*KEY).actions == []
+    assert stage.status(*KEY)["retention"]["counts"] == {"removed": 3}
+
+
 def test_without_maintenance_retention_is_not_carried_out_and_that_is_said(stage):
     stage.put(location(ready="True"))
     stage.put(plan(**KEEP_ALL))

@@ -211,7 +211,9 @@ class World:
     def _tell(self, kind: str, name: _Name, owner: Key | None, *, concerns_others: bool = True) -> None:
         if owner is not None:
             self._changed(owner)
-        if kind == "StorageLocation":  # plans and requests may wait for it, and other locations may share its repository
+        if (
+            kind == "StorageLocation"
+        ):  # plans and requests may wait for it, and other locations may share its repository
             for key in self.keys():
                 is_near = key.namespace == name[0]
                 if key != owner and (is_near or (concerns_others and key.kind == "StorageLocation")):
