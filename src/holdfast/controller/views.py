@@ -76,7 +76,9 @@ class Job(_Fields, kw_only=True, rename="camel"):
     @property
     def ended_at(self) -> str:
         """Empty while it goes on. It stays the same when the pods, with what they reported, go before the Job does."""
-        ends = (one.last_transition_time for one in self.status.conditions if one.type in _ENDS and one.status == "True")
+        ends = (
+            one.last_transition_time for one in self.status.conditions if one.type in _ENDS and one.status == "True"
+        )
         return next(ends, "")
 
 
