@@ -447,3 +447,16 @@ def test_what_the_server_refuses_is_a_condition(planned):
     planned.known.refusals[Key(*KEY)] = Refusal("QuotaExceeded", "exceeded quota: count/cronjobs.batch", NOW)
     planned.act(*KEY)
     assert planned.condition(*KEY, "Ready")[:2] == ("False", "QuotaExceeded")
+
+
+def test_a_plan_that_has_the_name_of_a_deleted_one_was_not_told_of(stage):
+    stage.put(location(ready="True"))
+    stage.put(plan())
+    stage.known.told[Key(*KEY)] = "failed:WrongPassword=2026-11-26T02:03:10Z"
+    stage.act(*KEY)
+    assert stage.status(*KEY)["notified"]
+    stage.remove(*KEY)
+    stage.known.forget(Key(*KEY))
+    stage.put(plan())
+    stage.act(*KEY)
+    assert "notified" not in stage.status(*KEY)
