@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench soak clean
+.PHONY: help setup demo test check bench soak lock clean
 
 help:
 	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench   measure, and compare with other programs'
 	@echo 'make soak    look for lost data: random kills, stops and faults until Ctrl-C (ARGS="--minutes 30 --seed 7")'
 	@echo 'make setup   only prepare the virtual environment $(VENV); the others do it by themselves'
+	@echo 'make lock    pin anew, and newer, what goes into the image: deploy/image/requirements.txt'
 	@echo 'make clean   remove what the above made here; finished builds stay in ~/.cache/holdfast-testbed'
 	@echo
 	@echo 'Needed: Python >= 3.11 with venv (another one: make PYTHON=python3.12 ...), Go >= 1.25 for the test clusters,'
@@ -54,6 +55,11 @@ bench: $(READY)
 soak: $(READY)
 	@$(BIN)/python -m soak $(ARGS)
 
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-annotate --custom-compile-command 'make lock' --output-file deploy/image/requirements.txt
+
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
-	find src tests testbed demo bench soak -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests testbed demo bench soak deploy -name __pycache__ -type d -prune -exec rm -rf {} +

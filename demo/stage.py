@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,20 +53,9 @@ class Stage:
         `lines`: how much of a long output is shown. `holdfast` is the one installed beside this Python.
         Raises CommandFailed unless it ends with 0.
         """
-        shown = shlex.join(Path(command[0]).name if not n else str(word) for n, word in enumerate(command))
+        shown = _shown(command)
         self._prompt(shown)
-        argv = [str(word) for word in command]
-        if argv[0] == "holdfast":
-            argv[0] = str(Path(sysconfig.get_path("scripts")) / "holdfast")
-        done = subprocess.run(
-            argv,
-            env=os.environ | self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
+        done = self._execute(command, subprocess.STDOUT)
         output = [line.rstrip() for line in done.stdout.splitlines()]
         if done.returncode or lines is None or len(output) <= lines + 2:
             for line in output:
@@ -82,6 +71,27 @@ class Stage:
             raise CommandFailed(f"`{shown}` ended with exit code {done.returncode}")
         return done.stdout
 
+    def ask(self, *command: str | Path) -> str:
+        """The standard output of a command that the audience does not see. Raises CommandFailed unless it ends with 0."""
+        done = self._execute(command, subprocess.PIPE)
+        if done.returncode:
+            raise CommandFailed(f"`{_shown(command)}` ended with exit code {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _execute(self, command: Sequence[str | Path], errors: int) -> subprocess.CompletedProcess[str]:
+        argv = [str(word) for word in command]
+        if argv[0] == "holdfast":
+            argv[0] = str(Path(sysconfig.get_path("scripts")) / "holdfast")
+        return subprocess.run(
+            argv,
+            env=os.environ | self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+            check=False,
+        )
+
     def show_table(self) -> None:
         self._console.print()
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -95,3 +105,7 @@ class Stage:
 
     def _prompt(self, command: str) -> None:
         self._console.print(Text(f"$ {command}", style="bold"), soft_wrap=True)
+
+
+def _shown(command: Sequence[str | Path]) -> str:
+    return shlex.join(Path(command[0]).name if not n else str(word) for n, word in enumerate(command))

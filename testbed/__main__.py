@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from testbed import azure, build, found, programs, restic, s3
+from testbed import azure, build, found, programs, prometheus, restic, s3
 from testbed.cache import to_terminal
 from testbed.control_plane import NEWEST, ControlPlane
 from testbed.errors import SetupFailed
+from testbed.holdfast_image import HOLDFAST
 from testbed.images import BUSYBOX
 from testbed.mariadb_image import MARIADB
 from testbed.node_cluster import NodeCluster
@@ -66,6 +67,7 @@ def _up(options: argparse.Namespace) -> None:
             cluster.wait_ready()
             if isinstance(cluster, NodeCluster):
                 cluster.import_image(MARIADB)
+                cluster.import_image(HOLDFAST)
         server = s3.versitygw(name=f"{group}-s3", group=group) if options.s3 else None
         if server:
             started.callback(server.stop)
@@ -121,9 +123,11 @@ def _build(_: argparse.Namespace) -> None:
     build.ensure(programs.EVERYTHING, to_terminal)
     for program in programs.EVERYTHING:
         print(f"{program.name} {program.version}: {program.path}")
-    for image in (BUSYBOX, MARIADB):
-        print(f"image {image.reference}: {image.archive()}")
+    for image in (BUSYBOX, MARIADB, HOLDFAST):
+        image.build()
+        print(f"image {image.reference}")
     print(f"azurite: {azure.azurite(to_terminal)}")
+    print(f"prometheus: {prometheus.programs()}")
     for suite in (restic.OLD, restic.NEW):
         print(f"restic of {suite}: {restic.binary(suite)}")
 

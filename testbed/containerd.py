@@ -61,6 +61,13 @@ def import_images(machine: Machine, archive: Path) -> None:
     machine.run(machine.tools.ctr, f"--address={SOCKET}", "--namespace=k8s.io", "images", "import", archive)
 
 
+def started_at(machine: Machine, container: str) -> float:
+    """When a container of the node was started, by its id: Kubernetes itself tells whole seconds only."""
+    status = machine.directory / "containerd/io.containerd.grpc.v1.cri/containers" / container / "status"
+    started: int = json.loads(status.read_text())["StartedAt"]
+    return started / 1e9
+
+
 def _network(directory: Path, pods: str) -> dict[str, object]:
     return {
         "cniVersion": "0.4.0",

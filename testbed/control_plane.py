@@ -37,6 +37,8 @@ class Place:
     """Address on which the API server listens."""
     advertised: str = _ADVERTISED
     """Address under which it is reached by pods."""
+    api_server: Sequence[str] = ()
+    """More flags of the API server."""
 
 
 class ControlPlane:
@@ -160,6 +162,7 @@ class ControlPlane:
                 "--enable-aggregator-routing",  # webhooks are called at their pods: service addresses are for nodes only
                 "--allow-privileged=true",
                 "--profiling=false",
+                *self._place.api_server,
             ],
         )
 

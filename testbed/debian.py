@@ -27,17 +27,24 @@ def unpack(packages: Sequence[str], suite: str, directory: Path, *, dependencies
     Raises ToolMissing where there is no apt, SetupFailed if it fails.
     """
     scratch = directory / "apt"
-    options = _state_of_our_own(scratch, suite, mirror())
-    _run(["apt-get", *options, "update", "--error-on=any"], scratch)
-    if dependencies:
-        _run(
-            ["apt-get", *options, "install", "--yes", "--download-only", "--no-install-recommends", *packages], scratch
-        )
-    else:
-        _run(["apt-get", *options, "download", *packages], scratch)
-    for archive in sorted(scratch.rglob("*.deb")):
+    scratch.mkdir()
+    for archive in download(packages, suite, scratch, dependencies=dependencies):
         _run(["dpkg", "-x", str(archive), str(directory)], scratch)
     shutil.rmtree(scratch)
+
+
+def download(packages: Sequence[str], suite: str, directory: Path, *, dependencies: bool = False) -> list[Path]:
+    """The same, not unpacked: the files, somewhere in `directory`."""
+    options = _state_of_our_own(directory, suite, mirror())
+    _run(["apt-get", *options, "update", "--error-on=any"], directory)
+    if dependencies:
+        _run(
+            ["apt-get", *options, "install", "--yes", "--download-only", "--no-install-recommends", *packages],
+            directory,
+        )
+    else:
+        _run(["apt-get", *options, "download", *packages], directory)
+    return sorted(directory.rglob("*.deb"))
 
 
 def mirror(apt: Path = _APT, os_release: Path = Path("/etc/os-release")) -> str:

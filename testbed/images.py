@@ -1,55 +1,63 @@
 """Images of containers, built here from Debian's packages, because there is no registry to pull from.
 
-An image is one layer and lies in the cache as a docker archive. Pods name it by its reference and need no pull policy:
-what is there already is not pulled.
+An image is a pile of layers. Most layers lie in the cache; an archive of them is made for each import. Pods name an image by
+its reference and need no pull policy: what is there already is not pulled.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import platform
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import cache
+from testbed import cache, docker_archive
 from testbed.cache import Say, to_terminal
+from testbed.docker_archive import Configuration
 from testbed.node_tools import NodeTools
 
-Command = Sequence[str]
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""By the kernel's word, that of images."""
 _ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    name: str
+    version: str | None
+    """Another one whenever other things go into it: part of the name in the cache. None if it is made for each archive."""
+    fill: Callable[[Path, Say], None]
+    """Puts into an empty directory what the layer adds to the root directory of containers."""
+
+    def provide(self, say: Say, scratch: Path | None = None) -> Path:
+        """Its directory: in the cache, or in `scratch`. Raises ToolMissing, SetupFailed."""
+        if self.version is None:
+            assert scratch is not None
+            root = scratch / self.name
+            root.mkdir()
+            self.fill(root, say)
+            return root
+        return cache.provide(f"layer-{self.name}-{self.version}", lambda root: self.fill(root, say), say)
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     reference: str
     """What a pod's `image` says."""
-    version: str
-    """Another one whenever other things go into it: part of the name in the cache."""
-    commands: Mapping[str, Command]
+    layers: Sequence[Layer]
+    """From the lowest."""
+    configurations: Mapping[str, Configuration]
     """What containers run by default, for each reference under which the image is known."""
-    fill: Callable[[Path, Say], None]
-    """Puts into an empty directory what is to be the root directory of containers."""
 
-    def archive(self, say: Say = to_terminal) -> Path:
-        """The image as a file, built if the cache does not have it. Raises ToolMissing, SetupFailed."""
+    def archive(self, scratch: Path, say: Say = to_terminal) -> Path:
+        """A docker archive of it in the directory `scratch`. Raises ToolMissing, SetupFailed."""
+        roots = [layer.provide(say, scratch) for layer in self.layers]
+        return docker_archive.write(scratch / "image.tar", roots, self.configurations)
 
-        def make(directory: Path) -> None:
-            root = directory / "root"
-            root.mkdir()
-            self.fill(root, say)
-            _write_archive(directory / _ARCHIVE, root, self.commands)
-            shutil.rmtree(root)
-
-        name = self.reference.partition("/")[2].replace(":", "-")
-        return cache.provide(f"image-{name}-{self.version}", make, say) / _ARCHIVE
+    def build(self, say: Say = to_terminal) -> None:
+        """Put into the cache what can be there. Raises ToolMissing, SetupFailed."""
+        for layer in self.layers:
+            if layer.version is not None:
+                layer.provide(say)
 
 
 def lay_busybox(root: Path, say: Say, accounts: str = "") -> None:
@@ -76,42 +84,8 @@ def _fill_busybox(root: Path, say: Say) -> None:
 PAUSE = "docker.io/testbed/pause:1"
 """What holds the place of a pod: busybox, asleep."""
 _SLEEP = ["sleep", "2147483647"]
-BUSYBOX = Image("testbed/busybox:1", "1", {"docker.io/testbed/busybox:1": ["sh"], PAUSE: _SLEEP}, _fill_busybox)
-_ARCHIVE = "image.tar"
-
-
-def _write_archive(target: Path, root: Path, commands: Mapping[str, Command]) -> None:
-    """A docker archive whose images all have the one layer `root`, everything owned by root."""
-    layer = target.with_name("layer.tar")
-    with tarfile.open(layer, "w") as files:
-        files.add(root, arcname=".", filter=_owned_by_root)
-    with layer.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    manifest = []
-    with tarfile.open(target, "w") as archive:
-        archive.add(layer, arcname=f"{digest}/layer.tar")
-        for reference, command in commands.items():
-            name = f"{hashlib.sha256(reference.encode()).hexdigest()}.json"
-            configuration = {
-                "architecture": _ARCHITECTURES[platform.machine()],
-                "os": "linux",
-                "config": {"Cmd": list(command), "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
-                "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
-            }
-            _add(archive, name, configuration)
-            manifest.append({"Config": name, "RepoTags": [reference], "Layers": [f"{digest}/layer.tar"]})
-        _add(archive, "manifest.json", manifest)
-    layer.unlink()
-
-
-def _add(archive: tarfile.TarFile, name: str, content: object) -> None:
-    encoded = json.dumps(content).encode()
-    member = tarfile.TarInfo(name)
-    member.size = len(encoded)
-    archive.addfile(member, io.BytesIO(encoded))
-
-
-def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    return member
+BUSYBOX = Image(
+    "testbed/busybox:1",
+    [Layer("busybox", "1", _fill_busybox)],
+    {"docker.io/testbed/busybox:1": {"Cmd": ["sh"]}, PAUSE: {"Cmd": _SLEEP}},
+)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from testbed import cache, debian
 from testbed.cache import Say
-from testbed.images import Image, lay_busybox
+from testbed.images import Image, Layer, lay_busybox
 
 _PACKAGES = [
     "mariadb-server-core", "mariadb-client-core", "mariadb-common",
@@ -54,7 +54,6 @@ def _fill(root: Path, say: Say) -> None:
 
 MARIADB = Image(
     "testbed/mariadb:10.11",
-    cache.digest(debian.BOOKWORM, *_PACKAGES, _START),
-    {"docker.io/testbed/mariadb:10.11": ["/usr/sbin/start-mariadb"]},
-    _fill,
+    [Layer("mariadb", cache.digest(debian.BOOKWORM, *_PACKAGES, _START), _fill)],
+    {"docker.io/testbed/mariadb:10.11": {"Cmd": ["/usr/sbin/start-mariadb"]}},
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -34,12 +36,14 @@ class NodeCluster(ControlPlane):
     It knows the images `images.BUSYBOX` and those of `import_image`, and pulls none.
     """
 
-    def __init__(self, name: str, workspace: Workspace, tools: NodeTools, nodes: int) -> None:
+    def __init__(
+        self, name: str, workspace: Workspace, tools: NodeTools, nodes: int, api_server: Sequence[str] = ()
+    ) -> None:
         """Starts machines, the control plane's first servers and containerd. Use `start`."""
         self._machine = Machine("control-plane", workspace, tools)
         machines = [Machine(f"node-{number}", workspace, tools) for number in range(1, nodes + 1)]
         network.lay_out(self._machine, machines)
-        place = Place(self._machine.start, bind="0.0.0.0", advertised=network.CONTROL_PLANE)
+        place = Place(self._machine.start, bind="0.0.0.0", advertised=network.CONTROL_PLANE, api_server=api_server)
         super().__init__(name, NEWEST, workspace, place)
         self._forward("forwarder", _HERE, ADDRESS, self._machine.network, ADDRESS, self._port, self._etcd_port)
         self.nodes = [Node(number, workspace, machine) for number, machine in enumerate(machines, start=1)]
@@ -57,20 +61,22 @@ class NodeCluster(ControlPlane):
         group: str | None = None,
         say: Say = to_terminal,
         nodes: int = 1,
+        api_server: Sequence[str] = (),
     ) -> Self:
         """Start a cluster with 1 or 2 nodes, of the newest version only, and return after a second.
 
-        Builds and fetches what is not in the cache yet. `group`: see Workspace.open. Raises ToolMissing, SetupFailed.
+        Builds and fetches what is not in the cache yet. `group`: see Workspace.open; `api_server`: more flags for it. Raises
+        ToolMissing, SetupFailed.
         """
         if version != NEWEST:
             raise SetupFailed(f"no nodes of Kubernetes {version}", why=f"there are programs for {NEWEST} only")
         check_machine()
         build.ensure([*programs.control_plane(NEWEST), *programs.NODE, programs.KUBECTL], say)
         tools = NodeTools.provide(say)
-        BUSYBOX.archive(say)
+        BUSYBOX.build(say)
         workspace = Workspace.open(name, group=group)
         with workspace.stopped_on_error():
-            return cls(name, workspace, tools, nodes)
+            return cls(name, workspace, tools, nodes, api_server)
 
     def wait_ready(self) -> None:
         """Return when all of ControlPlane.wait_ready is there, the nodes run pods and names are answered."""
@@ -90,9 +96,10 @@ class NodeCluster(ControlPlane):
 
     def import_image(self, image: Image, say: Say = to_terminal) -> None:
         """Make an image known to all nodes. Raises ToolMissing, SetupFailed."""
-        archive = image.archive(say)
-        for node in self.nodes:
-            containerd.import_images(node.machine, archive)
+        with tempfile.TemporaryDirectory(dir=self.directory) as scratch:
+            archive = image.archive(Path(scratch), say)
+            for node in self.nodes:
+                containerd.import_images(node.machine, archive)
 
     def url_for_pods(self, url: str) -> str:
         """The URL under which pods reach a server that listens here, on the loopback address, at `url`."""

@@ -63,7 +63,11 @@ def _kubernetes(name: str, minor: str, seconds: int) -> Program:
 ETCD = Program("etcd", "3.6.14", "etcd-3.6", "go.etcd.io/etcd/server/v3", 22)
 VERSITYGW = Program("versitygw", "1.8.0", "versitygw-1.8", "github.com/versity/versitygw/cmd/versitygw", 49)
 MINIO = Program("minio", "20260212", "minio", "github.com/minio/minio", 124)
+DASHBOARD_CHECK = Program("dashboard-check", "0.0.22", "dashboard-check", ".", 38)
+OPERATOR_CHECK = Program("operator-check", "0.95.2", "operator-check", ".", 30)
 FAKE_GCS = Program("fake-gcs-server", "1.56.1", "fake-gcs-server", "github.com/fsouza/fake-gcs-server", 29)
+CRON = Program("cron", "3.0.1", "cron", ".", 4)
+"""Reads schedules as Kubernetes does, to compare with."""
 KUBECTL = _kubernetes("kubectl", "1.34", 21)
 
 API_SERVER = {"1.34": _kubernetes("kube-apiserver", "1.34", 223), "1.30": _kubernetes("kube-apiserver", "1.30", 149)}
@@ -76,6 +80,7 @@ SCHEDULER = _kubernetes("kube-scheduler", "1.34", 8)
 KUBELET = _kubernetes("kubelet", "1.34", 37)
 KUBE_PROXY = _kubernetes("kube-proxy", "1.34", 11)
 COREDNS = Program("coredns", "1.15.0", "coredns", ".", 67)
+HELM = Program("helm", "4.3.1", "helm", "helm.sh/helm/v4/cmd/helm", 117)
 
 
 def control_plane(minor: str) -> list[Program]:
@@ -85,4 +90,16 @@ def control_plane(minor: str) -> list[Program]:
 NODE = [SCHEDULER, KUBELET, KUBE_PROXY, COREDNS]
 """What a cluster with nodes needs besides its control plane; of the newest Kubernetes only."""
 
-EVERYTHING = [*control_plane("1.34"), KUBECTL, *NODE, *control_plane("1.30")[1:], VERSITYGW, MINIO, FAKE_GCS]
+EVERYTHING = [
+    *control_plane("1.34"),
+    KUBECTL,
+    *NODE,
+    *control_plane("1.30")[1:],
+    VERSITYGW,
+    MINIO,
+    FAKE_GCS,
+    CRON,
+    HELM,
+    DASHBOARD_CHECK,
+    OPERATOR_CHECK,
+]

@@ -13,9 +13,10 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from testbed import azure, gcs, restic, s3
+from testbed import azure, build, gcs, programs, prometheus, restic, s3
 from testbed.control_plane import ControlPlane
 from testbed.errors import ApiFailed, ToolMissing
+from testbed.holdfast_image import HOLDFAST
 from testbed.node_cluster import NodeCluster
 
 SKIPPED = "testbed: "
@@ -114,6 +115,14 @@ def node_cluster(say):
 
 
 @pytest.fixture(scope="session")
+def holdfast_image(node_cluster, say):
+    """What a pod's `image` says to run this checkout's Holdfast; `node_cluster` knows it."""
+    with needed_tools():
+        node_cluster.import_image(HOLDFAST, say)
+    return HOLDFAST.reference
+
+
+@pytest.fixture(scope="session")
 def two_node_cluster(say):
     """The same with two nodes."""
     with running(lambda: NodeCluster.start(name="two-nodes", say=say, nodes=2)) as started:
@@ -156,6 +165,29 @@ def restic_new(say):
     """Path of the newest restic that Debian has."""
     with needed_tools():
         return restic.binary(restic.NEW, say)
+
+
+@pytest.fixture(scope="session")
+def promtool(say):
+    """Path of Prometheus' checker."""
+    with needed_tools():
+        return prometheus.programs(say) / "promtool"
+
+
+@pytest.fixture(scope="session")
+def dashboard_check(say):
+    """Path of a program that reads a dashboard as strictly as Grafana's schema is."""
+    with needed_tools():
+        build.ensure([programs.DASHBOARD_CHECK], say)
+        return programs.DASHBOARD_CHECK.path
+
+
+@pytest.fixture(scope="session")
+def operator_check(say):
+    """Path of a program that reads objects of Prometheus Operator strictly."""
+    with needed_tools():
+        build.ensure([programs.OPERATOR_CHECK], say)
+        return programs.OPERATOR_CHECK.path
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import getpass
 import importlib
 import os
@@ -19,9 +20,14 @@ from holdfast.model.clock import SystemClock
 
 if TYPE_CHECKING:  # each is imported where it is needed: `--help` and dry runs must not wait for the other half
     from holdfast.cluster.cluster import Cluster
+    from holdfast.operations.credentials import Credentials
+    from holdfast.operations.locations import LocationName
     from holdfast.repository.index_cache import IndexCache
     from holdfast.repository.repository import Repository
+    from holdfast.store.access import Access
     from holdfast.store.base import Store
+    from holdfast.store.certificates import Certificates
+    from holdfast.store.retrying import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +43,102 @@ class Settings:
     cache_directory: Path | None = None
     no_cache: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    credentials: Credentials | None = None
+    """Of a location that a flag named, so they go before the environment."""
+
+    @property
+    def directory_credentials(self) -> Credentials | None:
+        """Those of the directory that HOLDFAST_CREDENTIALS names; the environment goes before them. Raises UsageError."""
+        directory = self.environ.get("HOLDFAST_CREDENTIALS", "")
+        if not directory:
+            return None
+        from holdfast.operations.credentials import Credentials  # noqa: PLC0415 - see above
+
+        return Credentials.read(Path(directory))
 
 
-def open_store(settings: Settings, cancel: Cancel) -> Store:
+def _no_repository() -> UsageError:
+    return UsageError(
+        "no repository is given",
+        why="neither --repository, --location nor HOLDFAST_REPOSITORY is set",
+        next="Give its URL, a path or s3:…, or the name of a location.",
+    )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoreAccount:
+    certificates: Certificates | None
+    environ: Mapping[str, str]
+
+
+def settings_of_location(settings: Settings, cluster: Cluster, name: LocationName) -> Settings:
+    """With the URL of a StorageLocation and what its Secret has, which both must be readable with the caller's rights.
+
+    A password file and certificates that the settings name stay the ones that are used. Raises NotFound, ClusterError and
+    UsageError.
+    """
+    from holdfast.operations import locations  # noqa: PLC0415
+
+    location = locations.read_location(cluster, name)
+    credentials = locations.read_credentials(cluster, name.namespace, location.spec.secret)
+    return dataclasses.replace(settings, repository=location.spec.url, credentials=credentials)
+
+
+def open_store(settings: Settings, cancel: Cancel, policy: RetryPolicy | None = None) -> Store:
     """The store at the repository's URL, passing faults retried."""
     from holdfast.store.location import store_at  # noqa: PLC0415 - see above
 
     if not settings.repository:
-        raise UsageError(
-            "no repository is given",
-            why="neither --repository nor HOLDFAST_REPOSITORY is set",
-            next="Give its URL, a path or s3:…, with one of the two.",
-        )
-    return store_at(settings.repository, cancel=cancel, cacert=settings.store_cacert, environ=settings.environ)
+        raise _no_repository()
+    account = store_account(settings)
+    return store_at(
+        settings.repository, cancel=cancel, cacert=account.certificates, environ=account.environ, policy=policy
+    )
+
+
+def store_account(settings: Settings) -> StoreAccount:
+    """What a store at the repository's URL is opened with."""
+    if settings.credentials is not None:
+        environ = settings.credentials.over(settings.environ)
+        return StoreAccount(settings.store_cacert or settings.credentials.certificates, environ)
+    found = settings.directory_credentials
+    if found is None:
+        return StoreAccount(settings.store_cacert, settings.environ)
+    return StoreAccount(settings.store_cacert or found.certificates, found.under(settings.environ))
+
+
+@dataclass(frozen=True, slots=True)
+class TriedPlace:
+    """What a test of a location opens, as `holdfast.operations.location_probe` wants it. Faults are retried for seconds only."""
+
+    settings: Settings
+    cancel: Cancel
+    patience: float
+
+    @property
+    def url(self) -> str:
+        """Never with a password in it. Raises UsageError."""
+        from holdfast.store.url import parse_url  # noqa: PLC0415
+
+        if not self.settings.repository:
+            raise _no_repository()
+        return str(parse_url(self.settings.repository))
+
+    def store(self) -> Store:
+        from holdfast.store.retrying import RetryPolicy  # noqa: PLC0415
+
+        limit = self.patience / 2
+        policy = RetryPolicy(give_up_after=limit, give_up_unanswered_after=limit)
+        return open_store(self.settings, self.cancel, policy)
+
+    def access(self, store: Store) -> Access:
+        from holdfast.store.access import access_to  # noqa: PLC0415
+
+        account = store_account(self.settings)
+        return access_to(self.settings.repository, store, certificates=account.certificates, environ=account.environ)
+
+    def password(self) -> str:
+        return read_password(self.settings)
 
 
 def open_repository(
@@ -109,16 +198,24 @@ def connect(settings: Settings, cancel: Cancel) -> Cluster:
 
 
 def read_password(settings: Settings, *, confirm: bool = False) -> str:
-    """From the file, else the environment, else typed at a terminal (twice for a new one)."""
+    """From the file, else the location, else the environment, else the directory of credentials, else typed at a terminal
+    (twice for a new one).
+    """
     if settings.password_file is not None:
         return read_password_file(settings.password_file)
+    if settings.credentials is not None and settings.credentials.password:
+        return settings.credentials.password
     given = settings.environ.get("HOLDFAST_PASSWORD", "")
     if given:
         return given
+    found = settings.credentials or settings.directory_credentials
+    if found is not None and found.password:
+        return found.password
     if not sys.stdin.isatty():
+        why = f"{found.origin} has no key `password`, and " if found is not None else ""
         raise UsageError(
             "no password is given",
-            why="standard input is no terminal to ask at",
+            why=f"{why}standard input is no terminal to ask at",
             next="Give --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD.",
         )
     return ask_password("Repository password: ", confirm=confirm)

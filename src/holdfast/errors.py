@@ -22,6 +22,7 @@
     │   ├── KubeconfigInvalid         2
     │   └── ApiRefused                1   the API server answered with an error status
     ├── PlanRefused                   1   a plan that failed its own check
+    │   └── TooManyRemovals           1   more of a plan's backups would go than rules usually remove
     └── Cancelled                   130
 
 Each error has three parts: `what` happened, `why`, and what to do `next`. Texts hold no secrets: whoever raises an error
@@ -165,6 +166,12 @@ class ApiRefused(ClusterError):
 
 class PlanRefused(HoldfastError):
     default_next = "Read the plan with --dry-run."
+
+
+class TooManyRemovals(PlanRefused):
+    """Forgetting would cost a plan more than half of its backups."""
+
+    default_next = "Look at them with --dry-run. If they are to go, add --allow-many."
 
 
 class Cancelled(HoldfastError):

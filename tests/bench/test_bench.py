@@ -1,11 +1,13 @@
 """That the benchmark runs and judges; what it measures is no matter of tests."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from bench import pods
 from bench.differences import DifferencesBench
 from bench.row import Row, markdown, table
 from bench.sample import samples, stored
@@ -87,3 +89,17 @@ def test_backups_restores_and_comparisons_are_measured_beside_bare_requests(clus
     assert mixed[1].value == pytest.approx(mixed[0].value / mixed[0].peer_values[0])
     assert [row.id for row in compared] == ["plan", "restore-unchanged", "diff-live", "diff"]
     assert all(row.value > 0 and row.peer.startswith("bare list") and row.floor for row in compared)
+
+
+def test_the_start_of_a_pod_is_measured(node_cluster, say):  # noqa: ARG001 - where nodes cannot run, nothing is measured
+    row = pods.first_object(runs=1, say=say)
+    assert row.value > 0
+    assert row.floor == 3
+
+
+def test_a_machine_that_cannot_run_pods_says_so_and_misses_the_floor(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    said = []
+    row = pods.first_object(runs=1, say=said.append)
+    assert row.is_missed
+    assert "root is missing" in said[0]

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 from tests.cli.holdfast import PROGRAM
 
+from holdfast.cli.main import NOUNS
+
 COMPLETE_IN_BASH = """
 {script}
 COMP_WORDS=({words})
@@ -42,13 +44,15 @@ def complete(holdfast):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("holdfast ", {"backup", "completion", "drill", "repository", "restore"}),
+        ("holdfast ", set(NOUNS)),
         ("holdfast re", {"repository", "restore"}),
         (
             "holdfast backup ",
             {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"},
         ),
+        ("holdfast plan ", {"create", "delete", "list", "pause", "resume", "run", "show"}),
         ("holdfast repository key ", {"add", "list", "remove"}),
+        ("holdfast location ", {"add", "list", "remove", "show", "test"}),
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),
         ("holdfast backup list -o ", {"table", "json", "yaml"}),

@@ -181,7 +181,9 @@ def test_of_a_lost_root_nothing_is_left(ready, store, repair, source):
     repair("packs", code=3)
     (problem,) = repair("snapshots", code=3)["errors"]
     assert problem["what"] == f"snapshot {first[:8]} cannot be repaired"
-    assert "--forget" in problem["next"]  # a new backup has the same root only if no directory above `source` has changed
+    assert (
+        "--forget" in problem["next"]
+    )  # a new backup has the same root only if no directory above `source` has changed
     assert repair("snapshots", "--forget")["errors"] == []
     ready("backup", "files", source)
 

@@ -1,7 +1,5 @@
 """Finding backups by what users call them, in repositories that hold more than backups."""
 
-import datetime as dt
-
 import pytest
 from tests.sample_repository import init, write_files
 
@@ -63,17 +61,6 @@ def test_latest_is_the_newest(shelf):
     shelf.backup("old", "r1", 1)
     newest = shelf.backup("new", "r2", 2)
     assert shelf.catalog.find_backup("latest").id == newest
-
-
-def test_latest_can_be_asked_for_before_a_time_and_for_a_selection(shelf):
-    old = shelf.backup("old", "r1", 1)
-    shelf.backup("new", "r2", 2)
-    shelf.backup("other", "r3", 3, paths=("/namespaces/other",))
-    catalog = shelf.catalog
-    assert catalog.find_backup("latest", before=dt.datetime(2026, 11, 22, 10, 2, tzinfo=dt.UTC)).id == old
-    assert catalog.find_backup("latest", paths=["/namespaces/shop"]).name == "new"
-    with pytest.raises(NotFound):
-        catalog.find_backup("latest", before=dt.datetime(2026, 11, 22, 10, 1, tzinfo=dt.UTC))
 
 
 def test_latest_never_means_a_report_or_a_part(shelf):

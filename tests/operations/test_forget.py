@@ -119,7 +119,7 @@ def test_a_plan_changes_nothing(shelf):
     assert shelf.store.deleted == []
 
 
-def test_groups_are_plans_or_else_hosts_and_paths(shelf):
+def test_groups_are_plans_in_clusters_or_else_hosts_and_paths(shelf):
     for days, fields in enumerate(
         [
             {},
@@ -131,7 +131,8 @@ def test_groups_are_plans_or_else_hosts_and_paths(shelf):
     ):
         shelf.backup(f"r{days}", days=days, **fields)
     shelf.backup("p1", "plan=shop/nightly", days=1)
-    shelf.backup("p2", "plan=shop/nightly", days=2, hostname="other", paths=["/elsewhere"])
+    shelf.backup("p2", "plan=shop/nightly", days=2, paths=["/elsewhere"])
+    shelf.backup("p3", "plan=shop/nightly", days=3, hostname="other")
     groups = {
         (group.key.plan, group.key.host, group.key.paths): [one.keep for one in group.backups]
         for group in shelf.plan(keep_last=1).groups
@@ -141,7 +142,8 @@ def test_groups_are_plans_or_else_hosts_and_paths(shelf):
         ("", "cluster", ("/a", "/b")): [True, False],
         ("", "other", ("/namespaces/shop",)): [True],
         ("", "other", ("/a",)): [True],
-        ("shop/nightly", "", ()): [True, False],
+        ("shop/nightly", "cluster", ()): [True, False],
+        ("shop/nightly", "other", ()): [True],
     }
 
 

@@ -35,7 +35,10 @@ def test_every_field_of_a_backups_record_is_named(field):
     assert f"`{field}`" in PAGE
 
 
-@pytest.mark.parametrize("tag", [tags.KIND, tags.NAME, tags.TYPE, tags.RUN, tags.OUTCOME, tags.VERB, tags.LABEL_PREFIX])
+@pytest.mark.parametrize(
+    "tag",
+    [tags.KIND, tags.NAME, tags.TYPE, tags.RUN, tags.OUTCOME, tags.VERB, tags.PLAN, tags.SCHEDULED, tags.LABEL_PREFIX],
+)
 def test_every_tag_is_named(tag):
     assert f"`{tag}" in PAGE
 

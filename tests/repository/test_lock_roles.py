@@ -28,9 +28,9 @@ def _short_wait(monkeypatch):
     monkeypatch.setattr(lock_module, "SETTLE", 0.0)
 
 
-def lock_file(role=None, *, exclusive=False, run="one", started=TIME, time=TIME):
+def lock_file(role=None, *, exclusive=False, run="one", started=TIME, time=TIME, claim=""):
     """Of ours with a role, of restic without."""
-    holder = Holder(run=run, started=started, role=role) if role is not None else None
+    holder = Holder(run=run, started=started, role=role, claim=claim) if role is not None else None
     return LockFile(time=time, exclusive=exclusive, hostname="elsewhere", pid=1, holdfast=holder)
 
 
@@ -39,24 +39,27 @@ KINDS = {
     "alone": lock_file(Role.WORK, exclusive=True),
     "prune": lock_file(Role.PRUNE),
     "sweep": lock_file(Role.SWEEP, exclusive=True),
+    "claim": lock_file(Role.CLAIM, claim="this"),
+    "other claim": lock_file(Role.CLAIM, claim="that"),
     "restic": lock_file(),
     "restic alone": lock_file(exclusive=True),
 }
 BESIDE = {  # who goes on while these are held, in both directions
-    "work": {"work", "prune", "sweep", "restic"},
+    "work": {"work", "prune", "sweep", "claim", "other claim", "restic"},
     "alone": set(),
-    "prune": {"work", "restic"},
-    "sweep": {"work"},
-    "restic": {"work", "prune", "restic"},
+    "prune": {"work", "claim", "other claim", "restic"},
+    "sweep": {"work", "claim", "other claim"},
+    "claim": {"work", "prune", "sweep", "other claim", "restic"},
+    "restic": {"work", "prune", "claim", "other claim", "restic"},
     "restic alone": set(),
 }
 
 
 @pytest.mark.parametrize("theirs", KINDS)
-@pytest.mark.parametrize("ours", ["work", "alone", "prune", "sweep"])
+@pytest.mark.parametrize("ours", ["work", "alone", "prune", "sweep", "claim"])
 def test_who_may_work_beside_whom(ours, theirs):
     holder = KINDS[ours].holdfast
-    mine = lock_file(holder.role, exclusive=KINDS[ours].exclusive, run="another")
+    mine = lock_file(holder.role, exclusive=KINDS[ours].exclusive, run="another", claim=holder.claim)
     assert conflict(mine, KINDS[theirs]) == (theirs not in BESIDE[ours])
 
 

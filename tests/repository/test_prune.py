@@ -901,3 +901,21 @@ def test_restic_finds_it_whole_between_any_two_changes_of_a_prune(shared, restic
     again.store = Checked(directory)
     prune(again, hours=0, max_unused=0.0)
     assert len(checks) >= 8
+
+
+def test_locks_of_the_dead_go_and_those_of_the_living_stay(repository):
+    """A shared lock is in nobody's way: without a prune it would stay for ever, though there is nothing to sweep."""
+    before = repository.clock.now().isoformat()
+    dead = lock_of("dead", before)
+    repository.clock.advance(31 * MINUTE)
+    living = lock_of("living", repository.clock.now().isoformat())
+    ids = [sealed.save(repository.store, repository.key, one, LockId) for one in (dead, living)]
+    plan(repository)
+    assert len(names(repository.store, "locks")) == 2
+    prune(repository)
+    assert names(repository.store, "locks") == [file_name(ids[1])]
+    repository.store.delete(file_name(ids[1]))
+
+
+def lock_of(run, time):
+    return LockFile(time=time, exclusive=False, hostname="pod", pid=1, holdfast=Holder(run=run, started=time))

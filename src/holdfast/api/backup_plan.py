@@ -85,7 +85,7 @@ class BackupPlanStatus(msgspec.Struct, kw_only=True, rename="camel", omit_defaul
     missed: Annotated[str, Meta(description="The newest scheduled time at which no run began.")] = ""
     recent: Annotated[list[RunStatus], AS_A_WHOLE, Meta(description="The newest runs, newest first.")] = []
     retention: Annotated[RunStatus | None, Meta(description="The newest run of `backup forget`.")] = None
-    notified: Annotated[str, Meta(description="The run or missed time that people were told of last.")] = ""
+    notified: Annotated[str, Meta(description="What people were told of this plan, and when it happened.")] = ""
 
 
 class BackupPlan(msgspec.Struct, kw_only=True, rename="camel"):

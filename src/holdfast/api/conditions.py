@@ -45,6 +45,11 @@ def timestamp(moment: dt.datetime) -> str:
     return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def is_true(conditions: Iterable[Condition], type_: ConditionType) -> bool:
+    """Whether the condition of this type is there and says `True`."""
+    return any(condition.type == type_ and condition.status == "True" for condition in conditions)
+
+
 def with_condition(existing: Iterable[Condition], new: Condition) -> list[Condition]:
     """`existing` with `new` in the place of the one of its type; the time of an unchanged `status` stays."""
     conditions = []

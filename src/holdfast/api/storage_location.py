@@ -107,6 +107,7 @@ class StorageLocationStatus(msgspec.Struct, kw_only=True, rename="camel", omit_d
     backups: Annotated[int, Meta(description="How many backups the repository has.")] = 0
     stored_bytes: Annotated[int, Meta(description="How large the repository is.")] = 0
     repository: Annotated[str, Meta(description="The repository's id, the same in every cluster that uses it.")] = ""
+    notified: Annotated[str, Meta(description="What people were told of this location, and when it happened.")] = ""
 
 
 class StorageLocation(msgspec.Struct, kw_only=True, rename="camel"):

@@ -14,6 +14,7 @@ from holdfast.cli.diff import diff
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import backup_files, parse_keep_for, parse_labels
 from holdfast.cli.forget import forget_backups
+from holdfast.cli.of_plan import plan_options
 from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
@@ -23,6 +24,7 @@ from holdfast.model import tags
 from holdfast.model.run import Outcome, timestamp
 
 if TYPE_CHECKING:  # see main
+    from holdfast.model.backup import BackupRecord
     from holdfast.model.run import Run
     from holdfast.operations.catalog import Catalog, Entry
 
@@ -34,7 +36,13 @@ def command() -> None:
 
 @command.command("create", cls=VerbCommand)
 @selection_options
-@click.option("--name", default="", help="Name of the backup. Default: made of the namespace and the time.")
+@click.option(
+    "--plan",
+    default="",
+    metavar="NAMESPACE/NAME",
+    help="Run this BackupPlan of the cluster: it says what is backed up, and how. --name and --label may be added.",
+)
+@click.option("--name", default="", help="Name of the backup. Default: made of the namespace or plan and the time.")
 @click.option(
     "--type",
     "backup_type",
@@ -68,28 +76,31 @@ def create(
     holdfast backup create -A --exclude-namespace 'kube-*' --volumes none
     holdfast backup create -n shop -l 'tier in (web,db)' --dry-run
     holdfast backup create --workload deployment/shop/web
+    holdfast backup create --plan shop/nightly
     """
-    selection, parsed_labels = make_selection(flags), parse_labels(labels)
-    keep_for = parse_keep_for(flags["keep_for"])
-    if flags["dry_run"]:
-        cluster, repository = session.connect(), None
+    if flags["plan"]:
+        cluster, options = plan_options(session, flags["plan"], name=name, labels=parse_labels(labels))
     else:
-        cluster, repository = session.connect_and_open("holdfast.operations.back_up")
-    from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
-    from holdfast.operations.back_up import BackUpOptions, back_up, preview  # noqa: PLC0415
+        from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
+        from holdfast.operations.back_up import BackUpOptions  # noqa: PLC0415
 
-    options = BackUpOptions(
-        selection=selection,
-        name=name,
-        type=BackupType(backup_type),
-        volumes=VolumesMode(volumes),
-        labels=parsed_labels,
-        keep_for=keep_for,
-        cluster_name=session.settings.cluster_name,
-    )
-    if repository is None:
+        options = BackUpOptions(
+            selection=make_selection(flags),
+            name=name,
+            type=BackupType(backup_type),
+            volumes=VolumesMode(volumes),
+            labels=parse_labels(labels),
+            keep_for=parse_keep_for(flags["keep_for"]),
+            cluster_name=session.settings.cluster_name,
+        )
+        cluster = session.connect()
+    from holdfast.operations.back_up import back_up, preview  # noqa: PLC0415
+
+    if flags["dry_run"]:
         return _show_preview(session, preview(cluster, options, session.cancel, session.progress))
+    _, repository = session.connect_and_open("holdfast.operations.back_up", cluster)
     run = back_up(repository, cluster, options, session.cancel, session.progress)
+    session.tell(run)
     _show_run(session, run)
     return run.outcome.exit_code
 
@@ -123,6 +134,9 @@ def _show_run(session: Session, run: Run) -> None:
     for note in run.notes:
         say(session, f"Note: {note}")
     counts, sizes = run.counts, run.bytes
+    if "kinds" not in counts:  # another run made it, of which the snapshot alone tells
+        click.echo(f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is there already")
+        return
     changed = ""
     if "added" in counts:
         changed = (
@@ -142,14 +156,19 @@ command.add_command(backup_files)
 
 @command.command("list", cls=VerbCommand)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Only backups with this label; repeatable.")
+@click.option("--plan", default="", metavar="NAMESPACE/NAME", help="Only those of this plan.")
 @click.pass_obj
-def list_backups(session: Session, labels: tuple[str, ...]) -> None:
+def list_backups(session: Session, labels: tuple[str, ...], plan: str) -> None:
     """List backups, and the runs that failed to make one; newest last."""
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
 
     catalog = read_catalog(session.open_repository())
     wanted = parse_labels(labels).items()
-    entries = [entry for entry in catalog.backups_and_failures() if wanted <= entry.tags.labels.items()]
+    entries = [
+        entry
+        for entry in catalog.backups_and_failures()
+        if wanted <= entry.tags.labels.items() and plan in ("", entry.tags.get(tags.PLAN))
+    ]
     _warn_of_damage(session, catalog)
     proofs = catalog.proofs()
     if show_document(session, [_entry_document(entry, proofs.get(entry.id.hex())) for entry in entries]):
@@ -172,9 +191,13 @@ def list_backups(session: Session, labels: tuple[str, ...]) -> None:
     if not rows:
         say(session, "There are no backups. Make one with `holdfast backup create`.")
         return
+    # Columns that most repositories have nothing for come last, and only if there is something: the table is wide.
     columns = ["ID", "NAME", "KIND", "TYPE", "OUTCOME", "TIME", "OBJECTS", "ADDED", "CLUSTER", "SELECTION"]
+    if any(entry.tags.get(tags.PLAN) for entry in entries):
+        columns.append("PLAN")
+        rows = [(*row, entry.tags.get(tags.PLAN) or "-") for row, entry in zip(rows, entries, strict=True)]
     kept = [entry.tags.keep_until for entry in entries]
-    if any(kept):  # most repositories have no such backup, and the table is wide
+    if any(kept):
         columns.append("KEEP UNTIL")
         rows = [(*row, local_time(moment) if moment else "-") for row, moment in zip(rows, kept, strict=True)]
     if any(entry.id.hex() in proofs for entry in entries):
@@ -208,6 +231,8 @@ def _entry_document(entry: Entry, proof: Entry | None) -> dict[str, Any]:
         "cluster": entry.snapshot.hostname,
         "selection": entry.snapshot.paths if entry.is_backup else [],
         "labels": entry.tags.labels,
+        "plan": entry.tags.get(tags.PLAN),
+        "scheduledAt": entry.tags.get(tags.SCHEDULED),
         "keepUntil": timestamp(keep_until) if (keep_until := entry.tags.keep_until) else "",
         "objects": summary.total_files_processed if summary else 0,
         "addedBytes": summary.data_added_packed if summary else 0,
@@ -251,23 +276,7 @@ def show(session: Session, reference: str, log: bool) -> None:
     document = {"id": details.id} | msgspec.to_builtins(record)
     if show_document(session, document):
         return
-    facts = [
-        ("Backup", f"{record.name} ({details.id[:8]})"),
-        ("Outcome", record.outcome.value),
-        ("Type", record.type.value),
-        ("Taken", f"{record.started_at} to {record.finished_at}"),
-        ("Cluster", f"{record.cluster.name} ({record.cluster.version})"),
-        ("Namespaces", ", ".join(record.namespaces) or "-"),
-        ("Objects", f"{sum(resource.count for resource in record.resources):,}"),
-        ("Labels", ", ".join(f"{key}={value}" for key, value in record.labels.items()) or "-"),
-    ]
-    if record.keep_until:
-        facts.append(("Keep until", local_time(dt.datetime.fromisoformat(record.keep_until))))
-    if record.changes:
-        changes = record.changes
-        text = f"{changes.added:,} added, {changes.changed:,} changed, {changes.removed:,} removed"
-        facts.append(("Changed", f"since {changes.since[:8]}: {text}"))
-    show_facts(session, facts)
+    show_facts(session, _record_facts(details.id, record))
     click.echo()
     rows = [(resource.plural, resource.group or "core", f"{resource.count:,}") for resource in record.resources]
     show_table(session, ("KIND", "GROUP", "OBJECTS"), rows, right=("OBJECTS",))
@@ -277,6 +286,29 @@ def show(session: Session, reference: str, log: bool) -> None:
         show_table(session, ("NAMESPACE", "VOLUME", "DATA", "WHY"), volumes)
     for problem in record.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
+
+
+def _record_facts(snapshot_id: str, record: BackupRecord) -> list[tuple[str, str]]:
+    facts = [
+        ("Backup", f"{record.name} ({snapshot_id[:8]})"),
+        ("Outcome", record.outcome.value),
+        ("Type", record.type.value),
+        ("Taken", f"{record.started_at} to {record.finished_at}"),
+        ("Cluster", f"{record.cluster.name} ({record.cluster.version})"),
+        ("Namespaces", ", ".join(record.namespaces) or "-"),
+        ("Objects", f"{sum(resource.count for resource in record.resources):,}"),
+        ("Labels", ", ".join(f"{key}={value}" for key, value in record.labels.items()) or "-"),
+    ]
+    if record.plan:
+        of_time = f", of {local_time(dt.datetime.fromisoformat(record.scheduled_at))}" if record.scheduled_at else ""
+        facts.append(("Plan", f"{record.plan}{of_time}"))
+    if record.keep_until:
+        facts.append(("Keep until", local_time(dt.datetime.fromisoformat(record.keep_until))))
+    if record.changes:
+        changes = record.changes
+        text = f"{changes.added:,} added, {changes.changed:,} changed, {changes.removed:,} removed"
+        facts.append(("Changed", f"since {changes.since[:8]}: {text}"))
+    return facts
 
 
 def _show_run_facts(session: Session, run: Run) -> None:

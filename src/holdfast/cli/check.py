@@ -34,6 +34,7 @@ def check(session: Session, read_data: str) -> int:
     from holdfast.operations.check_repository import check_repository  # noqa: PLC0415
 
     run = check_repository(repository, fraction, session.cancel, session.progress)
+    session.tell(run, reason="DamageFound" if run.counts["errors"] else "")
     if not show_document(session, run):
         for finding in run.findings:
             _show_finding(session, finding)

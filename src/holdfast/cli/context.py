@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import os
 import sys
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from holdfast.errors import HoldfastError
 from holdfast.model.cancel import Cancel
 
 if TYPE_CHECKING:  # imported when used: see assembly
+    from holdfast.api.run_status import RunStatus
     from holdfast.assembly import Settings
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
+    from holdfast.model.run import Run
     from holdfast.repository.repository import Repository
 
 
@@ -30,7 +34,14 @@ class Session:
     output: str = "table"
     document_begun: bool = False  # a long document is on standard output already, so that no other can follow
     options: dict[str, Any] = field(default_factory=dict)
+    typed: set[str] = field(default_factory=set)
+    """Names of the options that come from the command line, not from the environment."""
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    verb: str = ""  # `backup create`, once it is known
+    result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
+    failure: HoldfastError | None = None  # what ended it
     _progress: TerminalProgress | None = None
+    _cluster: Cluster | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -66,11 +77,37 @@ class Session:
             environ=os.environ,
         )
 
+    def use_location(self, name: str) -> None:
+        """Opens the repository of this StorageLocation. It goes before the environment, and after what was typed."""
+        self.options["location"] = name
+        for option in {"repository", "password_file", "store_cacert"} - self.typed:
+            self.options[option] = None
+
+    @property
+    def has_repository(self) -> bool:
+        """Whether one is given, by flags or by the environment."""
+        return bool(self.options["repository"] or self.options["location"])
+
+    def repository_settings(self) -> Settings:
+        """The settings, with those of the location that --location names."""
+        location = self.options.get("location")
+        if not location:
+            return self.settings
+        from holdfast import assembly  # noqa: PLC0415
+        from holdfast.operations.locations import LocationName  # noqa: PLC0415
+
+        return assembly.settings_of_location(self.settings, self.connect(), LocationName.parse(location))
+
+    @property
+    def job(self) -> str:
+        """Name of the Job around this run, which tells its scheduled time; "" outside of a cluster."""
+        return os.environ.get("HOLDFAST_JOB", "")
+
     def open_repository(self, operation: str = "") -> Repository:
         """With the module `operation` imported by the way."""
         from holdfast import assembly  # noqa: PLC0415
 
-        repository = assembly.open_repository(self.settings, self.cancel, self._warn, operation)
+        repository = assembly.open_repository(self.repository_settings(), self.cancel, self._warn, operation)
         self._closing.append(repository.store.close)
         return repository
 
@@ -78,19 +115,21 @@ class Session:
         self.progress.warn(message)
 
     def connect(self) -> Cluster:
+        """The same cluster each time."""
         from holdfast import assembly  # noqa: PLC0415
 
-        cluster = assembly.connect(self.settings, self.cancel)
-        self._closing.append(cluster.close)
-        return cluster
+        if self._cluster is None:
+            self._cluster = assembly.connect(self.settings, self.cancel)
+            self._closing.append(self._cluster.close)
+        return self._cluster
 
-    def connect_and_open(self, operation: str) -> tuple[Cluster, Repository]:
+    def connect_and_open(self, operation: str, cluster: Cluster | None = None) -> tuple[Cluster, Repository]:
         """Both at once. Deriving the key takes a tenth of a second outside of Python: time to ask the cluster what it serves
-        and to import the module `operation`.
+        and to import the module `operation`. `cluster` is one that is connected already.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-        cluster = self.connect()
+        cluster = cluster or self.connect()
         with ThreadPoolExecutor(2) as pool:
             asked = pool.submit(cluster.api_surface)
             imported = pool.submit(importlib.import_module, operation)
@@ -98,6 +137,14 @@ class Session:
             asked.result()
             imported.result()
         return cluster, repository
+
+    def tell(self, run: Run, *, reason: str = "") -> None:
+        """Makes a run the verb's result: what it has in common with a RunStatus, and why it failed."""
+        import msgspec  # noqa: PLC0415 - not needed by --help
+
+        from holdfast.api.run_status import RunStatus  # noqa: PLC0415
+
+        self.result = msgspec.structs.replace(msgspec.convert(run, RunStatus, from_attributes=True), reason=reason)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -112,6 +159,11 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
         metavar="URL",
         envvar="HOLDFAST_REPOSITORY",
         help="Where backups live: /path, s3:https://host/bucket/prefix, gs://…, azure:…",
+    ),
+    click.Option(
+        ["--location"],
+        metavar="NAME",
+        help="Instead: a StorageLocation of the cluster with its credentials, NAMESPACE/NAME.",
     ),
     click.Option(
         ["--password-file"],
@@ -193,7 +245,13 @@ class VerbCommand(TakesGlobalOptions):
             value = ctx.params.pop(name)
             is_earlier = _is_typed(root, name) and not _is_typed(ctx, name)
             session.options[name] = root.params[name] if is_earlier else value
+        session.typed = {name for name in _NAMES if _is_typed(ctx, name) or _is_typed(root, name)}
+        if session.options["location"]:
+            if "repository" in session.typed:
+                raise click.UsageError("--location and --repository both name a repository", ctx)
+            session.use_location(session.options["location"])
         session.output = session.options["output"]
+        session.verb = ctx.command_path.partition(" ")[2]
         return super().invoke(ctx)
 
 

@@ -11,8 +11,9 @@ import click
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.drill_checks import gather_checks
 from holdfast.cli.errors import show_problem
+from holdfast.cli.latest import find_backup, latest_options, parse_latest
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
-from holdfast.cli.quantities import parse_before, parse_duration
+from holdfast.cli.quantities import parse_duration
 from holdfast.model.run import Verb
 
 if TYPE_CHECKING:  # imported when used: see assembly
@@ -58,7 +59,7 @@ def command() -> None:
 @click.option("--check-timeout", default="1m", show_default=True, metavar="TIME", help="For each check.")
 @click.option("--open-inside", is_flag=True, help="Let the pods of a namespace reach each other.")
 @click.option("--keep", is_flag=True, help="Leave the namespaces, to look into them; `drill clean` removes them.")
-@click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time.")
+@latest_options
 @click.pass_obj
 def run(session: Session, /, reference: str, namespaces: tuple[str, ...], keep: bool, **flags: Any) -> int:
     """Restore a backup into throw-away namespaces, wait until it runs, check it, measure, and remove it again.
@@ -72,9 +73,8 @@ def run(session: Session, /, reference: str, namespaces: tuple[str, ...], keep: 
     timeout, check_timeout = (
         parse_duration(f"--{name}", flags[name.replace("-", "_")]) for name in ("timeout", "check-timeout")
     )
-    before = parse_before(flags["before"])
+    wanted = parse_latest(session, reference, flags, namespaces)
     cluster, repository = session.connect_and_open("holdfast.operations.drill.run")
-    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.drill.run import DrillOptions, drill  # noqa: PLC0415
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
 
@@ -87,8 +87,9 @@ def run(session: Session, /, reference: str, namespaces: tuple[str, ...], keep: 
         open_inside=flags["open_inside"],
         keep=keep,
     )
-    backup = open_backup(repository, read_catalog(repository).find_backup(reference, before=before))
+    backup = open_backup(repository, find_backup(repository, reference, wanted))
     report = drill(repository, backup, cluster, options, session.cancel, session.progress)
+    session.tell(report)
     if not show_document(session, report):
         _show_checks(session, report)
         _show_ending(session, report)

@@ -22,15 +22,19 @@ def report(error: BaseException, session: Session, arguments: Sequence[str]) -> 
             return error.exit_code
         case click.exceptions.NoArgsIsHelpError():
             error.show()  # the help itself
+            session.failure = UsageError("no verb is given", why="a command is NOUN VERB")
             return UsageError.exit_code
         case click.ClickException():
+            if isinstance(error, click.UsageError) and error.ctx:
+                session.verb = error.ctx.command_path.partition(" ")[2]
             return _tell(_usage_error(error), session)
         case KeyboardInterrupt() | click.Abort():
             return _tell(Cancelled(), session)
         case HoldfastError():
             return _tell(error, session)
         case BrokenPipeError():
-            return 1  # whoever read our output has gone, and there is nobody to tell
+            session.failure = HoldfastError("whoever read the output has gone", why="its pipe is closed")
+            return 1  # there is nobody to tell
         case _:
             traceback.print_exception(error)
             bug = HoldfastError(
@@ -67,6 +71,7 @@ def _asked_output(arguments: Sequence[str]) -> str:
 def _tell(error: HoldfastError, session: Session) -> int:
     from holdfast.cli.output import show_document  # noqa: PLC0415 - not needed by --help
 
+    session.failure = error
     outcome = "cancelled" if isinstance(error, Cancelled) else "failed"
     part = {"what": error.what, "why": error.why, "next": error.next}
     if not session.document_begun:

@@ -92,6 +92,7 @@ def backup_files(
         hostname=flags["host"],
     )
     run = back_up_files(repository, options, session.cancel, session.progress)
+    session.tell(run)
     if not show_document(session, run):
         _show_problems(session, run)
         counts, sizes = run.counts, run.bytes
@@ -144,9 +145,11 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
     entry = read_catalog(repository).find_backup(reference)
     if target == "-":
         run = stream_files(repository, entry, options, sys.stdout.buffer, session.cancel, session.progress)
+        session.tell(run)
         _show_problems(session, run)
         return run.outcome.exit_code
     run = restore_files(repository, entry, options, session.cancel, session.progress)
+    session.tell(run)
     show_restored(session, run)
     return run.outcome.exit_code
 

@@ -4,65 +4,45 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.errors import show_problem
+from holdfast.cli.of_plan import plan_retention
 from holdfast.cli.output import counted, say, show_document, show_table
 from holdfast.cli.prune import prune_document, prune_with_defaults, show_prune
-from holdfast.errors import UsageError
+from holdfast.cli.retention import KEEP_COUNTS, keep_options
+from holdfast.errors import TooManyRemovals, UsageError
+from holdfast.model.run import Problem
 
 if TYPE_CHECKING:  # see main
+    from holdfast.api.run_status import RunStatus
+    from holdfast.model.retention import RetentionPolicy
     from holdfast.operations.forget import ForgetPlan, Group, Judged
-
-_COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
-
-
-class _Count(click.ParamType[int]):
-    """A number of backups, or `unlimited`, for which restic has -1 too."""
-
-    name = "count"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if value in ("unlimited", "-1"):
-            return -1
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 0:
-            self.fail(f"{value!r} is neither a number nor `unlimited`", param, ctx)
-        return number
-
-
-def _keep(flag: str, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(flag, type=_Count(), metavar="N", help=what)
 
 
 @click.command("forget", cls=VerbCommand)
-@_keep("--keep-last", "Keep the N newest good backups; N may be `unlimited`, here and below.")
-@_keep("--keep-hourly", "The newest good backup of each of N hours that have one.")
-@_keep("--keep-daily", "Of each of N days.")
-@_keep("--keep-weekly", "Of each of N weeks, which begin on Monday.")
-@_keep("--keep-monthly", "Of each of N months.")
-@_keep("--keep-yearly", "Of each of N years.")
-@click.option(
-    "--keep-within",
-    default="",
-    metavar="DURATION",
-    help="All made in the time before the newest good backup: 30d, 12h, 1y6m.",
-)
+@keep_options
 @click.option(
     "--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="All with this tag or label KEY=VALUE. Repeatable."
 )
 @click.option("--host", default="", metavar="NAME", help="Look only at backups of this host or cluster.")
 @click.option("--path", "paths", multiple=True, metavar="PATH", help="Only at backups that have this path. Repeatable.")
-@click.option("--plan", default="", metavar="NAME", help="Only at backups of this plan.")
+@click.option(
+    "--plan",
+    default="",
+    metavar="NAMESPACE/NAME",
+    help="Only at backups of this plan. Without any --keep-… the rules are those that the plan has in the cluster.",
+)
 @click.option("--kind", type=click.Choice(["app", "files"]), help="Only at backups of applications, or of files.")
 @click.option("--even-the-last", is_flag=True, help="Remove the last good backup of a group too, if no rule keeps it.")
+@click.option(
+    "--allow-many",
+    is_flag=True,
+    help="With --plan: also if more than half of its backups would go, which is refused otherwise.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be removed and why the rest stays; remove nothing.")
 @click.option("--prune", is_flag=True, help="Then prune the repository as `repository prune` does without options.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -73,20 +53,14 @@ def forget_backups(session: Session, /, dry_run: bool, yes: bool, prune: bool, k
     \b
     holdfast backup forget --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run
     holdfast backup forget --keep-within 30d --keep-tag release=yes --host web1 --yes
+    holdfast backup forget --plan shop/nightly --dry-run
     """
-    from holdfast.model.retention import RetentionPolicy  # noqa: PLC0415
-    from holdfast.model.span import Span  # noqa: PLC0415
-
-    policy = RetentionPolicy(
-        **{name: flags[name] for name in _COUNTS},
-        keep_within=Span.parse(keep_within, "--keep-within") if keep_within else None,
-        keep_tags=frozenset(flags["keep_tags"]),
-    )
+    policy = _policy(session, keep_within, flags)
     if not dry_run and not yes and not is_interactive():
         raise UsageError("forgetting needs your word", why="there is no terminal to ask at", next="Add --yes.")
     repository = session.open_repository("holdfast.operations.forget")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
-    from holdfast.operations.forget import ForgetOptions, forget, plan_forget  # noqa: PLC0415
+    from holdfast.operations.forget import ForgetOptions, forget, objection, plan_forget  # noqa: PLC0415
 
     options = ForgetOptions(
         policy=policy,
@@ -95,29 +69,72 @@ def forget_backups(session: Session, /, dry_run: bool, yes: bool, prune: bool, k
         plan=flags["plan"],
         kind=flags["kind"] or "",
         even_the_last=flags["even_the_last"],
+        allow_many=flags["allow_many"],
     )
     plan = plan_forget(read_catalog(repository), options, repository.clock.now())
     if session.output == "table":
         _show_plan(session, plan)
-    removals = len(list(plan.removals()))
-    if removals and not dry_run:
-        if not yes:
-            confirm(f"Remove {counted(sum(not one.keep for one in plan.backups), 'backup')}?")
+    refusal, planned = objection(plan, options), len(list(plan.removals()))
+    if planned and not dry_run:
+        _approve(plan, refusal, yes=yes)
         plan = forget(repository, plan, options, session.cancel, session.progress)
     _show_damage(session, plan)
+    session.result = _result(plan, dry_run=dry_run)
     # A prune refuses what is damaged; so that this is said as what it is, it is not begun.
     pruned = prune_with_defaults(session, repository) if prune and not dry_run and not plan.damaged else None
-    document = _document(plan, dry_run=dry_run)
+    document = {**_document(plan, dry_run=dry_run), "refused": Problem.of(refusal) if refusal else None}
     if prune:
         document["prune"] = prune_document(pruned) if pruned else None
     if not show_document(session, document):
-        changed = removals - len(list(plan.removals()))
-        if changed:
-            say(session, f"Note: {counted(changed, 'snapshot')} stayed, because the repository changed meanwhile.")
-        click.echo(_totals(plan, dry_run=dry_run))
+        _show_ending(session, plan, planned - len(list(plan.removals())), refusal, dry_run=dry_run)
         if pruned:
             show_prune(session, pruned)
     return 3 if plan.damaged else 0
+
+
+def _approve(plan: ForgetPlan, refusal: TooManyRemovals | None, *, yes: bool) -> None:
+    """Raises the refusal, and click.Abort if the user does not want it."""
+    if refusal:
+        raise refusal
+    if not yes:
+        confirm(f"Remove {counted(sum(not one.keep for one in plan.backups), 'backup')}?")
+
+
+def _show_ending(
+    session: Session, plan: ForgetPlan, changed: int, refusal: TooManyRemovals | None, *, dry_run: bool
+) -> None:
+    """`changed`: how many snapshots stayed against the plan."""
+    if refusal:
+        show_problem(session, refusal.what, refusal.why, refusal.next, style="yellow", word="Would be refused")
+    if changed:
+        say(session, f"Note: {counted(changed, 'snapshot')} stayed, because the repository changed meanwhile.")
+    click.echo(_totals(plan, dry_run=dry_run))
+
+
+def _policy(session: Session, keep_within: str, flags: dict[str, Any]) -> RetentionPolicy:
+    """The rules of the flags; of a plan without any, those of the cluster."""
+    from holdfast.model.retention import RetentionPolicy  # noqa: PLC0415
+    from holdfast.model.span import Span  # noqa: PLC0415
+
+    counts = {name: flags[name] for name in KEEP_COUNTS}
+    if flags["plan"] and not (keep_within or flags["keep_tags"] or any(one is not None for one in counts.values())):
+        return plan_retention(session, flags["plan"])
+    return RetentionPolicy(
+        **counts,
+        keep_within=Span.parse(keep_within, "--keep-within") if keep_within else None,
+        keep_tags=frozenset(flags["keep_tags"]),
+    )
+
+
+def _result(plan: ForgetPlan, *, dry_run: bool) -> RunStatus:
+    """What is told in a result file: `backups` are all that the repository has afterwards."""
+    from holdfast.api.run_status import RunProblem, RunStatus  # noqa: PLC0415
+
+    counts = _counts(plan)
+    return RunStatus(
+        counts={**counts, "backups": len(plan.catalog.backups) - (0 if dry_run else counts["removed"])},
+        errors=[RunProblem(what=error.what, why=error.why, next=error.next) for _, error in plan.damaged],
+    )
 
 
 def _show_plan(session: Session, plan: ForgetPlan) -> None:
@@ -162,7 +179,7 @@ def _show_plan(session: Session, plan: ForgetPlan) -> None:
 
 def _title(group: Group) -> str:
     if group.key.plan:
-        return f"Plan {group.key.plan}"
+        return f"Plan {group.key.plan} of {group.key.host or 'no host'}"
     return f"{group.key.host or 'no host'}: {', '.join(group.key.paths) or 'no paths'}"
 
 

@@ -22,10 +22,15 @@ from holdfast.version import VERSION
 
 NOUNS = {
     "backup": "Make backups of applications and files, list them, look into them.",
+    "controller": "Run what turns plans into CronJobs; `install` does it in a cluster.",
     "completion": "Print the completion script of a shell.",
     "drill": "Restore backups into throw-away namespaces, check what runs there, and remove it.",
+    "install": "Install Holdfast in a cluster, or upgrade it.",
+    "location": "Store, list and try repositories that a cluster knows by name.",
+    "plan": "Declare what is backed up, when and for how long; see how its runs went.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",
     "restore": "Plan and run restores, and read their reports.",
+    "uninstall": "Remove the controller and its roles; plans, definitions and backups stay.",
 }
 
 
@@ -85,10 +90,21 @@ def run() -> None:
         result = cli.main(standalone_mode=False, obj=session, prog_name="holdfast")
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         result = errors.report(error, session, sys.argv[1:])
+    except SystemExit:  # click's way to end when it met a closed pipe
+        result = errors.report(BrokenPipeError(), session, sys.argv[1:])
     finally:
         session.close()
+    exit_code = result if isinstance(result, int) else 0
+    _leave_result(session, exit_code)
     sys.stdout.flush()
-    sys.exit(result if isinstance(result, int) else 0)
+    sys.exit(exit_code)
+
+
+def _leave_result(session: Session, exit_code: int) -> None:
+    if os.environ.get("HOLDFAST_RESULT_FILE"):
+        from holdfast.cli.result_file import write_result  # noqa: PLC0415 - most runs are not in pods
+
+        write_result(session, exit_code)
 
 
 def _allow_many_open_files() -> None:

@@ -14,6 +14,7 @@ from holdfast.cli.progress_text import format_seconds, format_size
 from holdfast.cli.quantities import parse_percent, parse_size
 
 if TYPE_CHECKING:  # see main
+    from holdfast.api.run_status import RunStatus
     from holdfast.repository.prune import PruneReport
     from holdfast.repository.prune_plan import PruneOptions, PrunePlan
     from holdfast.repository.repository import Repository
@@ -65,6 +66,7 @@ def prune(session: Session, max_unused: str, max_repack: str, grace: str, dry_ru
             click.echo(f"Nothing was changed. It would take about {format_seconds(seconds)}.")
         return
     report = prune_repository(repository, options, session.cancel, session.progress)
+    session.result = _result(report)
     if not show_document(session, prune_document(report)):
         show_prune(session, report)
 
@@ -86,6 +88,17 @@ def prune_options(*, max_unused: str, max_repack: str, grace: str) -> PruneOptio
         max_repack=parse_size("--max-repack", max_repack) if max_repack else None,
         grace=_parse_grace(grace),
     )
+
+
+def _result(report: PruneReport) -> RunStatus:
+    """What is told in a result file: `stored` is all that is there afterwards."""
+    from holdfast.api.run_status import RunStatus  # noqa: PLC0415
+    from holdfast.repository.prune_plan import Action  # noqa: PLC0415
+
+    _, size = report.plan.totals(*Action)
+    counts = {"marked": report.marked_packs, "removed": report.removed_packs}
+    sizes = {"stored": size + report.stored_bytes - report.removed_bytes, "removed": report.removed_bytes}
+    return RunStatus(counts=counts, bytes=sizes)
 
 
 def prune_document(report: PruneReport) -> dict[str, Any]:

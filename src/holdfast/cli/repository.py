@@ -17,7 +17,8 @@ from holdfast.cli.repair import repair
 from holdfast.errors import DamagedData, UsageError
 
 if TYPE_CHECKING:  # imported when used: see assembly
-    from holdfast.operations.repository_facts import LastCheck
+    from holdfast.api.run_status import RunStatus
+    from holdfast.operations.repository_facts import LastCheck, RepositoryFacts
 
 
 @click.group("repository", short_help="Create, show, check and unlock the place where backups live; its keys.")
@@ -34,7 +35,7 @@ def init(session: Session) -> None:
     """Create a repository. Keep its password: without it nothing can be read, by nobody."""
     from holdfast import assembly  # noqa: PLC0415
 
-    repository = assembly.init_repository(session.settings, session.cancel)
+    repository = assembly.init_repository(session.repository_settings(), session.cancel)
     made = {"id": repository.config.id, "url": repository.store.url, "version": repository.config.version}
     if not show_document(session, made):
         click.echo(f"Created repository {repository.config.id[:8]} at {repository.store.url}")
@@ -48,6 +49,7 @@ def show(session: Session) -> None:
     from holdfast.operations.repository_facts import read_facts  # noqa: PLC0415
 
     facts = read_facts(session.open_repository())
+    session.result = _result(facts)
     if show_document(session, facts):
         return
     ratio = f" ({facts.content_bytes / facts.stored_bytes:.1f} times smaller)" if facts.stored_bytes else ""
@@ -69,6 +71,17 @@ def show(session: Session) -> None:
     )
     for problem in facts.problems:
         show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Warning")
+
+
+def _result(facts: RepositoryFacts) -> RunStatus:
+    """What is told in a result file."""
+    from holdfast.api.run_status import RunStatus  # noqa: PLC0415
+
+    return RunStatus(
+        id=facts.id,
+        counts={name: getattr(facts, name) for name in ("backups", "snapshots", "packs", "blobs", "keys", "locks")},
+        bytes={"content": facts.content_bytes, "stored": facts.stored_bytes},
+    )
 
 
 def _last_check(last: LastCheck | None) -> str:

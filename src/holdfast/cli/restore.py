@@ -13,8 +13,8 @@ from holdfast.cli.changes import change_options, read_patches
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
+from holdfast.cli.latest import find_backup, latest_options, parse_latest
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
-from holdfast.cli.quantities import parse_before
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
 from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
@@ -83,7 +83,7 @@ def _restore_options(function: Any) -> Any:
             metavar="KIND/NAMESPACE/NAME",
             help="A Deployment or StatefulSet, such as an operator, that has no pods while the restore runs.",
         ),
-        click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time."),
+        latest_options,
         click.option(
             "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
         ),
@@ -125,6 +125,7 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 
     approve = approval(session, yes=yes)
     report = restore(repository, task, cluster, session.cancel, session.progress, approve)
+    session.tell(report)
     show_report(session, report)
     return report.outcome.exit_code
 
@@ -143,11 +144,10 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         parse_node_labels(flags["map_node_label"]),
     )
     patches = read_patches(flags)
-    before = parse_before(flags["before"])
+    wanted = parse_latest(session, reference, flags, selection.namespaces)
     on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
-    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import FromBackup  # noqa: PLC0415
@@ -167,7 +167,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         scale_down_first=flags["scale_down_first"],
         **after,
     )
-    entry = read_catalog(repository).find_backup(reference, before=before)
+    entry = find_backup(repository, reference, wanted)
     return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster
 
 

@@ -35,5 +35,6 @@ def undo(session: Session, reference: str, dry_run: bool, delete_data: bool, yes
     if dry_run:
         return present_plan(session, show_plan(task, cluster, session.cancel, session.progress))
     report = restore(repository, task, cluster, session.cancel, session.progress, approval(session, yes=yes))
+    session.tell(report)
     show_report(session, report)
     return report.outcome.exit_code

@@ -9,8 +9,8 @@ import click
 
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
+from holdfast.cli.latest import find_backup, latest_options, parse_latest
 from holdfast.cli.output import counted, say, show_document, show_table
-from holdfast.cli.quantities import parse_before
 from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.verification import Proof
@@ -31,7 +31,7 @@ _MOST_PROBLEMS = 40
     metavar="NAME",
     help="Try objects of namespaces that do not exist in this one; if it does not exist either, it is made and removed.",
 )
-@click.option("--before", default="", metavar="TIME", help="With `latest`: the newest backup before this time.")
+@latest_options
 @click.pass_obj
 def verify(session: Session, /, reference: str, offline: bool, scratch_namespace: str, **flags: Any) -> int:
     """Prove that a backup of an application can be restored, object by object, and change nothing.
@@ -43,18 +43,19 @@ def verify(session: Session, /, reference: str, offline: bool, scratch_namespace
     """
     if offline and scratch_namespace:
         raise UsageError("--offline and --scratch-namespace contradict each other", why="offline no cluster is asked")
-    selection, before = make_selection(flags, default=EVERYTHING), parse_before(flags["before"])
+    selection = make_selection(flags, default=EVERYTHING)
+    wanted = parse_latest(session, reference, flags, selection.namespaces)
     if offline:
         cluster, repository = None, session.open_repository("holdfast.operations.verify_backup")
     else:
         cluster, repository = session.connect_and_open("holdfast.operations.verify_backup")
-    from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.verify_backup import VerifyOptions, verify_backup  # noqa: PLC0415
 
-    backup = open_backup(repository, read_catalog(repository).find_backup(reference, before=before))
+    backup = open_backup(repository, find_backup(repository, reference, wanted))
     options = VerifyOptions(selection=selection, whole=selection == EVERYTHING, scratch=scratch_namespace)
     run = verify_backup(repository, backup, cluster, options, session.cancel, session.progress)
+    session.tell(run)
     if not show_document(session, run):
         _show(session, run)
     return run.outcome.exit_code

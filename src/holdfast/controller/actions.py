@@ -88,7 +88,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known beside the watched objects: refusals by the object they happened to, and what Events say."""
+    """What is known beside the watched objects. It is learnt again by a controller that begins anew."""
 
     refusals: dict[Key, Refusal] = field(default_factory=dict)
-    events: dict[tuple[str, str, str], str] = field(default_factory=dict)  # kind, namespace, name → message
+    events: dict[Look, str] = field(default_factory=dict)  # the newest warning about it
+    told: dict[Key, str] = field(default_factory=dict)  # what people were told of an object, for its status

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from holdfast.api.conditions import timestamp
 from holdfast.api.run_status import RunProblem, RunStatus
 from holdfast.controller.actions import Known, Look
 from holdfast.controller.views import ContainerState, Job, Pod
 from holdfast.manifests.naming import scheduled_time
 from holdfast.manifests.run_pod import CONTAINER
-from holdfast.model.run import Outcome, timestamp
+from holdfast.model.run import Outcome
 
 _STARTING = frozenset(("ContainerCreating", "PodInitializing", ""))
+_NO_POD = {"exceeded quota": "QuotaExceeded", "error looking up service account": "NoServiceAccount"}
+"""By what Kubernetes says when a Job cannot make its pod."""
 _NEXT = {
+    "QuotaExceeded": "Raise the quota, or free what it counts.",
+    "NoServiceAccount": "Create the ServiceAccount with its rights, or name another one: `serviceAccountName` in the spec.",
     "ErrImagePull": "Check the image's name and the node's way to the registry: `kubectl describe pod`.",
     "ImagePullBackOff": "Check the image's name and the node's way to the registry: `kubectl describe pod`.",
     "ErrImageNeverPull": "Bring the image to the node, or let it be pulled.",
@@ -47,7 +53,8 @@ def observe(job: Job, pods: Sequence[Pod], known: Known) -> Observed:
     reported = _newest_report(pods, succeeded=job.has_succeeded)
     if reported is not None:
         reported.job, reported.scheduled_at = run.job, run.scheduled_at
-        reported.started_at = reported.started_at or run.started_at
+        reported.started_at = _whole_seconds(reported.started_at) or run.started_at
+        reported.finished_at = _whole_seconds(reported.finished_at) or job.status.completion_time
         return Observed(reported, None)
     if job.has_succeeded:
         run.outcome, run.finished_at = Outcome.DONE.value, job.status.completion_time
@@ -60,12 +67,11 @@ def observe(job: Job, pods: Sequence[Pod], known: Known) -> Observed:
 
 def _going_on(job: Job, pods: Sequence[Pod], known: Known, run: RunStatus) -> Observed:
     if not pods:
-        where = ("Job", job.metadata.namespace, job.metadata.name)
-        if message := known.events.get(where):
-            reason = "QuotaExceeded" if "exceeded quota" in message else "NoPod"
-            run.reason = reason
+        look = Look("Job", job.metadata.namespace, job.metadata.name)
+        if message := known.events.get(look):
+            run.reason = next((reason for words, reason in _NO_POD.items() if words in message), "NoPod")
             return Observed(_with_problem(run, "the Job cannot make its pod", message), None)
-        return Observed(run, Look(*where))
+        return Observed(run, look)
     pod = pods[-1]
     trouble = _holdup(pod)
     if trouble is not None:
@@ -73,11 +79,11 @@ def _going_on(job: Job, pods: Sequence[Pod], known: Known, run: RunStatus) -> Ob
         return Observed(_with_problem(run, "the pod does not start", why), None)
     waiting = _container_state(pod).waiting
     if pod.status.phase == "Pending" and waiting is not None:
-        where = ("Pod", pod.metadata.namespace, pod.metadata.name)
-        if message := known.events.get(where):
+        look = Look("Pod", pod.metadata.namespace, pod.metadata.name)
+        if message := known.events.get(look):
             run.reason = "CannotStart"
             return Observed(_with_problem(run, "the pod does not start", message), None)
-        return Observed(run, Look(*where))
+        return Observed(run, look)
     return Observed(run, None)
 
 
@@ -99,6 +105,14 @@ def _parse(message: str) -> RunStatus | None:
     except msgspec.DecodeError:
         return None
     return report if report.outcome else None
+
+
+def _whole_seconds(text: str) -> str:
+    """Times as Kubernetes writes them, so that they can be compared as texts."""
+    try:
+        return timestamp(dt.datetime.fromisoformat(text)) if text else ""
+    except ValueError:
+        return ""
 
 
 def _death(pods: Sequence[Pod]) -> tuple[str, str] | None:

@@ -109,6 +109,8 @@ class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     changes: Changes | None
     errors: list[Problem]
     keep_until: str = ""  # as of its Run
+    plan: str = ""  # the plan whose run made it, `shop/nightly`; "" for a backup by hand
+    scheduled_at: str = ""  # RFC 3339: the time that the plan's schedule meant; "" for runs by hand
 
 
 RECORD_PATH = "/backup.json"

@@ -1,12 +1,15 @@
 """Backing up an application: its objects, read from a cluster, become one snapshot in a repository.
 
 Order: lock, capture while the lock settles, trees, record, flush (packs, then index), snapshot. Whatever ends the run, its report
-is published, or kept in a local file if the repository refuses.
+is published, or kept in a local file if the repository refuses. A run of a plan claims its name for the end of this: who has the
+claim looks once more whether another run was faster.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -36,8 +39,10 @@ from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.changes import changes_since
 from holdfast.operations.contents import OBJECTS, Contents
 from holdfast.operations.object_sink import ObjectSink
+from holdfast.operations.plan_run import PlanRun, run_that_made
 from holdfast.operations.publishing import add_document, publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
+from holdfast.repository.claim import claimed
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_username
 from holdfast.repository.repository import Repository
@@ -59,6 +64,7 @@ class BackUpOptions:
     labels: dict[str, str] = field(default_factory=dict)
     keep_for: Span | None = None  # instead of the rules of `backup forget`
     cluster_name: str = ""
+    plan: PlanRun | None = None  # None for a backup by hand
 
 
 class PlannedObject(msgspec.Struct, frozen=True):
@@ -102,7 +108,7 @@ def preview(cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: 
 def back_up(
     repository: Repository, cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: Progress
 ) -> Run:
-    """Makes a backup and returns its run, done or partial.
+    """Makes a backup and returns its run, done or partial; of a scheduled time that has a good backup already, that one's.
 
     Any failure is raised, its `run` set, after its report was published or kept locally.
     """
@@ -128,22 +134,25 @@ class _BackUp:
         self._id = new_run_id(self._started)
         self._keep_until = timestamp(options.keep_for.after(self._started, dt.UTC)) if options.keep_for else ""
         self._log = RunLog(progress, self._clock)
+        self._plan = options.plan
+        self._plan_tags = options.plan.tags if options.plan else {}
         self._name = options.name
+        self._type = options.type
         self._hostname = options.cluster_name
 
     def run(self) -> Run:
-        with reported(self._repository, self._log, self._failed) as lock:
-            writer = self._repository.writer(lock, self._cancel)
-            try:
-                return self._write(writer, lock)
-            finally:
-                writer.close()
+        with reported(self._repository, self._log, self._failed, self._plan_tags) as lock:
+            source = self._source()
+            catalog = read_catalog(self._repository) if self._plan else None
+            if catalog is not None and (made := self._made(catalog)):
+                return made
+            with contextlib.closing(self._repository.writer(lock, self._cancel)) as writer:
+                return self._write(writer, lock, source, catalog)
 
-    def _write(self, writer: BlobWriter, lock: Lock) -> Run:
+    def _write(self, writer: BlobWriter, lock: Lock, source: ClusterRecord, catalog: Catalog | None) -> Run:
         lost = self._repository.forget_lost_packs()
         if lost:
             self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
-        source = self._source()
         tree = TreeBuilder()
         sink = ObjectSink(self._repository, writer, tree)
         captured = Capture(self._cluster, self._options.selection, sink, self._cancel, self._log).run()
@@ -152,30 +161,61 @@ class _BackUp:
             raise NothingSelected("the selection holds no objects", why=why)
         self._log.phase("write the backup")
         paths = list(captured.selection.paths())
-        earlier = self._earlier(read_catalog(self._repository), paths)
-        self._name = self._options.name or _default_name(captured.selection, self._started)
-        record = self._record(source, captured, earlier, self._changes(tree, earlier))
-        add_document(tree, writer, RECORD_PATH, record, record.finished_at)
-        root = tree.save(writer)
-        run = self._describe(record, captured, sink.size, writer)
-        summary = self._summary(record, captured, sink.size, writer)
-        report = store_report(writer, run, self._log.text(), run.finished_at)
-        self._cancel.check()
-        writer.flush()
-        snapshot = Snapshot(
-            time=timestamp(self._started),
-            parent=earlier.id.hex() if earlier else None,
-            tree=root.hex(),
-            paths=paths,
-            hostname=self._hostname,
-            username=own_username(),
-            tags=self._tags(record).format(),
-            program_version=PROGRAM_VERSION,
-            summary=summary,
+        catalog = read_catalog(self._repository, known=catalog)
+        earlier = self._earlier(catalog, paths)
+        changes = self._changes(tree, earlier)
+        with self._claim(lock) as claim:
+            if claim is not None:
+                catalog = read_catalog(self._repository, known=catalog)
+                if made := self._made(catalog):
+                    return made
+            self._name = self._options.name or self._unused_name(catalog, captured.selection)
+            record = self._record(source, captured, earlier, changes)
+            add_document(tree, writer, RECORD_PATH, record, record.finished_at)
+            root = tree.save(writer)
+            run = self._describe(record, captured, sink.size, writer)
+            summary = self._summary(record, captured, sink.size, writer)
+            report = store_report(writer, run, self._log.text(), run.finished_at)
+            self._cancel.check()
+            writer.flush()
+            snapshot = Snapshot(
+                time=timestamp(self._started),
+                parent=earlier.id.hex() if earlier else None,
+                tree=root.hex(),
+                paths=paths,
+                hostname=self._hostname,
+                username=own_username(),
+                tags=self._tags(record).format(),
+                program_version=PROGRAM_VERSION,
+                summary=summary,
+            )
+            if claim is not None:
+                claim.prove()
+            run.id = self._repository.save_snapshot(snapshot, lock).hex()
+        publish_report(
+            self._repository, lock, run, self._log, hostname=self._hostname, tree=report, more_tags=self._plan_tags
         )
-        run.id = self._repository.save_snapshot(snapshot, lock).hex()
-        publish_report(self._repository, lock, run, self._log, hostname=self._hostname, tree=report)
         return run
+
+    @contextlib.contextmanager
+    def _claim(self, lock: Lock) -> Iterator[Lock | None]:
+        """Keeps other runs of the same plan and time, in whichever cluster, from publishing; None without a plan."""
+        if self._plan is None:
+            yield None
+            return
+        with claimed(self._repository, self._plan.base_name(self._started), lock, self._cancel, self._log) as claim:
+            yield claim
+
+    def _made(self, catalog: Catalog) -> Run | None:
+        """The run of the good backup that another run made of this scheduled time."""
+        made = self._plan.made(catalog, self._hostname) if self._plan else None
+        return run_that_made(made) if made else None
+
+    def _unused_name(self, catalog: Catalog, selection: Selection) -> str:
+        started = self._started
+        name = self._plan.base_name(started) if self._plan else _default_name(selection, started)
+        is_taken = any(entry.name == name for entry in catalog.backups)
+        return f"{name}-{self._id.rpartition('-')[2]}" if is_taken else name
 
     def _source(self) -> ClusterRecord:
         try:
@@ -201,13 +241,15 @@ class _BackUp:
                 why="a name means one backup",
                 next="Choose another --name, or leave it out.",
             )
-        if self._options.type is BackupType.FULL:
+        if self._plan is not None and self._plan.is_full_due(catalog, self._hostname, self._started):
+            self._type = BackupType.FULL
+        if self._type is BackupType.FULL:
             return None
         candidates = [
             entry
             for entry in catalog.backups
             if (entry.snapshot.hostname, entry.snapshot.paths) == (self._hostname, paths)
-            and (self._options.type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
+            and (self._type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
         ]
         return candidates[-1] if candidates else None
 
@@ -232,7 +274,7 @@ class _BackUp:
         return BackupRecord(
             run=self._id,
             name=self._name,
-            type=self._options.type if earlier else BackupType.FULL,
+            type=self._type if earlier else BackupType.FULL,
             outcome=Outcome.PARTIAL if errors else Outcome.DONE,
             started_at=timestamp(self._started),
             finished_at=timestamp(self._clock.now()),
@@ -241,6 +283,8 @@ class _BackUp:
             selection=captured.selection.to_dict(),
             labels=dict(self._options.labels),
             keep_until=self._keep_until,
+            plan=self._plan_tags.get(tags.PLAN, ""),
+            scheduled_at=self._plan_tags.get(tags.SCHEDULED, ""),
             resources=resource_records(captured.counts),
             empty=sorted(captured.listed - {resource.group_resource for resource in captured.counts}),
             unread=captured.unread,
@@ -264,6 +308,7 @@ class _BackUp:
             tags.RUN: self._id,
             tags.KEEP_UNTIL: self._keep_until,
             tags.OUTCOME: record.outcome.value,
+            **self._plan_tags,
         }
         return tags.Tags(values | {f"{tags.LABEL_PREFIX}{key}": value for key, value in self._options.labels.items()})
 
@@ -320,7 +365,7 @@ class _BackUp:
             verb=Verb.BACKUP_CREATE,
             name=self._name,
             kind=tags.APPLICATION,
-            type=self._options.type.value,
+            type=self._type.value,
             outcome=Outcome.of_failure(error),
             started_at=timestamp(self._started),
             finished_at=timestamp(self._clock.now()),

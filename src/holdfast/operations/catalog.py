@@ -6,7 +6,6 @@ The catalog is read from the snapshots alone. A run that failed has no backup, b
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from holdfast.errors import DamagedData, NotFound
@@ -96,21 +95,15 @@ class Catalog:
         failures = [entry for entry in self.reports(*BACKUP_VERBS) if entry.tags.get(tags.RUN) not in published]
         return sorted([*self.backups, *failures], key=lambda entry: entry.time)
 
-    def find_backup(self, reference: str, *, paths: Iterable[str] = (), before: dt.datetime | None = None) -> Entry:
+    def find_backup(self, reference: str) -> Entry:
         """The backup that an id's first digits, a name, a run id or `latest` means. Raises NotFound.
 
-        `latest` is the newest of those whose snapshot has all of `paths` and is older than `before`.
+        `latest` is the newest of all; `holdfast.operations.latest` knows conditions.
         """
         if reference == LATEST:
-            wanted = set(paths)
-            fitting = [
-                entry
-                for entry in self.backups
-                if wanted <= set(entry.snapshot.paths) and (before is None or entry.time < before)
-            ]
-            if not fitting:
-                raise NotFound("there is no such backup", why="no backup fits `latest` with these conditions")
-            return fitting[-1]
+            if not self.backups:
+                raise NotFound("there is no such backup", why="the repository has none yet")
+            return self.backups[-1]
         return self._find(reference, [*self.backups, *self.safety_points], "backup")
 
     def find_report(self, reference: str, *verbs: Verb) -> Entry:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from holdfast.errors import DamagedData
+from holdfast.errors import DamagedData, TooManyRemovals
 from holdfast.ids import SnapshotId
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
@@ -24,6 +24,8 @@ from holdfast.repository.ahead import ahead
 from holdfast.repository.repository import Repository
 
 _PARALLEL_REMOVALS = 4
+_FEW = 2
+"""Backups of a plan that may go whatever part of all they are."""
 _NOT_BACKUPS = (tags.REPORT, tags.PART, tags.SAFETY)
 
 
@@ -37,6 +39,7 @@ class ForgetOptions:
     plan: str = ""
     kind: str = ""
     even_the_last: bool = False
+    allow_many: bool = False  # of a plan's backups: more than `too_many` lets go unasked
     zone: dt.tzinfo | None = None  # whose days and weeks; None: this machine's
 
     @property
@@ -64,7 +67,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, order=True)
 class GroupKey:
-    """What backups of one group share: their plan, or else host and paths, as in restic."""
+    """What backups of one group share: their plan and cluster, or else host and paths, as in restic.
+
+    Two clusters may have plans of one name, and backups of both in one repository.
+    """
 
     plan: str
     host: str = ""
@@ -73,7 +79,8 @@ class GroupKey:
     @classmethod
     def of(cls, entry: Entry) -> GroupKey:
         plan = entry.tags.get(tags.PLAN)
-        return cls(plan) if plan else cls("", entry.snapshot.hostname, tuple(sorted(entry.snapshot.paths)))
+        host = entry.snapshot.hostname
+        return cls(plan, host) if plan else cls("", host, tuple(sorted(entry.snapshot.paths)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,15 @@ class Group:
 
     key: GroupKey
     backups: tuple[Judged, ...]  # newest first
+
+    @property
+    def removed(self) -> int:
+        return sum(not one.keep for one in self.backups)
+
+    @property
+    def loses_too_many(self) -> bool:
+        """Whether so much of a plan's backups would go that a wrong rule or clock is more likely than a wish."""
+        return bool(self.key.plan) and self.removed > _FEW and 2 * self.removed > len(self.backups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +156,22 @@ def plan_forget(catalog: Catalog, options: ForgetOptions, now: dt.datetime) -> F
             members[GroupKey.of(entry)].append(entry)
     groups = tuple(Group(key, _judge_group(members[key], options, now)) for key in sorted(members))
     removed = {judged.entry.id for group in groups for judged in group.backups if not judged.keep}
-    byproducts = _judge_byproducts(catalog, removed, now, judge_all=not options.filters)
+    byproducts = _judge_byproducts(catalog, removed, now, options)
     return ForgetPlan(groups, byproducts, catalog)
+
+
+def objection(plan: ForgetPlan, options: ForgetOptions) -> TooManyRemovals | None:
+    """Why this is not done without --allow-many: a group of the plan that is asked for would lose too many backups."""
+    too_many = [group for group in plan.groups if group.loses_too_many]
+    if not options.plan or options.allow_many or not too_many:
+        return None
+    of = "; ".join(
+        f"{group.removed} of {len(group.backups)} of the cluster {group.key.host or '(unnamed)'}" for group in too_many
+    )
+    return TooManyRemovals(
+        f"the rules would remove most backups of the plan {options.plan}: {of}",
+        why=f"more than half of a plan's backups, if they are more than {_FEW}, go only if somebody says so",
+    )
 
 
 def forget(
@@ -153,13 +183,16 @@ def forget(
 ) -> ForgetPlan:
     """Removes what `plan` removes and a plan made now does, too. Returns what was done.
 
-    Raises RepositoryLocked, LockLost, Cancelled, StoreError; what is left then is for the next run.
+    Raises TooManyRemovals before anything is removed; RepositoryLocked, LockLost, Cancelled, StoreError: what is left then is
+    for the next run.
     """
+    _refuse_too_many(plan, options)
     decided = {entry.id for entry in plan.removals()}
     with repository.lock(cancel) as lock:
         progress.phase("look again")
         catalog = read_catalog(repository, known=plan.catalog)
         current = plan_forget(catalog, options, repository.clock.now()).limited_to(decided)
+        _refuse_too_many(current, options)
         removals = list(current.removals())
         progress.phase("remove snapshots", total=len(removals))
 
@@ -173,6 +206,11 @@ def forget(
                 for _ in ahead(pool, remove, some, _PARALLEL_REMOVALS):
                     progress.advance()
     return current
+
+
+def _refuse_too_many(plan: ForgetPlan, options: ForgetOptions) -> None:
+    if refusal := objection(plan, options):
+        raise refusal
 
 
 def _judge_group(entries: list[Entry], options: ForgetOptions, now: dt.datetime) -> tuple[Judged, ...]:
@@ -195,9 +233,11 @@ def _candidate(entry: Entry) -> Candidate:
 
 
 def _judge_byproducts(
-    catalog: Catalog, removed: set[SnapshotId], now: dt.datetime, *, judge_all: bool
+    catalog: Catalog, removed: set[SnapshotId], now: dt.datetime, options: ForgetOptions
 ) -> tuple[Judged, ...]:
-    """Newest first. With filters a report goes with its backup, and nothing else goes: only backups say where they belong."""
+    """Newest first. With filters a report goes with its backup, and nothing else goes but reports of a plan's failed runs:
+    other byproducts do not say where they belong.
+    """
     byproducts = [entry for entry in reversed(catalog.entries) if entry.kind in _NOT_BACKUPS]
     of_run = defaultdict(list)
     for entry in catalog.backups:
@@ -211,7 +251,8 @@ def _judge_byproducts(
         run, sort = entry.tags.get(tags.RUN), _sort_of(entry)
         if is_of_backup and run in stays:
             return Judged(entry, stays[run], ("its backup is kept" if stays[run] else WITH_ITS_BACKUP,))
-        if not judge_all:
+        is_of_plan = bool(options.plan) and entry.tags.get(tags.PLAN) == options.plan
+        if options.filters and not (is_of_plan and sort is Byproduct.FAILURE):
             return Judged(entry, keep=True, why=("not looked at with a filter",))
         if entry.id in proofs:
             return Judged(entry, keep=True, why=("the newest that proves a backup which is kept",))

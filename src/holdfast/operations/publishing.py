@@ -31,11 +31,14 @@ _NO_TAGS: Mapping[str, str] = {}
 
 @contextlib.contextmanager
 def reported(
-    repository: Repository, run_log: RunLog, describe_failure: Callable[[HoldfastError], Run]
+    repository: Repository,
+    run_log: RunLog,
+    describe_failure: Callable[[HoldfastError], Run],
+    more_tags: Mapping[str, str] = _NO_TAGS,
 ) -> Iterator[Lock]:
     """A run under a shared lock that is begun but not yet confirmed; a failed run leaves its report before it raises.
 
-    The body publishes the report of a run that ends well.
+    The body publishes the report of a run that ends well. `more_tags` are for that of a failed one.
     """
     lock = repository.unconfirmed_lock()
     try:
@@ -45,7 +48,7 @@ def reported(
         run = describe_failure(error)
         error.run = run.run
         run_log.record(f"{error} – {error.next}")
-        kept = _publish(repository, lock, run, run_log, hostname="", tree="")
+        kept = _publish(repository, lock, run, run_log, hostname="", tree="", more_tags=more_tags)
         if kept is not None:
             error.next = f"{error.next} The repository did not take this run's report; it is in {kept}.".lstrip()
         raise

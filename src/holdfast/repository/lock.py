@@ -61,7 +61,15 @@ class Lock:
     """A lock that this process holds; a thread keeps it fresh until `release`."""
 
     def __init__(
-        self, store: Store, key: SealingKey, clock: Clock, *, exclusive: bool, role: Role = Role.WORK, run: str = ""
+        self,
+        store: Store,
+        key: SealingKey,
+        clock: Clock,
+        *,
+        exclusive: bool,
+        role: Role = Role.WORK,
+        run: str = "",
+        claim: str = "",
     ) -> None:
         """`run` is that of another lock of the same holder, beside which this one may be held."""
         self._store = store
@@ -70,6 +78,7 @@ class Lock:
         self.exclusive = exclusive
         self.run = run or secrets.token_hex(8)
         self._role = role
+        self._claim = claim
         self._holder: Holder | None = None
         self.not_removed: StoreError | None = None
         """Why a file of this lock stays in the repository after `release`, until it is stale; None if none does."""
@@ -198,7 +207,7 @@ class Lock:
     def _file(self, moment: _Moment) -> LockFile:
         now = moment.wall.isoformat()
         if self._holder is None:
-            self._holder = Holder(run=self.run, started=now, role=self._role)
+            self._holder = Holder(run=self.run, started=now, role=self._role, claim=self._claim)
         return LockFile(
             time=now,
             exclusive=self.exclusive,

@@ -34,6 +34,7 @@ class Role(StrEnum):
 
     WORK = "work"  # shared: whatever relies on stored data. Exclusive: whatever mends a repository, alone
     PRUNE = "prune"  # shared: decides what is rubbish and marks it; one at a time
+    CLAIM = "claim"  # shared: is about to publish something of which there must be one only, see `claim`
     SWEEP = "sweep"  # exclusive for restic, which does not know of marks: removes what was marked long ago; ours go on
 
 
@@ -43,6 +44,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     run: str  # random, of one holder
     started: str  # when the first file of this lock was written
     role: Role = Role.WORK
+    claim: str = ""  # of a claim: what is claimed
 
 
 class LockFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +97,8 @@ def conflict(mine: LockFile, found: LockFile | None) -> bool:
         if ours.run == theirs.run:
             return False  # one run may hold several
         roles = {ours.role, theirs.role}
+        if roles == {Role.CLAIM} and ours.claim == theirs.claim:
+            return True
         if roles <= {Role.PRUNE, Role.SWEEP}:
             return True
         if Role.SWEEP in roles:

@@ -30,7 +30,7 @@ from holdfast.repository.ahead import ahead
 from holdfast.repository.blob import Sealed, compress_blob, open_blob, seal_blob
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import Lock
-from holdfast.repository.lock_file import Role
+from holdfast.repository.lock_file import Role, remove_stale_locks
 from holdfast.repository.marks import replace_marks
 from holdfast.repository.pack import BlobType, PackedBlob, decode_header, open_header
 from holdfast.repository.prune_plan import Action, PackUse, PruneOptions, PrunePlan, plan_prune
@@ -70,6 +70,7 @@ def prune(repository: Repository, options: PruneOptions, cancel: Cancel, progres
     DamagedData, having changed nothing, if a snapshot cannot be read whole; LockLost.
     """
     with repository.lock(cancel, role=Role.PRUNE) as lock, _explained(lock):
+        _remove_dead_locks(repository, progress)
         found = survey_repository(repository, cancel, progress)
         made = plan_prune(found.packs, options, repository.clock.now())
         run = _Prune(repository, found, made, lock, cancel, progress)
@@ -77,6 +78,13 @@ def prune(repository: Repository, options: PruneOptions, cancel: Cancel, progres
         run.repack()
         run.sweep()
         return run.report
+
+
+def _remove_dead_locks(repository: Repository, progress: Progress) -> None:
+    """What dead runs left: shared locks are in nobody's way, so that nobody else removes them."""
+    dead = remove_stale_locks(repository.store, repository.key, repository.clock)
+    if dead:
+        progress.note(f"removed {len(dead)} locks of runs that died")
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""When a plan runs: cron expressions as Kubernetes reads them. Pure."""
+"""Schedules as Kubernetes' CronJobs read them: what a text means, when it comes next, and the same in words. Pure."""

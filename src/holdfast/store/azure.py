@@ -6,12 +6,12 @@ Without a key or signature in the environment, obstore asks Azure's workload or 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from obstore.store import AzureStore
 
 from holdfast.errors import StoreRefused
+from holdfast.store.certificates import Certificates
 from holdfast.store.object_errors import BucketWords
 from holdfast.store.objects import NO_RETRIES, ObjectStore, client_options, opening
 from holdfast.store.url import AzureUrl
@@ -32,7 +32,7 @@ _SETTINGS = {
 }
 
 
-def open_azure(url: AzureUrl, *, cacert: Path | None, environ: Mapping[str, str]) -> ObjectStore:
+def open_azure(url: AzureUrl, *, cacert: Certificates | None, environ: Mapping[str, str]) -> ObjectStore:
     """Raises UsageError for a bad certificate file, StoreRefused for missing or unusable credentials."""
     config: dict[str, Any] = {}
     for setting, variables in _SETTINGS.items():
@@ -51,7 +51,7 @@ def open_azure(url: AzureUrl, *, cacert: Path | None, environ: Mapping[str, str]
         "Check AZURE_ACCOUNT_NAME, and AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS.",
     )
     options = client_options(tls=not config.get("endpoint", "").startswith("http://"), cacert=cacert)
-    with opening(str(url), words):
+    with opening(str(url), words, environ):
         bucket = AzureStore(
             url.container,
             prefix=url.prefix or None,

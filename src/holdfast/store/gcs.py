@@ -7,11 +7,11 @@ machine of Google's, the metadata service's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from obstore.store import GCSStore
 
+from holdfast.store.certificates import Certificates
 from holdfast.store.object_errors import BucketWords
 from holdfast.store.objects import NO_RETRIES, ObjectStore, client_options, opening
 from holdfast.store.url import GcsUrl
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import GCSConfig
 
 
-def open_gcs(url: GcsUrl, *, cacert: Path | None, environ: Mapping[str, str]) -> ObjectStore:
+def open_gcs(url: GcsUrl, *, cacert: Certificates | None, environ: Mapping[str, str]) -> ObjectStore:
     """Raises UsageError for a bad certificate file, StoreRefused for unusable credentials."""
     config: GCSConfig = {}
     emulator = environ.get("STORAGE_EMULATOR_HOST")
@@ -30,6 +30,9 @@ def open_gcs(url: GcsUrl, *, cacert: Path | None, environ: Mapping[str, str]) ->
         config = {"base_url": emulator if "://" in emulator else f"http://{emulator}", "bearer_token": "emulator"}
     elif environ.get("GOOGLE_ACCESS_TOKEN"):
         config = {"bearer_token": environ["GOOGLE_ACCESS_TOKEN"]}
+    elif environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").lstrip().startswith("{"):
+        # What the file would hold, as it stands in a Secret.
+        config = {"service_account_key": environ["GOOGLE_APPLICATION_CREDENTIALS"]}
     elif environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         config = {"application_credentials": environ["GOOGLE_APPLICATION_CREDENTIALS"]}
     words = BucketWords(
@@ -37,7 +40,7 @@ def open_gcs(url: GcsUrl, *, cacert: Path | None, environ: Mapping[str, str]) ->
         "Check GOOGLE_APPLICATION_CREDENTIALS, and what its account may do in the bucket.",
     )
     options = client_options(tls=not config.get("base_url", "").startswith("http://"), cacert=cacert)
-    with opening(str(url), words):
+    with opening(str(url), words, environ):
         bucket = GCSStore(
             url.bucket, prefix=url.prefix or None, config=config, client_options=options, retry_config=NO_RETRIES
         )

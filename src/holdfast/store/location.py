@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from holdfast.model.cancel import Cancel
 from holdfast.store.base import Store
-from holdfast.store.retrying import RetryingStore
+from holdfast.store.certificates import Certificates
+from holdfast.store.retrying import RetryingStore, RetryPolicy
 from holdfast.store.url import LocalUrl, open_store
 
 Location: TypeAlias = str | os.PathLike[str]
@@ -20,12 +21,13 @@ def store_at(
     location: Location,
     *,
     cancel: Cancel | None = None,
-    cacert: Path | None = None,
+    cacert: Certificates | None = None,
     environ: Mapping[str, str] = os.environ,
+    policy: RetryPolicy | None = None,
 ) -> Store:
     """The store at a path or URL; nothing is asked of it yet. `cancel` ends the waiting between two tries.
 
     `cacert` and `environ` as for `holdfast.store.url.open_store`. Raises UsageError, StoreRefused.
     """
     url = location if isinstance(location, str) else LocalUrl(Path(location))
-    return RetryingStore(open_store(url, cacert=cacert, environ=environ), cancel=cancel or Cancel())
+    return RetryingStore(open_store(url, cacert=cacert, environ=environ), cancel=cancel or Cancel(), policy=policy)

@@ -8,16 +8,16 @@ Opening a bucket, and finding credentials for it, is in `s3`, `gcs` and `azure`.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import obstore
 
-from holdfast.errors import FileMissing, UsageError
+from holdfast.errors import FileMissing
 from holdfast.store.base import Part, StoredFile
+from holdfast.store.certificates import Certificates, checked_pem
 from holdfast.store.names import checked, is_name
 from holdfast.store.object_errors import FOREIGN, BucketWords, translated
 from holdfast.store.ranges import start_of_range, too_short
@@ -30,33 +30,35 @@ _SINGLE_PUT = 64 * 1024 * 1024
 _UPLOAD_PART = 16 * 1024 * 1024
 _LIST_CHUNK = 1_000
 
+_FAMILIES = ("AWS_", "AZURE_", "GOOGLE_")
+
 NO_RETRIES: RetryConfig = {"max_retries": 0}
 
 
-def client_options(*, tls: bool, cacert: Path | None) -> ClientConfig:
+def client_options(*, tls: bool, cacert: Certificates | None) -> ClientConfig:
     """The HTTP client's settings for every kind of object store. Raises UsageError for an unusable `cacert`."""
     # obstore's own limit of 30 s covers a whole request with its body, too short for a pack on a slow line.
     options: ClientConfig = {"timeout": "300s", "connect_timeout": "10s", "allow_http": not tls}
     if cacert is not None:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cacert)
-            options["root_certificate"] = cacert.read_bytes()
-        except OSError as error:
-            raise UsageError(
-                f"the certificate file {cacert} cannot be used",
-                why=error.strerror or str(error),
-                next="Give --store-cacert a file of certificates in PEM format.",
-            ) from error
+        options["root_certificate"] = checked_pem(cacert)
     return options
 
 
 @contextmanager
-def opening(url: str, words: BucketWords) -> Iterator[None]:
-    """Around the making of an obstore store, which reads credential files and may refuse them."""
+def opening(url: str, words: BucketWords, environ: Mapping[str, str]) -> Iterator[None]:
+    """Around the making of an obstore store, which reads credential files and may refuse them.
+
+    obstore also looks into the environment of the process by itself. What `environ` leaves out is hidden from it meanwhile:
+    a session's token there belongs to no key from elsewhere.
+    """
+    foreign = [name for name in os.environ if name.startswith(_FAMILIES) and name not in environ]
+    hidden = {name: os.environ.pop(name) for name in foreign}
     try:
         yield
     except FOREIGN as error:
         raise translated(error, action="open", name=words.bucket, url=url, words=words) from error
+    finally:
+        os.environ.update(hidden)
 
 
 class ObjectStore:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from obstore.store import S3Store
 
 from holdfast.store.aws_credentials import aws_settings
+from holdfast.store.certificates import Certificates
 from holdfast.store.object_errors import BucketWords
 from holdfast.store.objects import NO_RETRIES, ObjectStore, client_options, opening
 from holdfast.store.url import S3Url
@@ -26,14 +26,11 @@ _AMAZON = re.compile(r"(?:.*\.)?amazonaws\.com(?:\.cn)?(?::\d+)?")
 _REGIONAL = re.compile(r"s3[.-](?:dualstack\.|fips\.)?([a-z]{2,}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?(?::\d+)?")
 
 
-def open_s3(url: S3Url, *, cacert: Path | None, environ: Mapping[str, str]) -> ObjectStore:
+def open_s3(url: S3Url, *, cacert: Certificates | None, environ: Mapping[str, str]) -> ObjectStore:
     """Raises UsageError for a bad certificate file, StoreRefused for missing or unusable credentials."""
     amazon = _AMAZON.fullmatch(url.host) is not None
     found = aws_settings(environ, instance_metadata=amazon)
-    regional = _REGIONAL.fullmatch(url.host)
-    # A server's own region first: inside a cluster AWS_REGION is often where the cluster is, not the bucket.
-    region = regional[1] if regional else found.get("region", _DEFAULT_REGION)
-    endpoint = f"https://s3.{region}.amazonaws.com" if url.host == "s3.amazonaws.com" else url.endpoint
+    endpoint, region = endpoint_and_region(url, found)
     config: dict[str, Any] = {
         **found,
         "region": region,
@@ -54,7 +51,7 @@ def open_s3(url: S3Url, *, cacert: Path | None, environ: Mapping[str, str]) -> O
         "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE, and what the key may do in the bucket.",
     )
     options = client_options(tls=url.tls, cacert=cacert)
-    with opening(str(url), words):
+    with opening(str(url), words, environ):
         bucket = S3Store(
             url.bucket,
             prefix=url.prefix or None,
@@ -63,3 +60,11 @@ def open_s3(url: S3Url, *, cacert: Path | None, environ: Mapping[str, str]) -> O
             retry_config=NO_RETRIES,
         )
     return ObjectStore(bucket, words, url=str(url))
+
+
+def endpoint_and_region(url: S3Url, settings: Mapping[str, str]) -> tuple[str, str]:
+    """Where requests go and what they are signed for. `settings` are those of `aws_settings`."""
+    regional = _REGIONAL.fullmatch(url.host)
+    # A server's own region first: inside a cluster AWS_REGION is often where the cluster is, not the bucket.
+    region = regional[1] if regional else settings.get("region", _DEFAULT_REGION)
+    return f"https://s3.{region}.amazonaws.com" if url.host == "s3.amazonaws.com" else url.endpoint, region

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 from holdfast.errors import UsageError
 from holdfast.store.base import Store
+from holdfast.store.certificates import Certificates
 
 _SPELLINGS = (
     "Write /path, s3:https://host/bucket/prefix, s3:s3.amazonaws.com/bucket/prefix, gs:bucket:/prefix or "
@@ -98,11 +99,12 @@ def parse_url(text: str) -> RepositoryUrl:
     raise _not_a_url(text, "a directory whose name has a colon is written local:PATH")
 
 
-def open_store(url: str | RepositoryUrl, *, cacert: Path | None = None, environ: Mapping[str, str]) -> Store:
+def open_store(url: str | RepositoryUrl, *, cacert: Certificates | None = None, environ: Mapping[str, str]) -> Store:
     """The store that `url` names. Nothing is asked of a server yet, so a wrong address shows with the first call.
 
-    `cacert` is a file of PEM certificates that are trusted besides the system's own; `environ` is where credentials are
-    looked for. Raises UsageError for a bad URL or certificate file, StoreRefused for missing or unusable credentials.
+    `cacert` is a file of PEM certificates, or its content, that are trusted besides the system's own; `environ` is where
+    credentials are looked for. Raises UsageError for a bad URL or certificate file, StoreRefused for missing or unusable
+    credentials.
     """
     parsed = parse_url(url) if isinstance(url, str) else url
     if isinstance(parsed, LocalUrl):

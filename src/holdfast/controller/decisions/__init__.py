@@ -1,0 +1,1 @@
+"""decide(observed, now) → actions, one file per kind. Pure: nothing here asks a cluster or a clock."""

@@ -1,0 +1,202 @@
+"""A StorageLocation: whether it can be used, and the CronJobs that look after its repository."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from holdfast.api.conditions import ConditionType
+from holdfast.api.names import HASH_ANNOTATION, ROLE_LABEL, STORAGE_LOCATIONS
+from holdfast.api.run_status import RunStatus
+from holdfast.api.storage_location import StorageLocation, StorageLocationStatus
+from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Tell
+from holdfast.controller.allowed_locations import refused_location
+from holdfast.controller.conditions import Conditions
+from holdfast.controller.decisions.plan import GOOD, describe
+from holdfast.controller.outcomes import observe
+from holdfast.controller.subject import Blocked, Scene, copied, is_copy, moment, new_status, not_allowed, stamp
+from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
+from holdfast.controller.world import Key
+from holdfast.errors import UsageError
+from holdfast.manifests import commands, naming
+from holdfast.manifests.jobs import Timing, cron_job, run_job
+from holdfast.manifests.naming import Role, location_cron_job
+from holdfast.manifests.run_pod import Work
+from holdfast.schedule.schedule import Schedule
+
+_AGAIN_WHEN_READY = dt.timedelta(hours=1)
+_AGAIN_WHEN_NOT = dt.timedelta(seconds=45)
+_LOOK_AGAIN = dt.timedelta(seconds=20)
+_MAINTENANCE_DEADLINE = 3600  # seconds
+
+
+def decide_location(location: StorageLocation, scene: Scene) -> Decision:
+    """What there is to do for a location now."""
+    metadata = location.metadata
+    if metadata.deletion_timestamp or scene.world.namespace_is_going(metadata.namespace):
+        return Decision()
+    return _LocationDecision(location, scene).make()
+
+
+class _LocationDecision:
+    def __init__(self, location: StorageLocation, scene: Scene) -> None:
+        self._location = location
+        self._scene = scene
+        self._now = scene.now
+        metadata = location.metadata
+        self._key = Key(STORAGE_LOCATIONS.kind, metadata.namespace, metadata.name)
+        self._status = msgspec.convert(msgspec.to_builtins(location.status), StorageLocationStatus)
+        self._conditions = Conditions(location.status.conditions, metadata.generation, scene.now)
+        self._actions: list[Action] = []
+        self._again: list[dt.datetime] = []
+        self._jobs = scene.world.made_for(self._key, Job)
+        self._cron_jobs = {one.metadata.name: one for one in scene.world.made_for(self._key, CronJob)}
+
+    def make(self) -> Decision:
+        blocked = self._blocked()
+        if blocked is not None:
+            self._conditions.set(ConditionType.READY, False, blocked.reason, blocked.message)
+            self._keep_cron_jobs(set())
+        else:
+            self._actions += stamp(self._location.metadata)
+            self._note_results()
+            self._test()
+            self._maintain()
+        self._status.notified = self._scene.known.told.get(self._key, self._status.notified)
+        self._status.observed_generation = self._location.metadata.generation
+        self._status.conditions = self._conditions.all
+        self._actions += new_status(self._location.status, self._status)
+        return Decision(self._actions, min(self._again, default=None))
+
+    def _blocked(self) -> Blocked | None:
+        if is_copy(self._location.metadata):
+            return copied(self._location.kind)
+        world = self._scene.world
+        refused = refused_location(self._location, world.all(StorageLocation), self._scene.installation.namespace)
+        return not_allowed(refused) if refused is not None else None
+
+    def _note_results(self) -> None:
+        """What tests and maintenance runs found since the last look."""
+        pods = self._scene.world.made_for(self._key, Pod)
+        for one in self._jobs:
+            observed = observe(one, [pod for pod in pods if pod.job == one.metadata.name], self._scene.known)
+            run = observed.run
+            is_test = one.metadata.labels.get(ROLE_LABEL) == Role.TEST
+            if run.outcome:
+                self._note(run, is_test=is_test)
+            elif is_test:
+                self._hold_up(one, run)
+                if observed.look is not None:
+                    created = moment(one.metadata.creation_timestamp) or self._now
+                    if self._now >= created + _LOOK_AGAIN:
+                        self._actions.append(observed.look)
+                    self._again.append(max(created, self._now) + _LOOK_AGAIN)
+
+    def _note(self, run: RunStatus, *, is_test: bool) -> None:
+        self._status.backups = run.counts.get("backups", self._status.backups)
+        self._status.stored_bytes = run.bytes.get("stored", self._status.stored_bytes)
+        if not is_test or run.finished_at <= self._status.last_checked:
+            return
+        was = self._conditions.get(ConditionType.READY)
+        self._status.last_checked = run.finished_at
+        self._status.repository = run.id or self._status.repository
+        if run.outcome in GOOD:
+            self._conditions.set(ConditionType.READY, True, "Tested", "Written, read, listed and deleted.")
+        else:
+            self._conditions.set(ConditionType.READY, False, run.reason or "TestFailed", describe(run))
+        ready = self._conditions.get(ConditionType.READY)
+        assert ready is not None
+        if was is not None and was.status == ready.status:
+            return
+        if ready.status == "True":
+            self._actions.append(Tell("Normal", "LocationReady", ready.message))
+        else:
+            self._actions.append(Tell("Warning", "LocationNotReady", f"{ready.reason}: {ready.message}"))
+
+    def _hold_up(self, one: Job, run: RunStatus) -> None:
+        if run.reason:
+            self._conditions.set(ConditionType.READY, False, run.reason, describe(run))
+        elif self._conditions.get(ConditionType.READY) is None:
+            self._conditions.set(ConditionType.READY, None, "Testing", f"The Job {one.metadata.name} tries it.")
+
+    def _test(self) -> None:
+        """A Job now, if one is due."""
+        if any(not one.has_ended for one in self._jobs if one.metadata.labels.get(ROLE_LABEL) == Role.TEST):
+            return
+        last = moment(self._status.last_checked)
+        is_ready = self._conditions.is_true(ConditionType.READY)
+        due = last + (_AGAIN_WHEN_READY if is_ready else _AGAIN_WHEN_NOT) if last is not None else self._now
+        changed = self._location.status.observed_generation != self._location.metadata.generation
+        refused = self._scene.known.refusals.get(self._key)
+        if refused is not None:
+            self._conditions.set(ConditionType.READY, False, refused.reason, refused.message)
+            due = max(due, refused.at + _AGAIN_WHEN_NOT)
+        if not changed and self._now < due:
+            self._again.append(due)
+            return
+        if self._conditions.get(ConditionType.READY) is None:
+            self._conditions.set(ConditionType.READY, None, "Testing", "It is being tried.")
+        metadata = self._location.metadata
+        name = naming.job("test", self._key.name, f"{metadata.uid} {metadata.generation} {self._status.last_checked}")
+        work = self._work(Role.TEST, commands.test_location(), self._location.spec.secret)
+        self._actions.append(Create(JOBS, run_job(name, self._location.metadata, work, self._scene.installation)))
+        self._again.append(self._now + _AGAIN_WHEN_NOT)
+
+    def _maintain(self) -> None:
+        maintenance = self._location.spec.maintenance
+        names = set()
+        if maintenance is not None:
+            secret = maintenance.secret or self._location.spec.secret
+            runs = [
+                (Role.PRUNE, maintenance.prune, commands.prune(maintenance.prune) if maintenance.prune else []),
+                (Role.CHECK, maintenance.check, commands.check(maintenance.check) if maintenance.check else []),
+            ]
+            for role, settings, command in runs:
+                if settings is None:
+                    continue
+                try:
+                    schedule = Schedule.parse(
+                        settings.schedule, maintenance.time_zone, f"{self._location.metadata.full_name}/{role}"
+                    )
+                except UsageError as error:
+                    message = f"maintenance.{role}: {error.what}: {error.why}. {error.next}"
+                    self._conditions.set(ConditionType.READY, False, "InvalidSpec", message)
+                    continue
+                timing = Timing(
+                    cron=schedule.cron,
+                    time_zone=maintenance.time_zone,
+                    suspend=settings.suspend,
+                    starting_deadline=_MAINTENANCE_DEADLINE,
+                )
+                body = cron_job(
+                    location_cron_job(self._key.name, role),
+                    self._location.metadata,
+                    self._work(role, command, secret, maintenance.service_account_name),
+                    timing,
+                    self._scene.installation,
+                )
+                names.add(body["metadata"]["name"])
+                live = self._cron_jobs.get(body["metadata"]["name"])
+                wanted = body["metadata"]["annotations"][HASH_ANNOTATION]
+                if live is None or live.metadata.annotations.get(HASH_ANNOTATION) != wanted:
+                    self._actions.append(Apply(CRON_JOBS, body))
+        self._keep_cron_jobs(names)
+
+    def _keep_cron_jobs(self, names: set[str]) -> None:
+        for name, live in self._cron_jobs.items():
+            if name not in names:
+                self._actions.append(Delete(CRON_JOBS, live.metadata.namespace, name, live.metadata.uid))
+
+    def _work(self, role: Role, command: list[str], secret: str, service_account: str = "default") -> Work:
+        return Work(
+            kind=self._key.kind,
+            name=self._key.name,
+            namespace=self._key.namespace,
+            role=role,
+            command=command,
+            url=self._location.spec.url,
+            secret=secret,
+            service_account=service_account,
+            settings=self._location.spec.pod,
+        )

@@ -1,0 +1,1 @@
+"""What Prometheus is told: facts of our objects, read anew for each scrape, and the controller's own counts."""

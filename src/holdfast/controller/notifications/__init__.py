@@ -1,0 +1,1 @@
+"""Telling people: what there is to tell, once each, and sending it through Apprise."""

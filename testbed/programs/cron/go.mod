@@ -1,0 +1,5 @@
+module holdfast.dev/testbed/cron
+
+go 1.25
+
+require github.com/robfig/cron/v3 v3.0.1

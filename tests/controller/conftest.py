@@ -1,0 +1,7 @@
+import pytest
+from tests.controller.stage import Stage
+
+
+@pytest.fixture
+def stage():
+    return Stage()
