@@ -62,4 +62,4 @@ lock: $(READY)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
-	find src tests testbed demo bench soak -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests testbed demo bench soak deploy -name __pycache__ -type d -prune -exec rm -rf {} +

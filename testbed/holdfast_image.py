@@ -34,8 +34,6 @@ def _fill_dependencies(root: Path, say: Say) -> None:
     names = [line for line in _PACKAGES.read_text().splitlines() if not line.startswith("#")]
     with tempfile.TemporaryDirectory() as packages:
         debian.download(names, debian.BOOKWORM, Path(packages))
-        for package in Path(packages).rglob("*.deb"):
-            package.rename(Path(packages, package.name))
         _run("dependencies", Path(packages), root, say)
 
 

@@ -20,7 +20,9 @@ def define_custom_resources(cluster):
             if error.status != 409:
                 raise
     for resource in RESOURCES:
-        _wait(lambda path=f"/apis/{resource.group}/{resource.version}/{resource.plural}": cluster.api.request("GET", path))
+        _wait(
+            lambda path=f"/apis/{resource.group}/{resource.version}/{resource.plural}": cluster.api.request("GET", path)
+        )
 
 
 def _definition(resource):

@@ -52,16 +52,14 @@ def _held(parent, helper, touching):
     found = False
     _stop(parent)
     try:
-        _stop(helper)
-        found = _touches(helper, touching)
-        return found
-    except psutil.NoSuchProcess:
-        return False
-    finally:
-        if not found:
-            with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            _stop(helper)
+            found = _touches(helper, touching)
+            if not found:
                 helper.send_signal(signal.SIGCONT)
+    finally:
         parent.send_signal(signal.SIGCONT)
+    return found
 
 
 def _stop(process):

@@ -18,6 +18,7 @@ DEFINITION = {
                 "name": VERSION,
                 "served": True,
                 "storage": True,
+                "subresources": {"status": {}},
                 "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
             }
         ],

@@ -2,13 +2,15 @@
 
 import datetime as dt
 import json
+import re
 import signal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from tests.api_proxy import Answer
+from tests.cli.documented import PAGE
 from tests.cli.holdfast import PASSWORD
 from tests.sample_repository import init
 
@@ -208,10 +210,11 @@ def test_the_api_servers_own_word_comes_first():
 
 
 LONG = some.text(max_size=20) | some.text(min_size=1, max_size=5).map(lambda text: text * 2000)
-PROBLEMS = some.lists(some.builds(RunProblem, what=LONG, why=LONG, next=LONG), max_size=30)
-COUNTS = some.dictionaries(some.text(max_size=30), some.integers(0, 2**53), max_size=300)
+PROBLEMS = some.lists(some.builds(RunProblem, what=LONG, why=LONG, next=LONG), max_size=12)
+COUNTS = some.integers(0, 300).map(lambda count: {f"count-{number}": 2**53 for number in range(count)})
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     some.builds(RunStatus, verb=LONG, name=LONG, reason=LONG, job=LONG, errors=PROBLEMS, counts=COUNTS, bytes=COUNTS)
 )
@@ -231,3 +234,9 @@ def test_bytes_that_are_no_text_can_be_told():
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
     read = msgspec.json.decode(encode(RunStatus(errors=[RunProblem(what=name)])), type=RunStatus)
     assert read.errors[0].what == "caf\\udce9"
+
+
+def test_the_page_has_each_field():
+    section = PAGE.read_text().partition("What `HOLDFAST_RESULT_FILE` gets\n")[2].partition("\n#")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert documented == [field.encode_name for field in msgspec.structs.fields(RunStatus)]

@@ -1,11 +1,13 @@
 """A controller with just its own rights beside a real API server."""
 
+import contextlib
 import threading
 import time
 
 from testbed.errors import ApiFailed
+from tests.definitions import install_definitions
 
-from holdfast.api.names import API_VERSION, GROUP, RESOURCES, VERSION
+from holdfast.api.names import API_VERSION, RESOURCES
 from holdfast.assembly import Settings, connect
 from holdfast.controller.serve import ControllerOptions, serve
 from holdfast.manifests.rbac import roles
@@ -25,27 +27,8 @@ PATHS = {
 
 
 def define(cluster):
-    for resource in RESOURCES:
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = {"name": VERSION, "served": True, "storage": True, "subresources": {"status": {}}}
-        body = {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": resource.group_resource},
-            "spec": {
-                "group": GROUP,
-                "scope": "Namespaced",
-                "names": {"plural": resource.plural, "kind": resource.kind, "listKind": f"{resource.kind}List"},
-                "versions": [{**version, "schema": {"openAPIV3Schema": schema}}],
-            },
-        }
-        try:
-            cluster.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
-        except ApiFailed as error:
-            if error.status != 409:
-                raise
-    for resource in RESOURCES:
-        wait_for(lambda plural=resource.plural: cluster.api.exists(f"/apis/{API_VERSION}/{plural}"))
+    with contextlib.closing(connect(Settings(kubeconfig=str(cluster.admin_kubeconfig)), Cancel())) as admin:
+        install_definitions(admin)
 
 
 def wait_for(answer, seconds=PATIENCE):

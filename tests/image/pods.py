@@ -26,9 +26,9 @@ class Pods:
         self._image = image
         self._kept = []
 
-    def start(self, name, *arguments, files=None, account=None, command=None, kept=False, **environment):
-        """`files` are laid in /run/files; `account` is a service account whose token is mounted; one that is `kept` can be
-        looked at after it was deleted, until the test ends.
+    def start(self, name, *arguments, files=None, account=None, command=None, user=None, kept=False, **environment):
+        """`files` are laid in /run/files; `account` is a service account whose token is mounted; `user` is another one than the
+        image's. One that is `kept` can be looked at after it was deleted, until the test ends.
         """
         mounts = [{"name": volume, "mountPath": path} for volume, path in WRITABLE.items()]
         volumes = [{"name": volume, "emptyDir": {}} for volume in WRITABLE]
@@ -43,7 +43,7 @@ class Pods:
             "image": self._image,
             "args": list(arguments),
             "env": [{"name": variable, "value": value} for variable, value in variables.items()],
-            "securityContext": LOCKED_DOWN,
+            "securityContext": LOCKED_DOWN | ({"runAsUser": user} if user else {}),
             "volumeMounts": mounts,
         }
         if command:

@@ -67,6 +67,11 @@ def test_it_is_nobody_special_and_has_no_capabilities(pods):
     assert "Seccomp:\t2" in said
 
 
+def test_a_cluster_may_choose_another_user(pods, space, reader, outside, from_pods):
+    pods.run("other", "backup", "create", "-n", space, account=reader, user=1000770000, **from_pods)
+    assert [entry["outcome"] for entry in outside("backup", "list", "-o", "json").document] == ["done"]
+
+
 def test_only_its_own_directories_can_be_written(pods):
     assert pods.run("touch", command=[*PYTHON, TOUCH]).split() == ["/tmp", "/var/cache/holdfast"]
 

@@ -292,4 +292,27 @@ WORKLOADS: dict[str, list[Case]] = {
     ],
 }
 
-MORE: dict[str, list[Case]] = {**HELM, **SNAPSHOTS, **EARLY_VERSIONS, **VELERO, **WORKLOADS}
+# Holdfast's own kinds
+
+_PLANS = "backupplans.holdfast.dev"
+
+
+def plan(stamp: str | None = None, **metadata: str) -> Object:
+    return {
+        "metadata": {"name": "nightly", **metadata, **({"annotations": {"holdfast.dev/uid": stamp}} if stamp else {})}
+    }
+
+
+OWN_KINDS: dict[str, list[Case]] = {
+    "copied-plan": [
+        Change("the original's stamp stays", _PLANS, plan("u-1", uid="u-1"), plan("u-1", uid="u-1")),
+        Change("also one that was copied before", _PLANS, plan("u-0", uid="u-1"), plan("u-0", uid="u-1")),
+        Change("one that was never taken up gets its own UID", _PLANS, plan(uid="u-1"), plan("u-1", uid="u-1")),
+        Change("or what is no UID", _PLANS, plan(), plan("of-a-copy")),
+        Change("a location likewise", "storagelocations.holdfast.dev", plan(uid="u-1"), plan("u-1", uid="u-1")),
+        Carry("a live one keeps its own", _PLANS, plan("u-2"), plan("u-1"), plan("u-2")),
+        Carry("or goes on without", _PLANS, plan(), plan("u-1"), plan()),
+    ],
+}
+
+MORE: dict[str, list[Case]] = {**HELM, **SNAPSHOTS, **EARLY_VERSIONS, **VELERO, **OWN_KINDS, **WORKLOADS}

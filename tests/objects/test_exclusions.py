@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.api import names
 from holdfast.cluster import kubeconfig
 from holdfast.cluster.cluster import Cluster
 from holdfast.cluster.connection import Connection
@@ -16,6 +17,7 @@ from holdfast.objects.metadata import Glimpse, glimpse
 
 ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
 ROOT = Path(__file__).parents[2]
+MADE_BY_US = {names.MANAGED_BY: names.MANAGER, names.KIND_LABEL: "BackupPlan", names.NAME_LABEL: "nightly"}
 
 
 def resource(group_resource: str, *, verbs: frozenset[str] = ALL_VERBS) -> Resource:
@@ -119,6 +121,7 @@ OBJECT_CASES = [
         "secrets",
         an_object("a" * 58 + "x2b4z", type=SA_TOKEN, annotations={"kubernetes.io/service-account.name": "a" * 60}),
     ),
+    *(("holdfast-jobs", kind, an_object(labels=MADE_BY_US)) for kind in ("cronjobs.batch", "jobs.batch", "pods")),
     ("bootstrap-tokens", "secrets", an_object(namespace="kube-system", type="bootstrap.kubernetes.io/token")),
     (
         "automanaged-api-services",
@@ -218,6 +221,10 @@ KEPT = [
     ("an added ServiceCIDR", "servicecidrs.networking.k8s.io", an_object("more")),
     ("an opt-out label with another value", "configmaps", an_object(labels={"velero.io/exclude-from-backup": "false"})),
     ("a plan", "backupplans.holdfast.dev", an_object()),
+    ("a location", "storagelocations.holdfast.dev", an_object()),
+    ("Holdfast's own Deployment", "deployments.apps", an_object(labels=MADE_BY_US)),
+    ("a CronJob of the chart", "cronjobs.batch", an_object(labels={names.MANAGED_BY: names.MANAGER})),
+    ("somebody's Job", "jobs.batch", an_object(labels={names.KIND_LABEL: "Backup", names.MANAGED_BY: "Helm"})),
     ("a schedule of Velero", "schedules.velero.io", an_object()),
 ]
 

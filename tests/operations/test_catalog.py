@@ -1,6 +1,5 @@
 """Finding backups by what users call them, in repositories that hold more than backups."""
 
-
 import pytest
 from tests.sample_repository import init, write_files
 

@@ -25,8 +25,8 @@ _FIELDS = (
     (0, 59, ()),
     (0, 23, ()),
     (1, 31, ()),
-    (1, 12, "jan feb MAR apr may jun jul Aug sep oct nov dec".split()),
-    (0, 6, "sun mon TUE wed thu fri sat".split()),
+    (1, 12, ["jan", "feb", "MAR", "apr", "may", "jun", "jul", "Aug", "sep", "oct", "nov", "dec"]),
+    (0, 6, ["sun", "mon", "TUE", "wed", "thu", "fri", "sat"]),
 )
 
 
@@ -45,8 +45,34 @@ def _field(random, low, high, names, *, mistakes):
 def _item(random, low, high, names, *, mistakes):
     if mistakes and random.random() < 0.1:
         return random.choice(
-            ("", "L", "1W", "5#2", "-1", "1-", "/5", "*5", "1-2-3", "1/2/3", "*/0", "*/-1", "*/x", str(high + 1))
-            + ("99999999999999999999", "0x5", "1_0", "٣", "**", "7-1", "3.5", "+-1", "1-+", "h", "mo", "sunday")
+            (
+                "",
+                "L",
+                "1W",
+                "5#2",
+                "-1",
+                "1-",
+                "/5",
+                "*5",
+                "1-2-3",
+                "1/2/3",
+                "*/0",
+                "*/-1",
+                "*/x",
+                str(high + 1),
+                "99999999999999999999",
+                "0x5",
+                "1_0",
+                "٣",
+                "**",
+                "7-1",
+                "3.5",
+                "+-1",
+                "1-+",
+                "h",
+                "mo",
+                "sunday",
+            )
         )
 
     def number(lowest):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ from holdfast.cli.errors import show_problem
 from holdfast.cli.of_plan import plan_retention
 from holdfast.cli.output import counted, say, show_document, show_table
 from holdfast.cli.prune import prune_document, prune_with_defaults, show_prune
+from holdfast.cli.retention import KEEP_COUNTS, keep_options
 from holdfast.errors import TooManyRemovals, UsageError
 from holdfast.model.run import Problem
 
@@ -22,43 +22,9 @@ if TYPE_CHECKING:  # see main
     from holdfast.model.retention import RetentionPolicy
     from holdfast.operations.forget import ForgetPlan, Group, Judged
 
-_COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
-
-
-class _Count(click.ParamType[int]):
-    """A number of backups, or `unlimited`, for which restic has -1 too."""
-
-    name = "count"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if value in ("unlimited", "-1"):
-            return -1
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 0:
-            self.fail(f"{value!r} is neither a number nor `unlimited`", param, ctx)
-        return number
-
-
-def _keep(flag: str, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(flag, type=_Count(), metavar="N", help=what)
-
 
 @click.command("forget", cls=VerbCommand)
-@_keep("--keep-last", "Keep the N newest good backups; N may be `unlimited`, here and below.")
-@_keep("--keep-hourly", "The newest good backup of each of N hours that have one.")
-@_keep("--keep-daily", "Of each of N days.")
-@_keep("--keep-weekly", "Of each of N weeks, which begin on Monday.")
-@_keep("--keep-monthly", "Of each of N months.")
-@_keep("--keep-yearly", "Of each of N years.")
-@click.option(
-    "--keep-within",
-    default="",
-    metavar="DURATION",
-    help="All made in the time before the newest good backup: 30d, 12h, 1y6m.",
-)
+@keep_options
 @click.option(
     "--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="All with this tag or label KEY=VALUE. Repeatable."
 )
@@ -150,7 +116,7 @@ def _policy(session: Session, keep_within: str, flags: dict[str, Any]) -> Retent
     from holdfast.model.retention import RetentionPolicy  # noqa: PLC0415
     from holdfast.model.span import Span  # noqa: PLC0415
 
-    counts = {name: flags[name] for name in _COUNTS}
+    counts = {name: flags[name] for name in KEEP_COUNTS}
     if flags["plan"] and not (keep_within or flags["keep_tags"] or any(one is not None for one in counts.values())):
         return plan_retention(session, flags["plan"])
     return RetentionPolicy(

@@ -27,6 +27,7 @@ NOUNS = {
     "drill": "Restore backups into throw-away namespaces, check what runs there, and remove it.",
     "install": "Install Holdfast in a cluster, or upgrade it.",
     "location": "Store, list and try repositories that a cluster knows by name.",
+    "plan": "Declare what is backed up, when and for how long; see how its runs went.",
     "repository": "Create, show, check and unlock the place where backups live; its keys.",
     "restore": "Plan and run restores, and read their reports.",
     "uninstall": "Remove the controller and its roles; plans, definitions and backups stay.",

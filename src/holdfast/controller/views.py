@@ -80,8 +80,6 @@ class Terminated(_Fields, kw_only=True, rename="camel"):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
-    started_at: str = ""
-    finished_at: str = ""
 
 
 class ContainerState(_Fields, kw_only=True, rename="camel"):

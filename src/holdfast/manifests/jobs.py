@@ -51,7 +51,9 @@ def cron_job(name: str, owner: Metadata, work: Work, timing: Timing, installatio
         "timeZone": timing.time_zone,
         "suspend": timing.suspend,
         "concurrencyPolicy": "Forbid",
-        "startingDeadlineSeconds": timing.starting_deadline,
+        # Kubernetes counts an interval from the last run, but from no earlier than the deadline allows: with a deadline
+        # that is shorter than the interval it would never come.
+        **({} if timing.cron.startswith("@every") else {"startingDeadlineSeconds": timing.starting_deadline}),
         "successfulJobsHistoryLimit": _HISTORY,
         "failedJobsHistoryLimit": _HISTORY,
         "jobTemplate": {

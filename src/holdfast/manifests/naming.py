@@ -50,6 +50,11 @@ def job(kind: str, name: str, unique: str) -> str:
     return f"{shortened(f'{kind.lower()}-{name}', _JOB_LIMIT - _DIGEST - 1)}-{digest}"
 
 
+def manual_job(cron_job: str, unique: str) -> str:
+    """A Job made of a CronJob by hand: `plan-nightly-run-x7k2m`. `unique` has no more than seven characters."""
+    return f"{cron_job}-run-{unique}"[:_JOB_LIMIT]
+
+
 def scheduled_time(job_name: str) -> dt.datetime | None:
     """When the CronJob meant this Job to run: Kubernetes ends the Job's name with the minutes since 1970. None for others."""
     digits = job_name.rpartition("-")[2]

@@ -121,6 +121,10 @@ def _is_opted_out(seen: Glimpse) -> bool:
     return any(seen.labels.get(label) == "true" for label in OPT_OUT_LABELS)
 
 
+def _is_made_by_holdfast(seen: Glimpse) -> bool:
+    return seen.labels.get("app.kubernetes.io/managed-by") == "holdfast" and "holdfast.dev/kind" in seen.labels
+
+
 def _rbac(*plurals: str) -> frozenset[str]:
     return frozenset(f"{plural}.rbac.authorization.k8s.io" for plural in plurals)
 
@@ -199,6 +203,14 @@ NEVER_BACKED_UP: tuple[Exclusion, ...] = (
         "Backups and Restores of holdfast.dev",
         "they ask for a run, and created again they would run again",
         kinds=frozenset({"backups.holdfast.dev", "restores.holdfast.dev"}),
+    ),
+    Exclusion(
+        "holdfast-jobs",
+        "CronJobs, Jobs and Pods that Holdfast made for its objects"
+        " (the labels app.kubernetes.io/managed-by=holdfast and holdfast.dev/kind)",
+        "the controller makes them again from the BackupPlan or StorageLocation, and a copy would run beside its original",
+        kinds=frozenset({"cronjobs.batch", "jobs.batch", "pods"}),
+        matches=_is_made_by_holdfast,
     ),
     Exclusion(
         "velero-runs",

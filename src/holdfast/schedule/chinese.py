@@ -39,6 +39,11 @@ def times(fields: Sequence[Field], zone: str) -> str:
     return f"{before} {clock}（{zone}）".strip()
 
 
+def moment(time: dt.datetime) -> str:
+    """`2026-11-27 周五 02:30 CET`"""
+    return f"{time:%Y-%m-%d} 周{_WEEKDAYS[time.weekday()]} {time:%H:%M %Z}"
+
+
 def _single_minute(minute: int, hour: Field) -> str:
     if hour.is_full:
         return f"每小时的第 {minute} 分钟"

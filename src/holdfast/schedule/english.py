@@ -50,6 +50,11 @@ def times(fields: Sequence[Field], zone: str) -> str:
     return f"{clock}{days}{_months(month)} ({zone})"
 
 
+def moment(time: dt.datetime) -> str:
+    """`Fri 2026-11-27 02:30 CET`, on the clocks that the time has."""
+    return f"{_WEEKDAYS[time.weekday()][:3]} {time:%Y-%m-%d %H:%M %Z}"
+
+
 def _single_minute(minute: int, hour: Field) -> str:
     if hour.is_full:
         return f"every hour at minute {minute}"

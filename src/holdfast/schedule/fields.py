@@ -53,7 +53,7 @@ class FieldError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The numbers that one field allows. `star` says that it does not restrict: `*` or `?`, also `*/1`, but not `*/2` or `0-6`."""
+    """The numbers that one field allows. `star` says that it restricts nothing: `*`, `?` and `*/1`, but not `*/2` or `0-6`."""
 
     bounds: Bounds
     values: frozenset[int]

@@ -79,7 +79,7 @@ class Schedule:
         """
         if self.interval is None:
             return next_time(self.fields, self.zone, moment)
-        anchor = (since or moment).replace(microsecond=0)
+        anchor = _whole_second(since or moment)
         passed = max((moment - anchor) // self.interval, 0)
         return (anchor + (passed + 1) * self.interval).astimezone(self.zone)
 
@@ -95,7 +95,7 @@ class Schedule:
     def latest_before(self, now: dt.datetime, since: dt.datetime | None = None) -> dt.datetime | None:
         """The newest time that is not after `now`; None if there is none in five years, or for an interval since `since`."""
         if self.interval is not None:
-            anchor = (since or now).replace(microsecond=0)
+            anchor = _whole_second(since or now)
             runs = (now - anchor) // self.interval
             return (anchor + runs * self.interval).astimezone(self.zone) if runs > 0 else None
         span = _HOUR
@@ -111,14 +111,26 @@ class Schedule:
 
     def explain(self, language: Language = "en") -> str:
         """In words: `at 02:30 every day (Europe/Berlin)`."""
-        words = chinese if language == "zh" else english
         if self.interval is not None:
-            return words.interval(self.interval)
-        return words.times(self.fields, self.zone.key)
+            return chinese.interval(self.interval) if language == "zh" else english.interval(self.interval)
+        times = chinese.times if language == "zh" else english.times
+        return times(self.fields, self.zone.key)
+
+    def next_in_words(
+        self, after: dt.datetime, count: int, language: Language = "en", since: dt.datetime | None = None
+    ) -> list[str]:
+        """`next_times` as people read them: `Fri 2026-11-27 02:30 CET`."""
+        words = chinese.moment if language == "zh" else english.moment
+        return [words(time) for time in self.next_times(after, count, since)]
 
     def _comes(self, after: dt.datetime, until: dt.datetime) -> bool:
         moment = self.next_after(after)
         return moment is not None and moment <= until
+
+
+def _whole_second(moment: dt.datetime) -> dt.datetime:
+    """In UTC, because Python adds to a zone's own times without minding its changes of clocks."""
+    return moment.astimezone(dt.UTC).replace(microsecond=0)
 
 
 def _spread(text: str, key: str) -> list[str]:

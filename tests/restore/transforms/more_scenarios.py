@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from tests.definitions import backup_plan, install_definitions
 from tests.objects.more_cases import release, secret
 from tests.restore.transforms.scenarios import claim, deployment, into, obj, pod_spec, row, token_secret
 from tests.restore.transforms.stage import Stage, Table
 
+from holdfast.api.names import API_VERSION, STAMP_ANNOTATION
+from holdfast.cluster.cluster import Cluster
 from holdfast.objects.comparison import differences
 from holdfast.objects.fields import Object
 from holdfast.objects.pausing import PAUSES, paused
@@ -127,6 +130,26 @@ def claim_does_not_select_velero_s_volume(stage: Stage, transforms: Table) -> No
     selector = {"matchLabels": {"velero.io/dynamic-pv-restore": "shop.data.abcde"}}
 
     assert "selector" not in again(stage, transforms, stage.make(claim(spec={"selector": selector})))["spec"]
+
+
+@row("copied-plan")
+def plan_rests_until_it_is_resumed(stage: Stage, transforms: Table) -> None:
+    install_definitions(Cluster(stage.connection))
+    stage.eventually(lambda: stage.serves(API_VERSION, "BackupPlan"), "the kind is served")
+    backup = stage.make(backup_plan())
+    taken_up = stage.make(backup_plan(name="taken-up"))
+    stamp = {"metadata": {"annotations": {STAMP_ANNOTATION: taken_up["metadata"]["uid"]}}}
+    taken_up = stage.patch(taken_up, stamp)
+
+    for before in (backup, taken_up):
+        made = again(stage, transforms, before)
+        stamp = made["metadata"].get("annotations", {}).get(STAMP_ANNOTATION)
+        assert stamp == before["metadata"]["uid"] != made["metadata"]["uid"]
+
+    # A live one is not put to rest by an update, and nothing differs because of the stamp.
+    live = stage.patch(backup, {"metadata": {"annotations": {STAMP_ANNOTATION: stage.read(backup)["metadata"]["uid"]}}})
+    desired = apply(transforms, "backupplans.holdfast.dev", backup, stage.context()).object
+    assert differences(live, desired, transforms, "backupplans.holdfast.dev", stage.context()) == []
 
 
 @row("pod-token-volumes")

@@ -11,6 +11,7 @@ from holdfast.objects.transforms.early_versions import EARLY_VERSIONS
 from holdfast.objects.transforms.helm import HELM
 from holdfast.objects.transforms.namespace_fields import NAMESPACE_REFERENCES
 from holdfast.objects.transforms.namespaces import NAMESPACES
+from holdfast.objects.transforms.own_kinds import OWN_KINDS
 from holdfast.objects.transforms.placement import PLACEMENT
 from holdfast.objects.transforms.quarantine import QUARANTINE
 from holdfast.objects.transforms.server_fields import SERVER_FIELDS
@@ -29,6 +30,7 @@ TRANSFORMS: tuple[Transform, ...] = (
     *WORKLOADS,
     *EARLY_VERSIONS,
     *VELERO,
+    *OWN_KINDS,
     *QUARANTINE,
     *HELM,
     *PLACEMENT,

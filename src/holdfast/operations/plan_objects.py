@@ -1,0 +1,129 @@
+"""BackupPlans as people handle them in a cluster: listed, applied, paused, resumed, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from holdfast.api.backup_plan import BackupPlan
+from holdfast.api.names import BACKUP_PLANS, STAMP_ANNOTATION, STORAGE_LOCATIONS
+from holdfast.cluster.cluster import Cluster, PatchType
+from holdfast.errors import ApiRefused, HoldfastError, NotFound, UsageError
+from holdfast.model.plan_name import PlanName
+from holdfast.operations.plans import read_plan
+
+FIELD_MANAGER = "holdfast-cli"
+
+_NOT_FOUND = 404
+
+
+def list_plans(cluster: Cluster, namespace: str | None) -> list[BackupPlan]:
+    """Those of one namespace, or of all (None), by name. Raises NotFound if the cluster knows no plans; ApiRefused."""
+    found: list[BackupPlan] = []
+    try:
+        for page in cluster.list(BACKUP_PLANS, namespace=namespace):
+            if page.restarted:
+                found.clear()
+            found += [msgspec.json.decode(item, type=BackupPlan) for item in page.items]
+    except ApiRefused as error:
+        raise _in_words(error, "plans cannot be listed", namespace or "") from error
+    return sorted(found, key=lambda plan: plan.metadata.full_name)
+
+
+def apply_plan(cluster: Cluster, manifest: dict[str, Any], *, update: bool) -> BackupPlan:
+    """Creates the plan, or with `update` makes an existing one what the manifest says.
+
+    Raises UsageError if there is one and `update` is not said; NotFound without the namespace or the kind; ApiRefused.
+    """
+    namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+    what = f"the plan {namespace}/{name} was not accepted"
+    try:
+        if not update and cluster.get(BACKUP_PLANS, namespace, name) is not None:
+            raise UsageError(
+                f"there is a plan {namespace}/{name} already",
+                why="it would be changed to what these flags say",
+                next="Choose another name, or give --update.",
+            )
+        applied = cluster.patch(
+            BACKUP_PLANS,
+            namespace,
+            name,
+            msgspec.json.encode(manifest),
+            patch_type=PatchType.APPLY,
+            field_manager=FIELD_MANAGER,
+            force=True,
+        )
+    except ApiRefused as error:
+        raise _in_words(error, what, namespace) from error
+    return msgspec.json.decode(applied, type=BackupPlan)
+
+
+def has_location(cluster: Cluster, namespace: str, name: str) -> bool | None:
+    """None if that cannot be told, as without the right to read locations."""
+    try:
+        return cluster.get(STORAGE_LOCATIONS, namespace, name) is not None
+    except ApiRefused:
+        return None
+
+
+def suspend_plan(cluster: Cluster, name: PlanName) -> bool:
+    """False if it was paused already. Raises NotFound, ApiRefused."""
+    plan = read_plan(cluster, name)
+    if plan.spec.suspend:
+        return False
+    _merge(cluster, name, {"spec": {"suspend": True}})
+    return True
+
+
+def resume_plan(cluster: Cluster, name: PlanName) -> tuple[bool, bool]:
+    """Whether it was paused, and whether it was a copy of another plan and runs from now on. Raises NotFound, ApiRefused."""
+    plan = read_plan(cluster, name)
+    copied = plan.metadata.annotations.get(STAMP_ANNOTATION, plan.metadata.uid) != plan.metadata.uid
+    if plan.spec.suspend or copied:
+        change: dict[str, Any] = {"spec": {"suspend": False}}
+        if copied:
+            change["metadata"] = {"annotations": {STAMP_ANNOTATION: None}, "uid": plan.metadata.uid}
+        _merge(cluster, name, change)
+    return plan.spec.suspend, copied
+
+
+def delete_plan(cluster: Cluster, plan: BackupPlan) -> None:
+    """It and no other of its name. Raises ApiRefused."""
+    cluster.delete(BACKUP_PLANS, plan.metadata.namespace, plan.metadata.name, uid=plan.metadata.uid)
+
+
+def _merge(cluster: Cluster, name: PlanName, change: dict[str, Any]) -> None:
+    cluster.patch(
+        BACKUP_PLANS,
+        name.namespace,
+        name.name,
+        msgspec.json.encode(change),
+        patch_type=PatchType.MERGE,
+        field_manager=FIELD_MANAGER,
+    )
+
+
+def _in_words(error: ApiRefused, what: str, namespace: str) -> HoldfastError:
+    """What the API server said, as what a person who handles plans can do about it."""
+    if error.status == _NOT_FOUND and not error.reason:  # the kind is not served; for an object there is a reason
+        return NotFound(
+            what,
+            why=f"this cluster has no {BACKUP_PLANS.group_resource}: Holdfast is not installed in it",
+            next="Check --kubeconfig and --context, or install it first: holdfast install",
+        )
+    if error.status == _NOT_FOUND:
+        return NotFound(
+            what, why=f"there is no namespace {namespace}", next=f"Make it first: kubectl create namespace {namespace}"
+        )
+    if error.reason == "Forbidden" and "cannot" in error.why:
+        advice = f"Give the account rights on {BACKUP_PLANS.group_resource} in {namespace or 'all namespaces'}."
+        return _again(error, what, error.why, advice)
+    if error.causes:
+        why = "; ".join(f"{field}: {message}" if field else message for field, message in error.causes)
+        return _again(error, what, why, "Correct what it names.")
+    return _again(error, what, error.why, error.next)
+
+
+def _again(error: ApiRefused, what: str, why: str, advice: str) -> ApiRefused:
+    return ApiRefused(what, status=error.status, reason=error.reason, why=why, next=advice, causes=error.causes)
