@@ -50,6 +50,7 @@ def complete(holdfast):
             "holdfast backup ",
             {"browse", "cat", "create", "delete", "diff", "files", "forget", "list", "show", "verify"},
         ),
+        ("holdfast plan ", {"create", "delete", "list", "pause", "resume", "run", "show"}),
         ("holdfast repository key ", {"add", "list", "remove"}),
         ("holdfast location ", {"add", "list", "remove", "show", "test"}),
         ("holdfast restore r", {"run"}),

@@ -67,6 +67,15 @@ def test_no_secret_is_in_a_pod_but_by_its_name(planned):
     )
 
 
+def test_an_interval_has_no_starting_deadline(planned):
+    """Kubernetes would count it anew from the beginning of the deadline, and never reach its end."""
+    planned.edit(*KEY, schedule="@every 6h", startingDeadlineSeconds=600)
+    planned.act(*KEY)
+    spec = planned.made("CronJob")["plan-nightly"]["spec"]
+    assert spec["schedule"] == "@every 6h"
+    assert "startingDeadlineSeconds" not in spec
+
+
 @pytest.mark.parametrize(
     ("spec", "cron_job"),
     [

@@ -95,7 +95,8 @@ def create_plan(session: Session, /, reference: str, within: str, **flags: Any) 
 
 def _show_schedule(session: Session, schedule: Schedule, language: Any) -> None:
     first, *others = schedule.next_in_words(dt.datetime.now(dt.UTC), _NEXT_SHOWN, language)
-    facts = [("Schedule", f"{schedule.explain(language)}, which is `{schedule.cron}`"), ("Next runs", first)]
+    written_out = f", as `{schedule.cron}`" if schedule.cron != schedule.text else ""
+    facts = [("Schedule", f"{schedule.explain(language)}{written_out}"), ("Next runs", first)]
     show_facts(session, [*facts, *(("", text) for text in others)])
 
 

@@ -57,7 +57,9 @@ def _facts(plan: BackupPlan, language: Language, now: dt.datetime) -> list[tuple
 
     schedule = schedule_of(plan)
     moment_in_words = chinese.moment if language == "zh" else english.moment
-    following = [moment_in_words(moment) for moment in next_runs(plan, now)] or ["none while it is paused"]
+    following = [moment_in_words(moment) for moment in next_runs(plan, now)] or [
+        "none while it is paused" if plan.spec.suspend else "-"
+    ]
     facts = [
         ("Plan", plan.metadata.full_name),
         ("State", state(plan)),
