@@ -118,6 +118,8 @@ class WrongPassword(RepositoryError):
         "Check --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD, "
         "or the key `password` of the location's Secret."
     )
+
+
 class DamagedData(RepositoryError):
     """Bytes that fail their hash, their authentication code or their format."""
 
