@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from tests.controller.stage import location
+from tests.controller.stage import NOW, location
 
 KEY = ("StorageLocation", "holdfast", "main")
 
@@ -59,6 +59,19 @@ def test_wrong_credentials_are_named_and_tried_again_within_a_minute(tried):
     pass_test(tried)
     assert tried.condition(*KEY, "Ready")[0] == "True"
     assert [reason for _, reason, _ in tried.told] == ["LocationNotReady", "LocationReady"]
+
+
+def test_what_stays_broken_is_tried_less_often(tried):
+    trials = []
+    while tried.now < NOW + dt.timedelta(minutes=40):
+        pass_test(tried, "failed", 1, reason="StoreRefused")
+        trials.append(tried.now)
+        tried.remove("Job", "holdfast", next(iter(tried.made("Job"))))
+        while not tried.made("Job"):
+            tried.now = tried.decide(*KEY).again_at
+            tried.act(*KEY)
+    assert trials[1] - trials[0] < dt.timedelta(minutes=1)
+    assert dt.timedelta(minutes=5) <= trials[-1] - trials[-2] < dt.timedelta(minutes=6)
 
 
 def test_the_same_failure_is_told_once(tried):

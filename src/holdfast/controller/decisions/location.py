@@ -27,6 +27,9 @@ from holdfast.schedule.schedule import Schedule
 
 _AGAIN_WHEN_READY = dt.timedelta(hours=1)
 _AGAIN_WHEN_NOT = dt.timedelta(seconds=45)
+_AGAIN_WHEN_LONG_NOT = dt.timedelta(minutes=5)
+_LONG = dt.timedelta(minutes=15)
+"""After so long without success a location is tried less often: each trial is a pod, and writes into a bucket."""
 _LOOK_AGAIN = dt.timedelta(seconds=20)
 _MAINTENANCE_DEADLINE = 3600  # seconds
 
@@ -125,8 +128,7 @@ class _LocationDecision:
         if any(not one.has_ended for one in self._jobs if one.metadata.labels.get(ROLE_LABEL) == Role.TEST):
             return
         last = moment(self._status.last_checked)
-        is_ready = self._conditions.is_true(ConditionType.READY)
-        due = last + (_AGAIN_WHEN_READY if is_ready else _AGAIN_WHEN_NOT) if last is not None else self._now
+        due = last + self._interval() if last is not None else self._now
         changed = self._location.status.observed_generation != self._location.metadata.generation
         refused = self._scene.known.refusals.get(self._key)
         if refused is not None:
@@ -142,6 +144,13 @@ class _LocationDecision:
         work = self._work(Role.TEST, commands.test_location(), self._location.spec.secret)
         self._actions.append(Create(JOBS, run_job(name, self._location.metadata, work, self._scene.installation)))
         self._again.append(self._now + _AGAIN_WHEN_NOT)
+
+    def _interval(self) -> dt.timedelta:
+        ready = self._conditions.get(ConditionType.READY)
+        if ready is None or ready.status != "False":
+            return _AGAIN_WHEN_READY
+        since = moment(ready.last_transition_time) or self._now
+        return _AGAIN_WHEN_NOT if self._now - since < _LONG else _AGAIN_WHEN_LONG_NOT
 
     def _maintain(self) -> None:
         maintenance = self._location.spec.maintenance
