@@ -99,7 +99,7 @@ def play(stage: Stage, running: ExitStack, directory: Path) -> None:
         running.callback(server.stop)
         server.create_bucket("backups")
         listener = running.enter_context(listening())
-        url = cluster.url_for_pods(server.repository("backups"))
+        url = f"s3:{cluster.url_for_pods(server.url)}/backups"
         stage.export({"KUBECONFIG": str(cluster.kubeconfig), **server.environment})
     story = _Story(stage, cluster, listener, directory)
     story.install(HOLDFAST.reference, url, server.repository("backups"))
@@ -167,14 +167,14 @@ class _Story:
 
     def see_a_failure(self) -> None:
         with self._stage.step("Break it, and be told: somebody changes the password in the Secret"):
-            right = self._json("get", "secret", "-n", "holdfast", "main")["data"]["password"]
+            right = self._json("get", "secret", "-n", "holdfast", "location-main")["data"]["password"]
             self._set_password(base64.b64encode(b"not the password").decode())
             message = self._listener.wait_for(lambda one: "fail" in str(one.get("title", "")).lower(), _PATIENCE)
             self._stage.say(f"A message came: {message['title']}\n{message['message']}")
             self._kubectl("get", "backupplans", "-n", "holdfast")
         with self._stage.step("Mend it, and be told again"):
             self._set_password(right)
-            message = self._listener.wait_for(lambda one: "recover" in str(one.get("title", "")).lower(), _PATIENCE)
+            message = self._listener.wait_for(lambda one: "works again" in str(one.get("title", "")), _PATIENCE)
             self._stage.say(f"A message came: {message['title']}\n{message['message']}")
 
     def restore(self) -> None:
@@ -213,7 +213,7 @@ class _Story:
 
     def _set_password(self, encoded: str) -> None:
         patch = f'{{"data":{{"password":"{encoded}"}}}}'
-        self._quietly(str(programs.KUBECTL.path), "patch", "secret", "-n", "holdfast", "main", "-p", patch)
+        self._quietly(str(programs.KUBECTL.path), "patch", "secret", "-n", "holdfast", "location-main", "-p", patch)
 
     def _new_password(self, path: str) -> str:
         self._write("password", base64.b64encode(os.urandom(18)).decode())

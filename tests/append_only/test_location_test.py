@@ -67,7 +67,10 @@ def test_an_account_that_only_reads(bucket, program, writer_and_keeper):
     writer_and_keeper(bucket)
     policy = bucket.policy("writer.json")
     policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] in ("ListTheBucket", "ReadEverything")]
-    found = program(bucket, bucket.account(policy))("location", "test", "-o", "json").document
+    done = program(bucket, bucket.account(policy))("location", "test", "-o", "json", code=1)
+    found = done.document
+    assert found["reason"] == "StoreRefused"
+    assert "may not write" in done.problem[1]
     assert (found["rights"]["write"], found["rights"]["delete"], found["rights"]["writeLocks"]) == (False, False, False)
     assert found["suitedFor"] == {"restores": False, "backups": False, "maintenance": False}
 

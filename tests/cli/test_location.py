@@ -8,14 +8,16 @@ import pytest
 from tests.cli.documented import assert_documented, assert_is
 from tests.cli.holdfast import PASSWORD
 from tests.cli.terminal import Terminal
-from tests.custom_resources import define_custom_resources
+from tests.definitions import install_definitions
+from tests.operations.harness import connected
 
 OURS = "/apis/holdfast.dev/v1alpha1/namespaces"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _defined(cluster):
-    define_custom_resources(cluster)
+    with connected(cluster.kubeconfig) as client:
+        install_definitions(client)
 
 
 @pytest.fixture
@@ -288,6 +290,7 @@ def test_the_location_of_a_plan_is_used_if_no_other_repository_is_given(main, ba
     bare("backup", "create", "--plan", f"{shop}/nightly", "--dry-run")
     bare("backup", "create", "--plan", f"{shop}/nightly")
     assert len(bare("backup", "list", "--location", main, "-o", "json").document) == 1
+    bare("restore", "plan", "latest", "--plan", f"{shop}/nightly")
     elsewhere = bare.but(HOLDFAST_REPOSITORY=tmp_path / "none", HOLDFAST_PASSWORD=PASSWORD)
     elsewhere("backup", "create", "--plan", f"{shop}/nightly", code=10)
 

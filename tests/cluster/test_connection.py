@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 
 import pytest
@@ -134,6 +135,12 @@ def test_a_credential_that_stays_refused_is_named_without_being_shown(serve, con
     assert "does not accept the credential of the context test" in error.value.why
     assert len(server.requests) == (2 if renewable else 1)
     assert SECRET not in repr(vars(error.value))
+
+
+def test_a_peer_that_is_gone_is_looked_for(serve, connect):
+    with connect(serve(ok).url).dial("/x").socket as dialled:
+        assert dialled.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert dialled.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_no_more_connections_than_the_pool_allows(serve, connect):

@@ -99,6 +99,13 @@ def test_objects_are_created_changed_and_deleted(lab, watch):
     assert name(watcher.next(Deleted)) == "new"
 
 
+def test_a_large_object_is_one_event(lab, watch):
+    watcher = watch(lab, namespace=lab.namespace)
+    watcher.next(Synced)
+    lab.make(config_map("large", data={"text": "<ü>" * 200_000}))  # which JSON writes with six characters for some
+    assert json.loads(watcher.next(Changed).object)["data"]["text"] == "<ü>" * 200_000
+
+
 def test_an_object_that_loses_its_label_is_gone_for_the_watch(lab, watch):
     lab.make(config_map("one", **LABELLED))
     watcher = watch(lab, namespace=lab.namespace, label_selector="watched=yes")

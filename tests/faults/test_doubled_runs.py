@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 from tests.faults.doomed import KILLED, ended, moments, start
-from tests.operations.harness import wait_until
 from tests.plan_lab import define_plans, make_plan
 from tests.restore_lab import Lab, config_map
 from tests.sample_repository import check_all, init, read_files, reopen
@@ -20,7 +19,7 @@ SEED = 20261126
 
 @pytest.fixture(scope="module")
 def lab(cluster):
-    define_plans(cluster, wait_until)
+    define_plans(cluster)
     lab = Lab(cluster)
     inside = lab.new_namespace("doubled")
     for number in range(5):
@@ -42,10 +41,10 @@ def empty(tmp_path):
     return make
 
 
-def run_plan(lab, directory, moment=0, pod="", number="SIGKILL"):
+def run_plan(lab, directory, moment=0, pod="", job=JOB):
     arguments = "backup", "create", "--plan", f"{lab.namespace}/nightly", "--progress", "none"
-    environ = {"HOLDFAST_JOB": JOB} | ({"HOLDFAST_POD_UID": pod} if pod else {})
-    return start(number, "store", moment, directory, lab.control_plane.kubeconfig, *arguments, environ=environ)
+    environ = {"HOLDFAST_JOB": job} | ({"HOLDFAST_POD_UID": pod} if pod else {})
+    return start("SIGKILL", "store", moment, directory, lab.control_plane.kubeconfig, *arguments, environ=environ)
 
 
 def backups(directory):
@@ -81,6 +80,13 @@ def test_side_by_side(lab, empty, restics, say):
         restics[number % 2].check(directory)
     say(f"6 times 3 processes side by side: {made} made a backup, the others found it")
     assert made == 6
+
+
+def test_runs_by_hand_side_by_side_have_names_of_their_own(lab, empty):
+    directory = empty("by-hand")
+    children = [run_plan(lab, directory, job="") for _ in range(4)]
+    assert [ended(child)[0] for child in children] == [0, 0, 0, 0]
+    assert len({entry.name for entry in backups(directory)}) == 4
 
 
 def test_one_is_killed_at_every_operation_of_the_store_and_the_retry_makes_the_backup(lab, empty, restics, say):

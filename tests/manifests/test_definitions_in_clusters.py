@@ -8,6 +8,7 @@ import subprocess
 
 import msgspec
 import pytest
+from msgspec import inspect
 from testbed import build, programs
 from tests.conftest import needed_tools
 from tests.definitions import backup, backup_plan, install_definitions, restore, storage_location
@@ -132,6 +133,74 @@ TAKEN = [
 ]
 
 
+POD = {
+    "resources": {"requests": {"cpu": "100m"}},
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"operator": "Exists"}],
+    "priorityClassName": "low",
+    "labels": {"team": "shop"},
+    "annotations": {"note": "any text, with blanks"},
+}
+SELECTION = {
+    "namespaces": ["shop", "web-*"],
+    "allNamespaces": False,
+    "excludeNamespaces": ["web-test"],
+    "namespaceSelector": "team in (shop,web)",
+    "selector": "app=web,!canary",
+    "excludeSelector": "tier=cache",
+    "includeKinds": ["deploy", "cm"],
+    "excludeKinds": ["secrets"],
+    "objects": ["configmap/shop/settings"],
+    "workloads": ["deployment/shop/web"],
+    "clusterObjects": "none",
+}
+BACKUP = SELECTION | {"volumes": "none", "type": "differential", "labels": {"team": "shop"}, "keepFor": "1y6m"}
+FULL = [
+    storage_location(
+        maintenance={
+            "secret": "care",
+            "serviceAccountName": "care",
+            "timeZone": "Asia/Shanghai",
+            "forgetSchedule": "hourly",
+            "prune": {"schedule": "weekly", "suspend": True, "maxUnused": "5%", "maxRepack": "20G"},
+            "check": {"schedule": "daily", "suspend": True, "readData": "10%"},
+        },
+        pod=POD,
+    ),
+    backup_plan(
+        timeZone="Europe/Berlin",
+        suspend=True,
+        startingDeadlineSeconds=60,
+        serviceAccountName="mine",
+        backup=BACKUP,
+        fullEvery="7d",
+        retention={
+            **{f"keep{unit}": 3 for unit in ("Last", "Hourly", "Daily", "Weekly", "Monthly", "Yearly")},
+            "keepWithin": "30d",
+        },
+        pod=POD,
+    ),
+    backup(**BACKUP, serviceAccountName="mine", deletionPolicy="Delete", pod=POD),
+    restore(
+        **SELECTION,
+        serviceAccountName="mine",
+        plan="shop/nightly",
+        before="2026-11-23T14:00",
+        mapNamespaces={"shop": "copy"},
+        mapStorageClasses={"fast": "slow"},
+        mapImages={"docker.io": "mirror.example"},
+        onConflict="update",
+        rollback=False,
+        deleteData=False,
+        restoreStatus=["deploy"],
+        quarantine=True,
+        wait=True,
+        dryRun=False,
+        pod=POD,
+    ),
+]
+
+
 def said(thing):
     return f"{thing['kind']} {json.dumps(thing['spec'])[:70]}"
 
@@ -156,6 +225,20 @@ def holds(whole, part):
 @pytest.mark.parametrize("thing", TAKEN, ids=said)
 def test_what_makes_sense_is_taken(made, thing):
     assert holds(made(thing)["spec"], thing["spec"])
+
+
+def fields_of(model):
+    return {field.encode_name: field for field in inspect.type_info(model).fields}
+
+
+@pytest.mark.parametrize("thing", FULL, ids=lambda one: one["kind"])
+def test_every_field_is_taken_as_the_model_reads_it(made, thing):
+    spec = made(thing)["spec"]
+    assert spec == thing["spec"]
+    model = MODELS[thing["kind"]]
+    assert spec.keys() == fields_of(fields_of(model)["spec"].type.cls).keys()
+    read = msgspec.to_builtins(msgspec.convert({"metadata": {}, "spec": spec}, model).spec)
+    assert holds(spec, read)  # with another value than the default each; the model leaves out what is none
 
 
 @pytest.mark.parametrize("thing", [backup(), restore()], ids=["Backup", "Restore"])

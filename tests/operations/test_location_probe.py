@@ -130,6 +130,14 @@ def test_one_directory_that_may_not_be_written_is_enough(stocked):
     report = probe(Place(stocked, AsAllowed(writable=("data/", "index/", "locks/"))))
     assert report.rights.write is False
     assert report.suited_for.backups is False
+    assert (report.reason, report.exit_code) == ("StoreRefused", 1)
+    assert "snapshots/" in report.errors[0].why
+
+
+def test_locks_that_may_not_be_written_are_enough_too(stocked):
+    report = probe(Place(stocked, AsAllowed(writable=("data/", "index/", "snapshots/"), deletable=("nothing",))))
+    assert report.reason == "StoreRefused"
+    assert "locks/" in report.errors[0].why
 
 
 def test_where_only_a_real_file_can_tell_it_is_stored_if_it_can_be_deleted(stocked):
@@ -292,9 +300,9 @@ class Watched(LocalStore):
 def test_restic_is_content_at_every_moment(tmp_path, restics):
     write_files(init(LocalStore(tmp_path)))
     store = Watched(tmp_path, restics)
-    report = probe(Place(store, AsAllowed(writable=None)))
+    report = probe(Place(store, AsAllowed(writable=None)), speed=False)
     assert report.outcome == "done"
-    assert store.changes == 6 + 4  # a file in each of three directories, and the one under locks/: three times written
+    assert store.changes == 6 + 3  # a file in each of three directories, and the one under locks/: twice written
 
 
 def test_a_directory_tells_its_rights(tmp_path):

@@ -16,6 +16,7 @@ from testbed.certificates import Authority
 
 from holdfast.errors import FileExists, FileMissing, StoreRefused, StoreUnavailable, UsageError
 from holdfast.model.cancel import Cancel
+from holdfast.store.access import Keeping, access_to
 from holdfast.store.object_errors import BucketWords
 from holdfast.store.objects import NO_RETRIES, ObjectStore
 from holdfast.store.retrying import RetryingStore
@@ -379,6 +380,25 @@ def test_a_proxy_of_the_environment_is_used(scripted, monkeypatch):
         open_store("s3:http://behind-the-proxy.invalid/bucket", environ=KEYS).get("config")
 
 
+# The environment of the process, which obstore reads by itself
+
+
+def test_what_the_given_environment_leaves_out_is_not_used(s3_place, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of somebody else")
+    store = open_store(s3_place.empty(), environ=s3_place.environ)
+    store.put("config", [b"content"])
+    assert store.get("config") == b"content"
+    assert os.environ["AWS_SESSION_TOKEN"] == "of somebody else"
+
+
+def test_a_google_account_may_be_given_as_it_stands_in_a_secret():
+    incomplete = {"GOOGLE_APPLICATION_CREDENTIALS": '{"type": "service_account", "private_key": "hunter2"}'}
+    with pytest.raises(StoreRefused) as caught:
+        open_store("gs:bucket:/", environ=incomplete)
+    assert "missing field `private_key_id`" in caught.value.why
+    assert "hunter2" not in caught.value.why
+
+
 # Private certificate authorities
 
 
@@ -414,6 +434,22 @@ def test_a_private_authority_is_not_trusted_by_itself(tls_server):
 def test_a_private_authority_is_trusted_when_it_is_given(tls_server, cacert):
     with pytest.raises(FileMissing):
         open_store(tls_server, cacert=cacert, environ=KEYS).get("config")
+
+
+def test_its_certificates_may_be_given_as_they_stand_in_a_secret(tls_server, cacert):
+    with pytest.raises(FileMissing):
+        open_store(tls_server, cacert=cacert.read_bytes(), environ=KEYS).get("config")
+    with pytest.raises(UsageError, match=r"given as ca\.crt cannot be used"):
+        open_store(tls_server, cacert=b"none", environ=KEYS)
+
+
+def test_what_asks_for_settings_of_a_bucket_trusts_it_too(tls_server, cacert):
+    store = open_store(tls_server, cacert=cacert, environ=KEYS)
+    access = access_to(tls_server, store, certificates=cacert, environ=KEYS)
+    assert access.versioning("") == Keeping("unknown", "the bucket does not say (NoSuchKey)")
+    distrustful = access_to(tls_server, store, environ=KEYS)
+    with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+        distrustful.object_lock()
 
 
 def test_a_certificate_for_another_name_is_not_trusted(tls_server, cacert):

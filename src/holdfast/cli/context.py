@@ -83,10 +83,10 @@ class Session:
         for option in {"repository", "password_file", "store_cacert"} - self.typed:
             self.options[option] = None
 
-    def use_location_of_plan(self, namespace: str, location: str) -> None:
-        """The same for the location that a plan names, unless another repository is given, in the environment too."""
-        if not self.options["repository"] and not self.options["location"]:
-            self.use_location(f"{namespace}/{location}")
+    @property
+    def has_repository(self) -> bool:
+        """Whether one is given, by flags or by the environment."""
+        return bool(self.options["repository"] or self.options["location"])
 
     def repository_settings(self) -> Settings:
         """The settings, with those of the location that --location names."""

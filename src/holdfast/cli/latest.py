@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from holdfast.cli.of_plan import use_repository_of_plan
 from holdfast.cli.quantities import parse_before
 from holdfast.errors import UsageError
 
@@ -41,6 +42,8 @@ def parse_latest(session: Session, reference: str, flags: dict[str, Any], namesp
             why=f"it says which one `{LATEST}` is",
             next=f"Leave it out, or write {LATEST} in place of {reference}.",
         )
+    if flags["plan"]:
+        use_repository_of_plan(session, flags["plan"])
     return Latest(
         plan=str(PlanName.parse(flags["plan"])) if flags["plan"] else "",
         namespaces=tuple(namespaces),

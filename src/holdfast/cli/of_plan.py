@@ -12,6 +12,7 @@ from holdfast.cli.output import say
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # see main
+    from holdfast.api.backup_plan import BackupPlan
     from holdfast.cluster.cluster import Cluster
     from holdfast.model.retention import RetentionPolicy
     from holdfast.operations.back_up import BackUpOptions
@@ -21,32 +22,44 @@ _BESIDE_A_PLAN = ("plan", "name", "labels", "dry_run")
 
 def plan_options(session: Session, text: str, *, name: str, labels: Mapping[str, str]) -> tuple[Cluster, BackUpOptions]:
     """The connected cluster, and what the plan asks for. Raises UsageError, and what reading a plan raises."""
-    from holdfast.model.plan_name import PlanName  # noqa: PLC0415
-
     _refuse_other_flags()
-    wanted = PlanName.parse(text)
-    cluster = session.connect()
-    from holdfast.operations.plans import back_up_options, read_plan  # noqa: PLC0415
+    plan = _read(session, text)
+    from holdfast.operations.plans import back_up_options  # noqa: PLC0415
 
-    plan = read_plan(cluster, wanted)
-    session.use_location_of_plan(wanted.namespace, plan.spec.location)
     if plan.spec.suspend:
-        say(session, f"Note: the plan {wanted} is suspended. This run goes on all the same.")
+        say(session, f"Note: the plan {plan.metadata.full_name} is suspended. This run goes on all the same.")
     options = back_up_options(
         plan, name=name, labels=labels, cluster_name=session.settings.cluster_name, job=session.job
     )
-    return cluster, options
+    return session.connect(), options
 
 
 def plan_retention(session: Session, text: str) -> RetentionPolicy:
     """The rules of the plan as the cluster has it. Raises UsageError, and what reading a plan raises."""
+    plan = _read(session, text)
+    from holdfast.operations.plans import retention_of  # noqa: PLC0415
+
+    return retention_of(plan)
+
+
+def use_repository_of_plan(session: Session, text: str) -> None:
+    """The plan's location, unless another repository is given: then the cluster is not asked."""
+    if not session.has_repository:
+        _read(session, text)
+
+
+def _read(session: Session, text: str) -> BackupPlan:
+    """Its location is the repository from now on, unless another one is given."""
     from holdfast.model.plan_name import PlanName  # noqa: PLC0415
 
     wanted = PlanName.parse(text)
     cluster = session.connect()
-    from holdfast.operations.plans import read_plan, retention_of  # noqa: PLC0415
+    from holdfast.operations.plans import read_plan  # noqa: PLC0415
 
-    return retention_of(read_plan(cluster, wanted))
+    plan = read_plan(cluster, wanted)
+    if not session.has_repository:
+        session.use_location(f"{wanted.namespace}/{plan.spec.location}")
+    return plan
 
 
 def _refuse_other_flags() -> None:

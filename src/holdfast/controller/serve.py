@@ -11,9 +11,9 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.controller.election import Election
 from holdfast.controller.health import Health
 from holdfast.controller.http_server import HttpServer
-from holdfast.controller.intervals import longest_interval
 from holdfast.controller.metrics.exposition import Exposition
 from holdfast.controller.metrics.instruments import Instruments
+from holdfast.controller.metrics.intervals import longest_gap
 from holdfast.controller.metrics.snapshot import Snapshot
 from holdfast.controller.notifications import urls
 from holdfast.controller.notifications.delivery import AppriseDeliverer
@@ -24,6 +24,7 @@ from holdfast.errors import Cancelled, ClusterError, UsageError
 from holdfast.manifests.run_pod import Installation
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
+from holdfast.schedule.schedule import Schedule
 
 Say = Callable[[str], None]
 
@@ -49,7 +50,13 @@ def serve(cluster: Cluster, options: ControllerOptions, clock: Clock, cancel: Ca
     def snapshot() -> Snapshot | None:
         return working[0].snapshot() if working else None
 
-    exposition = Exposition(snapshot, instruments, longest_interval)
+    def interval(cron: str, time_zone: str) -> float | None:
+        try:
+            return longest_gap(Schedule.parse(cron, time_zone).next_after, clock.now())
+        except UsageError:
+            return None
+
+    exposition = Exposition(snapshot, instruments, interval)
     election = Election(cluster, options.namespace, options.identity, clock, cancel, health.beat)
     with _served(HttpServer(routes(exposition, health), port=options.port)) as server:
         say(f"Kubernetes {version}, cluster {uid}; metrics and probes on port {server.port}")

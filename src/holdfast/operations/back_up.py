@@ -203,7 +203,7 @@ class _BackUp:
         if self._plan is None:
             yield None
             return
-        with claimed(self._repository, self._plan.base_name(self._started), lock, self._cancel) as claim:
+        with claimed(self._repository, self._plan.base_name(self._started), lock, self._cancel, self._log) as claim:
             yield claim
 
     def _made(self, catalog: Catalog) -> Run | None:

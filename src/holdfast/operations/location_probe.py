@@ -99,8 +99,22 @@ class _Probe:
         report.rights.write = every(*(write for write, _ in rights))
         report.rights.delete = every(*(delete for _, delete in rights))
         self._try_locks(found, speed)
+        self._judge()
         if repository is not None:
             self._count(repository)
+
+    def _judge(self) -> None:
+        """A place that no backup can go to has failed the test."""
+        rights = self._report.rights
+        if every(rights.write, rights.write_locks) is False:
+            places = "data/, index/ or snapshots/" if rights.write is False else f"{Directory.LOCKS}/"
+            self._report.fail(
+                StoreRefused(
+                    f"these credentials make no backups at {self._place.url}",
+                    why=f"they may not write under {places}",
+                    next="Give the account the rights of the writer in docs/append-only.md.",
+                )
+            )
 
     def _reach(self) -> bool:
         """Whether there is a repository."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from holdfast.errors import RepositoryLocked
 from holdfast.ids import LockId
 from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress, Silent
 from holdfast.repository.layout import file_name
 from holdfast.repository.lock import REFRESH_EVERY, Lock
 from holdfast.repository.lock_file import Role, list_locks
@@ -25,20 +26,23 @@ _PAUSE = (0.2, 1.5)  # seconds between two tries, by chance: who met a competito
 
 
 @contextlib.contextmanager
-def claimed(repository: Repository, what: str, beside: Lock, cancel: Cancel) -> Iterator[Lock]:
+def claimed(
+    repository: Repository, what: str, beside: Lock, cancel: Cancel, progress: Progress | None = None
+) -> Iterator[Lock]:
     """Waits until nobody else claims `what`, and claims it for the length of the block.
 
     Whoever publishes asks the claim to `prove` itself just before. Raises Cancelled, RepositoryLocked.
     """
-    claim = _take(repository, what, beside, cancel)
+    claim = _take(repository, what, beside, cancel, progress or Silent())
     try:
         yield claim
     finally:
         claim.release()
 
 
-def _take(repository: Repository, what: str, beside: Lock, cancel: Cancel) -> Lock:
+def _take(repository: Repository, what: str, beside: Lock, cancel: Cancel, progress: Progress) -> Lock:
     rivals: set[LockId] = set()
+    waits = False
     since = repository.clock.monotonic()
     while True:
         claim = Lock(
@@ -54,6 +58,9 @@ def _take(repository: Repository, what: str, beside: Lock, cancel: Cancel) -> Lo
             claim.begin()
             claim.confirm(cancel)
         except RepositoryLocked:
+            if not waits:
+                progress.phase(f"wait for another run that is about to publish {what}")
+            waits = True
             now, found = repository.clock.monotonic(), _rivals(repository, what, beside.run)
             if found != rivals:
                 rivals, since = found, now
