@@ -13,7 +13,9 @@ from holdfast.cli.output import say
 from holdfast.model.run import timestamp
 
 
-@click.command("controller", cls=VerbCommand, short_help="Run the controller.")
+@click.command(
+    "controller", cls=VerbCommand, short_help="Run what turns plans into CronJobs; `install` does it in a cluster."
+)
 @click.option(
     "--namespace",
     metavar="NAME",
