@@ -395,6 +395,21 @@ def test_waiting_for_a_run_ends_as_the_run_does(plans, cluster, namespace, outco
     assert ("no volume" in done.err) == (outcome == "partial")
 
 
+def test_what_holds_a_run_up_is_said_while_it_is_waited_for(plans, cluster, namespace):
+    plan = make_plan(cluster, namespace)
+    cron_job_of(cluster, plan)
+    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    cluster.api.create(quotas, quota)
+    wait_until(lambda: cluster.api.request("GET", f"{quotas}/none").get("status", {}).get("hard"))
+    running = plans.start("plan", "run", plan, "--wait")
+    running.wait_for("exceeded quota")
+    running.interrupt()
+    done = running.end()
+    assert (done.code, "It goes on" in done.err) == (130, True)
+    assert cluster.api.request("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs")["items"]
+
+
 # ---- pause, resume, delete -------------------------------------------------------------------------------------------
 
 

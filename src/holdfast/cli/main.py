@@ -5,6 +5,7 @@ Each noun's module is imported only when it is used, so that `--help` answers at
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -131,7 +132,9 @@ def _stop_at_a_safe_point(session: Session) -> None:
         if session.cancel.requested:
             os._exit(130)
         session.cancel.request()
-        click.echo("\nStopping at the next safe point; press Ctrl-C again to stop at once.", err=True)
+        with contextlib.suppress(OSError):  # nobody reads it
+            # Past Python's own buffer: the signal may have come in the middle of writing to that.
+            os.write(2, b"\nStopping at the next safe point; press Ctrl-C again to stop at once.\n")
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
