@@ -105,7 +105,7 @@ def test_what_somebody_changed_in_the_cron_job_is_put_back(planned):
         ({"schedule": "61 * * * *"}, "61"),
         ({"timeZone": "Europe/Berlino"}, "Berlino"),
         ({"backup": {"namespaces": ["a"], "allNamespaces": True}}, "contradict"),
-        ({"fullEvery": "soon"}, "fullEvery"),
+        ({"fullEvery": "3d3d"}, "fullEvery"),
         ({"retention": {"keepLast": 0}}, "keep nothing"),
     ],
 )
