@@ -114,7 +114,7 @@ class LockLost(RepositoryError):
 
 class WrongPassword(RepositoryError):
     exit_code = 12
-    default_next = "Check --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD."
+    default_next = "Check --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD; of a location, the key `password` of its Secret."
 
 
 class DamagedData(RepositoryError):

@@ -4,9 +4,9 @@ import datetime as dt
 import json
 
 import pytest
+from tests.api_proxy import Answer
 from tests.cli.documented import assert_documented
-from tests.cli.holdfast import wait_until
-from tests.plan_lab import DEFINITION, define_plans, make_plan, plans_of
+from tests.plan_lab import define_plans, make_plan, plan_object, plans_of
 
 NIGHT = dt.datetime(2026, 11, 26, 2, tzinfo=dt.UTC)
 
@@ -19,7 +19,7 @@ def job(moment, plan="nightly"):
 @pytest.fixture
 def planned(connected, cluster):
     """The program with repository, and a cluster that serves plans."""
-    define_plans(cluster, wait_until)
+    define_plans(cluster)
     return connected
 
 
@@ -172,12 +172,18 @@ def test_an_account_that_may_not_read_plans_is_told_what_it_lacks(planned, clust
 
 
 def test_a_plan_that_makes_no_sense_is_2(planned, cluster, shop):
-    plan = make_plan(cluster, shop, backup={"type": "quick"})
-    assert "makes no sense" in planned("backup", "create", "--plan", plan, code=2).problem[0]
+    """With what the API server takes and we do not."""
+    plan = make_plan(cluster, shop, backup={"keepFor": "1d2d"})
+    assert planned("backup", "create", "--plan", plan, code=2).problem[0] == "keepFor '1d2d' is not a length of time"
 
 
-def test_the_definition_of_these_tests_is_that_of_plans():
-    assert DEFINITION["metadata"]["name"] == "backupplans.holdfast.dev"
+def test_a_plan_that_cannot_be_read_is_2(planned, proxy, shop):
+    """Its definition was changed by hand, or is another version's."""
+    strange = json.dumps(plan_object(shop, backup={"type": "quick"})).encode()
+    proxy.intercept = lambda request: Answer(200, strange) if "/backupplans/" in request.path else None
+    problem = planned.but(KUBECONFIG=proxy.kubeconfig)("backup", "create", "--plan", f"{shop}/nightly", code=2).problem
+    assert problem[0] == f"the plan {shop}/nightly makes no sense"
+    assert "spec.backup.type" in problem[1]
 
 
 # What is done with a plan's backups

@@ -90,8 +90,8 @@ def run() -> None:
         result = cli.main(standalone_mode=False, obj=session, prog_name="holdfast")
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         result = errors.report(error, session, sys.argv[1:])
-    except SystemExit:  # click's way to end when it met a closed pipe
-        result = errors.report(BrokenPipeError(), session, sys.argv[1:])
+    except SystemExit as end:  # click's way to end after it completed words (0), and when it met a closed pipe
+        result = errors.report(BrokenPipeError(), session, sys.argv[1:]) if end.code else 0
     finally:
         session.close()
     exit_code = result if isinstance(result, int) else 0

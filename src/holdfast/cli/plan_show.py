@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.output import local_time, show_document, show_facts, show_table
 from holdfast.cli.plan_name import language_option, plan_argument, plan_name
 from holdfast.cli.progress_text import format_seconds, format_size
+from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # see main
     from holdfast.api.backup_plan import BackupPlan
@@ -87,21 +88,11 @@ def _facts(plan: BackupPlan, language: Language, now: dt.datetime) -> list[tuple
 
 
 def _selection(plan: BackupPlan) -> str:
-    import msgspec  # noqa: PLC0415
-
-    fields: dict[str, Any] = msgspec.to_builtins(plan.spec.backup)
-    for name in ("type", "labels", "keepFor"):
-        fields.pop(name, None)
-    parts = []
-    for name, value in fields.items():
-        text = ", ".join(value) if isinstance(value, list) else "" if value is True else str(value)
-        parts.append(f"{_spaced(name)} {text}".rstrip())
-    return "; ".join(parts)
-
-
-def _spaced(name: str) -> str:
-    """`excludeKinds` → `exclude kinds`"""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    try:
+        words = plan.spec.backup.selection.describe()
+    except UsageError as error:  # somebody wrote a plan that contradicts itself, and no run will make sense of it
+        return f"{error.what}: {error.why}"
+    return f"{words}; without volumes" if plan.spec.backup.volumes == "none" else words
 
 
 def _retention(plan: BackupPlan) -> str:

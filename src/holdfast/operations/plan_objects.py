@@ -11,6 +11,8 @@ from holdfast.api.names import BACKUP_PLANS, STAMP_ANNOTATION, STORAGE_LOCATIONS
 from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused, HoldfastError, NotFound, UsageError
 from holdfast.model.plan_name import PlanName
+from holdfast.model.selection import Selection
+from holdfast.objects.selection import normalise
 from holdfast.operations.plans import read_plan
 
 FIELD_MANAGER = "holdfast-cli"
@@ -29,6 +31,11 @@ def list_plans(cluster: Cluster, namespace: str | None) -> list[BackupPlan]:
     except ApiRefused as error:
         raise _in_words(error, "plans cannot be listed", namespace or "") from error
     return sorted(found, key=lambda plan: plan.metadata.full_name)
+
+
+def check_selection(cluster: Cluster, selection: Selection) -> None:
+    """Raises UsageError for selectors, objects and workloads that are none, and for kinds that the cluster does not serve."""
+    normalise(selection, lambda kind: cluster.api_surface().find(kind))
 
 
 def apply_plan(cluster: Cluster, manifest: dict[str, Any], *, update: bool) -> BackupPlan:
