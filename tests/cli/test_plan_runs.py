@@ -64,7 +64,9 @@ def test_a_scheduled_time_gets_one_backup(planned, cluster, shop):
     assert (entry["id"], entry["scheduledAt"]) == (made["id"], "2026-11-26T02:00:00Z")
     later = planned.but(HOLDFAST_JOB=job(NIGHT + dt.timedelta(days=1)))
     assert later("backup", "create", "--plan", plan, "-o", "json").document["name"] == "nightly-20261127-0200"
-    planned.but(HOLDFAST_JOB="plan-nightly-by-hand")("backup", "create", "--plan", plan)
+    by_hand = planned.but(HOLDFAST_JOB="plan-nightly-run-x7k2m")
+    assert by_hand("backup", "create", "--plan", plan, "-o", "json").document["name"].count("-") == 2
+    assert "is there already" in by_hand("backup", "create", "--plan", plan).out
     assert len(listed(planned)) == 3
 
 
@@ -125,6 +127,31 @@ def test_a_failed_run_is_listed_with_its_plan(planned, cluster, shop):
 def test_a_suspended_plan_can_be_run_by_hand(planned, cluster, shop):
     plan = make_plan(cluster, shop, suspend=True)
     assert "is suspended" in planned("backup", "create", "--plan", plan).err
+
+
+# Backups of one Job, without a plan
+
+
+def test_pods_of_one_job_make_one_backup(connected, shop):
+    """As of a Backup object, whose pod was evicted after it had published."""
+    pod = connected.but(HOLDFAST_JOB="backup-before-upgrade-3f9c2a1b")
+    create = ("backup", "create", "-n", shop, "--name", "before-upgrade", "--volumes", "none")
+    done = [child.end() for child in [pod.but(HOLDFAST_POD_UID=f"pod-{n}").start(*create) for n in range(3)]]
+    assert [one.code for one in done] == [0, 0, 0]
+    assert sum("is there already" in one.out for one in done) == 2
+    [entry] = listed(connected)
+    assert pod(*create, "-o", "json").document["id"] == entry["id"]
+    assert entry["name"] == "before-upgrade"
+    another = connected.but(HOLDFAST_JOB="backup-before-upgrade-00000000")
+    assert "before-upgrade already" in another(*create, code=2).problem[0]
+
+
+def test_a_job_that_made_a_partial_backup_is_done(connected, cluster, shop):
+    cluster.api.create(f"/api/v1/namespaces/{shop}/persistentvolumeclaims", claim("data"))
+    pod = connected.but(HOLDFAST_JOB="backup-before-upgrade-3f9c2a1b")
+    create = ("backup", "create", "-n", shop, "--name", "before-upgrade", "-o", "json")
+    made, again = pod(*create, code=3).document, pod(*create, code=3).document
+    assert (made["id"], again["outcome"]) == (again["id"], "partial")
 
 
 # What is wrong
