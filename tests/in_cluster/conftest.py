@@ -1,0 +1,88 @@
+"""One installation for all these tests: starting it takes longer than most of them. Each has its own objects and namespaces."""
+
+import pytest
+from testbed.holdfast_image import HOLDFAST
+from testbed.node_cluster import NodeCluster
+from tests.cli.holdfast import PASSWORD, Holdfast
+from tests.conftest import needed_tools, running
+from tests.in_cluster.gate import Gate
+from tests.in_cluster.installed import HOME, SECRET_VALUE, Installed
+
+
+@pytest.fixture(scope="session")
+def living_cluster(say):
+    """A cluster of its own with two nodes: an installation is for a whole cluster, and other tests list all of theirs."""
+    with running(lambda: NodeCluster.start(name="living", say=say, nodes=2)) as started:
+        with needed_tools():
+            started.import_image(HOLDFAST, say)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def installed(living_cluster, s3_server, tmp_path_factory):
+    """Holdfast at work in that cluster, with the location holdfast/main."""
+    home = tmp_path_factory.mktemp("outside")
+    s3_server.create_bucket("living")
+    outside = Holdfast(
+        home,
+        KUBECONFIG=living_cluster.kubeconfig,
+        HOLDFAST_REPOSITORY=s3_server.repository("living"),
+        HOLDFAST_PASSWORD=PASSWORD,
+        **s3_server.environment,
+    )
+    outside.secrets |= {SECRET_VALUE}
+    outside("install", "--image", HOLDFAST.reference)
+    ready = Installed(living_cluster, s3_server, outside)
+    url = ready.url("living")
+    outside("repository", "init")
+    outside("location", "add", f"{HOME}/main", "--url", url, "--credentials-from-env", "--maintenance")
+    ready.home.wait("StorageLocation", "main", "Ready", "True")
+    return ready
+
+
+@pytest.fixture(scope="session")
+def home(installed):
+    """Objects of Holdfast's own namespace."""
+    return installed.home
+
+
+@pytest.fixture
+def shop(installed):
+    """A new namespace with an application; deleted after the test without waiting."""
+    space = installed.namespace()
+    yield space
+    space.kubectl("delete", "namespace", space.namespace, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def tenant(installed, shop):
+    """`shop` with a location of its own, whose repository is in `tenant.bucket`, and an account that may back it up."""
+    bucket = installed.bucket()
+    shop.secret("location-main", **installed.credentials())
+    shop.location("main", url=installed.url(bucket))
+    shop.kubectl("create", "serviceaccount", "holdfast-runner")
+    shop.kubectl(
+        "create", "rolebinding", "holdfast-runner", "--clusterrole=holdfast-tenant-runner",
+        f"--serviceaccount={shop.namespace}:holdfast-runner",
+    )  # fmt: skip
+    shop.bucket = bucket
+    return shop
+
+
+@pytest.fixture(scope="session")
+def gate(installed):
+    """The way to the S3 server for the location holdfast/gated, whose repository is that of holdfast/main."""
+    door = Gate(installed.server.url)
+    installed.home.location("gated", url=installed.url("living", door))
+    installed.home.wait("StorageLocation", "gated", "Ready", "True")
+    yield door
+    door.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_secret_in_logs(installed):
+    """After each module: of all that ran, nothing told a password, a key or what a Secret holds."""
+    yield
+    hidden = (PASSWORD, SECRET_VALUE, installed.server.secret_key)
+    told = {name for name, text in installed.logs() for one in hidden if one in text}
+    assert not told
