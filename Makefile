@@ -13,7 +13,7 @@ help:
 	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
 	@echo '             (ARGS="--kubeconfig FILE" uses a cluster of your own)'
 	@echo 'make demo-schedule  install it in a cluster with a node: backups every minute, retention, a failure told, a restore'
-	@echo 'make test    make check, then all tests, in two processes side by side (ARGS="tests/store -x" for some)'
+	@echo 'make test    make check, then all tests, in three processes side by side (ARGS="tests/store -x" for some)'
 	@echo 'make check   ruff, mypy and import-linter'
 	@echo 'make bench   measure, and compare with other programs'
 	@echo 'make soak    look for lost data: random kills, stops and faults until Ctrl-C (ARGS="--minutes 30 --seed 7")'

@@ -59,7 +59,12 @@ def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held
     pod = held("deleted")
     home.kubectl("delete", "pod", pod, "--wait=false")
     gate.let_go()
-    until(lambda: home.condition("Backup", "deleted", "Failed") or home.condition("Backup", "deleted", "Complete")[0] == "True")
+    until(
+        lambda: (
+            home.condition("Backup", "deleted", "Failed")
+            or home.condition("Backup", "deleted", "Complete")[0] == "True"
+        )
+    )
     assert home.condition("Backup", "deleted", "Failed")[1] == "Cancelled"
 
 

@@ -40,7 +40,9 @@ def test_a_plan_that_is_edited_while_it_runs(installed, home, shop, gate):
     gate.hold("/data/")
     home.run_by_hand("edited", f"plan-edited-{NIGHT}")
     assert gate.held.wait(300)
-    home.edit("BackupPlan", "edited", schedule="30 4 * * *", backup={"namespaces": [other.namespace], "volumes": "none"})
+    home.edit(
+        "BackupPlan", "edited", schedule="30 4 * * *", backup={"namespaces": [other.namespace], "volumes": "none"}
+    )
     until(lambda: home.get("CronJob", "plan-edited")["spec"]["schedule"] == "30 4 * * *")
     gate.let_go()
     home.wait("BackupPlan", "edited", "Healthy", "True", "LastRunDone")
@@ -60,7 +62,15 @@ def test_a_namespace_that_goes_takes_its_plan_and_leaves_its_backups(installed, 
     tenant.kubectl("delete", "namespace", tenant.namespace, "--timeout=240s")
     outside = installed.at(tenant.bucket)
     assert len(outside("backup", "list", "-o", "json").document) == 2
-    outside("restore", "run", "latest", "--map-namespace", f"{tenant.namespace}={tenant.namespace}-again", "--yes", code=None)
+    outside(
+        "restore",
+        "run",
+        "latest",
+        "--map-namespace",
+        f"{tenant.namespace}={tenant.namespace}-again",
+        "--yes",
+        code=None,
+    )
     again = installed.space(f"{tenant.namespace}-again")
     assert again.kubectl("get", "configmap", "settings", "-o", "jsonpath={.data.colour}") == "green"
     # It brought the plan and the Backup too, and they are at rest.

@@ -15,7 +15,17 @@ from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
 from holdfast.controller.decisions.plan import GOOD, describe
 from holdfast.controller.outcomes import observe
-from holdfast.controller.subject import Blocked, Scene, copied, is_copy, moment, new_status, not_allowed, stamp
+from holdfast.controller.subject import (
+    Blocked,
+    Scene,
+    copied,
+    is_copy,
+    look_into,
+    moment,
+    new_status,
+    not_allowed,
+    stamp,
+)
 from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
@@ -30,7 +40,6 @@ _AGAIN_WHEN_NOT = dt.timedelta(seconds=45)
 _AGAIN_WHEN_LONG_NOT = dt.timedelta(minutes=5)
 _LONG = dt.timedelta(minutes=15)
 """After so long without success a location is tried less often: each trial is a pod, and writes into a bucket."""
-_LOOK_AGAIN = dt.timedelta(seconds=20)
 _MAINTENANCE_DEADLINE = 3600  # seconds
 
 
@@ -91,10 +100,9 @@ class _LocationDecision:
             elif is_test:
                 self._hold_up(one, run)
                 if observed.look is not None:
-                    created = moment(one.metadata.creation_timestamp) or self._now
-                    if self._now >= created + _LOOK_AGAIN:
-                        self._actions.append(observed.look)
-                    self._again.append(max(created, self._now) + _LOOK_AGAIN)
+                    looks, again = look_into(one, observed.look, self._now)
+                    self._actions += looks
+                    self._again.append(again)
 
     def _note(self, run: RunStatus, *, is_test: bool) -> None:
         self._status.backups = run.counts.get("backups", self._status.backups)

@@ -14,7 +14,17 @@ from holdfast.api.storage_location import StorageLocation
 from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Look, Tell
 from holdfast.controller.conditions import Conditions
 from holdfast.controller.outcomes import observe
-from holdfast.controller.subject import Blocked, Scene, copied, is_copy, location_for, moment, new_status, stamp
+from holdfast.controller.subject import (
+    Blocked,
+    Scene,
+    copied,
+    is_copy,
+    location_for,
+    look_into,
+    moment,
+    new_status,
+    stamp,
+)
 from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
@@ -30,8 +40,6 @@ GOOD = frozenset((Outcome.DONE.value, Outcome.PARTIAL.value))
 _RECENT = 10
 _LATENESS = dt.timedelta(seconds=30)
 """How long after a starting deadline a run that does not exist is missed: the CronJob controller looks every ten seconds."""
-_LOOK_AGAIN = dt.timedelta(seconds=20)
-"""How long a run may stand still before its reason is looked for."""
 _FORGET_DEADLINE = 3600  # seconds
 
 
@@ -243,7 +251,9 @@ class _PlanDecision:
                 continue
             observed = observe(one, [pod for pod in pods if pod.job == one.metadata.name], self._scene.known)
             if observed.look is not None:
-                self._look_later(one, observed.look)
+                looks, again = look_into(one, observed.look, self._now)
+                self._actions += looks
+                self._again.append(again)
             if role == Role.FORGET:
                 self._note_forget(observed.run)
                 continue
@@ -264,12 +274,6 @@ class _PlanDecision:
             if not run.outcome and name not in present:
                 run.outcome, run.reason, run.finished_at = Outcome.FAILED.value, "JobDeleted", timestamp(self._now)
                 self._note_end(run)
-
-    def _look_later(self, one: Job, look: Look) -> None:
-        created = moment(one.metadata.creation_timestamp) or self._now
-        if self._now >= created + _LOOK_AGAIN:
-            self._actions.append(look)
-        self._again.append(max(created, self._now) + _LOOK_AGAIN)
 
     def _note_end(self, run: RunStatus) -> None:
         if run.outcome in GOOD:
