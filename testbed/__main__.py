@@ -72,6 +72,11 @@ def _up(options: argparse.Namespace) -> None:
         if server:
             started.callback(server.stop)
             server.create_bucket("backups")
+        for_pods = {
+            cluster.name: f"s3:{cluster.url_for_pods(server.url)}/backups"
+            for cluster in clusters
+            if server and isinstance(cluster, NodeCluster)
+        }
         for one in (*clusters, server):
             if one:
                 one.workspace.detach()
@@ -85,6 +90,8 @@ def _up(options: argparse.Namespace) -> None:
     if server:
         variables = " ".join(f"{name}={value}" for name, value in server.environment.items())
         print(f"S3: export {variables} HOLDFAST_REPOSITORY={server.repository('backups')}")
+        for name, url in for_pods.items():
+            print(f"    pods of {name} reach it at {url}")
 
 
 def _start(options: argparse.Namespace, name: str) -> ControlPlane:
