@@ -68,7 +68,9 @@ def test_an_image_that_cannot_be_pulled(installed, home, shop):
         installed.wait_for_controllers()
         home.plan("unknown-image", shop.namespace)
         home.run_by_hand("unknown-image", "plan-unknown-image-run-1")
-        until(lambda: home.condition("BackupPlan", "unknown-image", "Healthy")[1] in ("ErrImagePull", "ImagePullBackOff"))
+        until(
+            lambda: home.condition("BackupPlan", "unknown-image", "Healthy")[1] in ("ErrImagePull", "ImagePullBackOff")
+        )
         assert UNKNOWN in home.condition("BackupPlan", "unknown-image", "Healthy")[2]
     finally:
         home.kubectl(*set_image, f"HOLDFAST_IMAGE={known}")
