@@ -6,6 +6,10 @@ import pytest
 from tests.controller.stage import NOW, location
 
 KEY = ("StorageLocation", "holdfast", "main")
+MISSING = {
+    "name": "holdfast",
+    "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no secret"}},
+}
 
 
 @pytest.fixture
@@ -103,13 +107,28 @@ def test_a_change_is_tried_at_once(tried):
 
 
 def test_a_missing_secret_is_named_before_the_trial_ends(tried):
-    waiting = {
-        "name": "holdfast",
-        "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no secret"}},
-    }
-    tried.pod(only_job(tried), phase="Pending", containerStatuses=[waiting])
+    tried.pod(only_job(tried), phase="Pending", containerStatuses=[MISSING])
     tried.act(*KEY)
     assert tried.condition(*KEY, "Ready")[:2] == ("False", "CreateContainerConfigError")
+
+
+def test_a_missing_secret_stays_the_cause_when_the_trials_time_is_over(tried):
+    tried.pod(only_job(tried), phase="Pending", containerStatuses=[MISSING])
+    tried.act(*KEY)
+    tried.now += dt.timedelta(minutes=1)
+    job = only_job(tried)
+    tried.remove("Pod", "holdfast", f"{job['metadata']['name']}-a")
+    tried.end_job(job, "Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+    tried.act(*KEY)
+    assert tried.condition(*KEY, "Ready") == (
+        "False",
+        "CreateContainerConfigError",
+        "the pod does not start: no secret. Check that the Secret that the location names exists and has what it needs.",
+    )
+    assert [reason for _, reason, _ in tried.told] == ["LocationNotReady"]
+    tried.now += dt.timedelta(minutes=1)
+    tried.act(*KEY)
+    assert len(tried.made("Job")) == 2
 
 
 def test_maintenance_has_cron_jobs_of_its_own(stage):

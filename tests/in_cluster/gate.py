@@ -9,7 +9,7 @@ import threading
 
 
 class Gate:
-    """`hold("/data/")`: from the first request with this text in it on, nothing passes until `let_go`. `held` tells that it came."""
+    """`hold("/data/")`: from the first request with this text on nothing passes until `let_go`. `held` tells that it came."""
 
     def __init__(self, url):
         host, _, port = url.rpartition("//")[2].partition(":")

@@ -7,16 +7,19 @@ from tests.in_cluster.installed import until
 
 pytestmark = pytest.mark.cluster
 
+BEGINNING = "/locks/"
 FIRST_DATA = "/data/"
 
 
 @pytest.fixture
 def held(home, shop, gate):
-    """`held(name)` → the pod of a new Backup of that name, which stands still at its first data until `gate.let_go()`."""
+    """`held(name)` → the pod of a new Backup of that name, which stands still, by default at its first data, until
+    `gate.let_go()`.
+    """
 
-    def begin(name):
-        gate.hold(FIRST_DATA)
-        home.backup(name, shop.namespace, location="gated")
+    def begin(name, at=FIRST_DATA, **spec):
+        gate.hold(at)
+        home.backup(name, shop.namespace, location="gated", **spec)
         assert gate.held.wait(300)
         return job_pods(home, name)[-1]["metadata"]["name"]
 
@@ -26,6 +29,11 @@ def held(home, shop, gate):
 
 def job_pods(home, backup):
     return home.pods_of(until(lambda: home.status("Backup", backup).get("job")))
+
+
+def done_by(home, backup):
+    """Pods that ended well."""
+    return [one["metadata"]["name"] for one in job_pods(home, backup) if one["status"]["phase"] == "Succeeded"]
 
 
 def evict(home, pod):
@@ -39,11 +47,12 @@ def is_done_once(installed, home, backup):
 
 
 def test_another_pod_finishes_what_an_evicted_one_began(installed, home, gate, held):
-    pod = held("evicted")
+    pod = held("evicted", at=BEGINNING)  # where it can still stop; at the end it would rather finish
     evict(home, pod)
+    until(lambda: "Stopping at the next safe point" in home.kubectl("logs", pod))
     gate.let_go()
     is_done_once(installed, home, "evicted")
-    assert len(job_pods(home, "evicted")) == 2
+    assert pod not in done_by(home, "evicted")
 
 
 def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, held):
@@ -56,7 +65,7 @@ def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, hel
 
 
 def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held):
-    pod = held("deleted")
+    pod = held("deleted", at=BEGINNING)
     home.kubectl("delete", "pod", pod, "--wait=false")
     gate.let_go()
     until(
@@ -93,17 +102,19 @@ def test_a_run_goes_on_while_all_controllers_are_killed(installed, home, gate, h
     assert leaders == [holder]
 
 
-def test_a_run_on_a_node_that_stops_answering(installed, home, gate, held):
-    pod = held("lost-node")
+def test_another_pod_finishes_what_one_on_a_node_that_stops_answering_began(installed, home, gate, held):
+    leave_soon = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
+    pod = held("lost-node", pod={"tolerations": [{**leave_soon, "tolerationSeconds": 1}]})
     name = home.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
     node = next(one for one in installed.cluster.nodes if one.name == name)
     node.unplug()
     try:
         gate.let_go()
         is_done_once(installed, home, "lost-node")
+        assert pod not in done_by(home, "lost-node")
     finally:
         node.plug_in()
-    until(lambda: is_ready(installed, name))
+        until(lambda: is_ready(installed, name))
 
 
 def is_ready(installed, node):

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.cluster
 class Trouble(NamedTuple):
     reason: str
     told: str  # part of the message
-    secret: dict | None = {}  # what is other in it; None: there is no Secret
+    secret: dict | None = None  # what is other in it
+    has_secret: bool = True
     init: bool = True
     unreachable: bool = False
 
@@ -20,7 +21,7 @@ TROUBLES = {
     "wrong-key": Trouble("StoreRefused", "", {"AWS_SECRET_ACCESS_KEY": "wrong"}),
     "wrong-password": Trouble("WrongPassword", "password", {"password": "wrong"}),
     "no-password": Trouble("UsageError", "password", {"password": None}),
-    "no-secret": Trouble("CannotStart", '"troubled-no-secret" not found', None),
+    "no-secret": Trouble("CannotStart", '"troubled-no-secret" not found', has_secret=False),
     "no-repository": Trouble("NoRepository", "repository init", init=False),
     "unreachable": Trouble("StoreUnavailable", "", unreachable=True),
 }
@@ -32,8 +33,8 @@ def troubled(installed, home):
     buckets = {}
     for name, trouble in TROUBLES.items():
         bucket = buckets[name] = installed.bucket(init=trouble.init)
-        if trouble.secret is not None:
-            home.secret(f"troubled-{name}", **installed.credentials(**trouble.secret))
+        if trouble.has_secret:
+            home.secret(f"troubled-{name}", **installed.credentials(**(trouble.secret or {})))
         url = installed.url(bucket) if not trouble.unreachable else f"s3:http://10.100.0.1:9/{bucket}"
         home.location(f"troubled-{name}", url=url, secret=f"troubled-{name}")
     yield buckets

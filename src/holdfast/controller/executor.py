@@ -12,6 +12,7 @@ from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.controller.actions import (
     Action,
     Apply,
+    Bury,
     Create,
     Delete,
     Known,
@@ -21,7 +22,7 @@ from holdfast.controller.actions import (
     SetStatus,
     Tell,
 )
-from holdfast.controller.views import EVENTS
+from holdfast.controller.views import EVENTS, PODS
 from holdfast.controller.warnings import newest_warning
 from holdfast.controller.world import Key
 from holdfast.errors import ApiRefused
@@ -61,6 +62,8 @@ class Executor:
                     self._tell(key, uid, action)
                 case Look():
                     again |= self._look(action)
+                case Bury():
+                    self._bury(action)
         return again
 
     def _make(self, key: Key, action: Apply | Create) -> bool:
@@ -164,6 +167,22 @@ class Executor:
         except ApiRefused as error:
             # A quota of events, or a namespace that is going: what matters is in the status too.
             if error.reason not in (*_REFUSALS, "AlreadyExists"):
+                raise
+
+    def _bury(self, action: Bury) -> None:
+        status = {"phase": "Failed", "reason": "NodeLost", "message": "The node did not say that the pod ended."}
+        try:
+            self._cluster.patch(
+                PODS,
+                action.namespace,
+                action.name,
+                msgspec.json.encode({"metadata": {"uid": action.uid}, "status": status}),
+                patch_type=PatchType.MERGE,
+                subresource="status",
+                field_manager=MANAGER,
+            )
+        except ApiRefused as error:
+            if error.status not in (_NOT_FOUND, _CONFLICT):
                 raise
 
     def _look(self, action: Look) -> bool:

@@ -19,6 +19,7 @@ from holdfast.cluster.watch_events import Changed, Deleted, Interrupted, Listed
 from holdfast.controller.actions import Apply, Create, Known
 from holdfast.controller.decisions.decide import TYPES, Ours, decide
 from holdfast.controller.decisions.leftovers import leftovers
+from holdfast.controller.decisions.lost_pods import lost_pods
 from holdfast.controller.executor import Executor
 from holdfast.controller.health import Health
 from holdfast.controller.metrics.instruments import Instruments
@@ -39,6 +40,7 @@ _BEAT = 5.0  # seconds in which the loop comes round at least once
 _LONGEST_PAUSE = 60.0  # seconds between tries of a decision that fails
 _REFUSED_PAUSE = 30.0  # seconds between tries of what the API server refused
 _SWEEP_EVERY = 600.0  # seconds
+_BURY_EVERY = 10.0  # seconds
 
 Say = Callable[[str], None]
 
@@ -107,9 +109,12 @@ class Runner:
             self._cancel.check()
             self._health.beat()
         self._health.ready()
-        swept = float("-inf")
+        swept = buried = float("-inf")
         while not self._cancel.requested:
             self._health.beat()
+            if self._clock.monotonic() - buried >= _BURY_EVERY:
+                buried = self._clock.monotonic()
+                self._bury()
             if self._clock.monotonic() - swept >= _SWEEP_EVERY:
                 swept = self._clock.monotonic()
                 self._sweep()
@@ -175,6 +180,12 @@ class Runner:
             self._say(f"{found.resource.kind} {found.namespace}/{found.name} is left over and is deleted")
             with contextlib.suppress(ClusterError):  # the next sweep tries again
                 self._executor.carry_out(Key("", found.namespace, found.name), "", [found])
+
+    def _bury(self) -> None:
+        for lost in lost_pods(self.world, self._clock.now()):
+            self._say(f"Pod {lost.namespace}/{lost.name} is on a node that does not answer, and is taken for dead")
+            with contextlib.suppress(ClusterError):  # it is tried again soon
+                self._executor.carry_out(Key("", lost.namespace, lost.name), "", [lost])
 
     def _watch(self, kind: Kind) -> None:
         name = kind.resource.kind

@@ -109,6 +109,10 @@ class Pod(_Fields, kw_only=True, rename="camel"):
         """Name of the Job that made it."""
         return next((owner.name for owner in self.metadata.owner_references if owner.kind == "Job"), "")
 
+    @property
+    def has_ended(self) -> bool:
+        return self.status.phase in ("Succeeded", "Failed")
+
 
 class Namespace(_Fields, kw_only=True, rename="camel"):
     metadata: Metadata

@@ -84,6 +84,7 @@ CONTROLLER = RoleTable(
         Right(("cronjobs",), (*WATCH, *APPLY, "delete"), "One for each plan and each kind of maintenance", ("batch",)),
         Right(("jobs",), (*WATCH, "create", "delete"), "Backups, restores and runs by hand; what is left over goes", ("batch",)),
         Right(("pods",), WATCH, "How a run ended, and why one does not start"),
+        Right(("pods/status",), ("patch",), "Says that a run's pod is dead if its node does not answer; then another one begins"),
         Right(("events",), ("list", "create"), "Tells what it did; reads why a Job gets no pods, as of a quota"),
         Right(("namespaces",), WATCH, "Of one that is being deleted the data stays; the UID of kube-system names the cluster"),
     ),

@@ -6,7 +6,7 @@ import datetime as dt
 
 import msgspec
 
-from holdfast.api.conditions import ConditionType
+from holdfast.api.conditions import Condition, ConditionType
 from holdfast.api.names import HASH_ANNOTATION, ROLE_LABEL, STORAGE_LOCATIONS
 from holdfast.api.run_status import RunStatus
 from holdfast.api.storage_location import StorageLocation, StorageLocationStatus
@@ -14,7 +14,7 @@ from holdfast.controller.actions import Action, Apply, Create, Decision, Delete,
 from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
 from holdfast.controller.decisions.plan import GOOD, describe
-from holdfast.controller.outcomes import observe
+from holdfast.controller.outcomes import DEADLINE_EXCEEDED, HOLDUPS, observe
 from holdfast.controller.subject import (
     Blocked,
     Scene,
@@ -112,10 +112,23 @@ class _LocationDecision:
         was = self._conditions.get(ConditionType.READY)
         self._status.last_checked = run.finished_at
         self._status.repository = run.id or self._status.repository
+        if was is not None and was.reason in HOLDUPS and run.reason == DEADLINE_EXCEEDED:
+            return  # its pod did not begin, and why is told already
         if run.outcome in GOOD:
             self._conditions.set(ConditionType.READY, True, "Tested", "Written, read, listed and deleted.")
         else:
             self._conditions.set(ConditionType.READY, False, run.reason or "TestFailed", describe(run))
+        self._tell_change(was)
+
+    def _hold_up(self, one: Job, run: RunStatus) -> None:
+        if run.reason:
+            was = self._conditions.get(ConditionType.READY)
+            self._conditions.set(ConditionType.READY, False, run.reason, describe(run))
+            self._tell_change(was)
+        elif self._conditions.get(ConditionType.READY) is None:
+            self._conditions.set(ConditionType.READY, None, "Testing", f"The Job {one.metadata.name} tries it.")
+
+    def _tell_change(self, was: Condition | None) -> None:
         ready = self._conditions.get(ConditionType.READY)
         assert ready is not None
         if was is not None and was.status == ready.status:
@@ -124,12 +137,6 @@ class _LocationDecision:
             self._actions.append(Tell("Normal", "LocationReady", ready.message))
         else:
             self._actions.append(Tell("Warning", "LocationNotReady", f"{ready.reason}: {ready.message}"))
-
-    def _hold_up(self, one: Job, run: RunStatus) -> None:
-        if run.reason:
-            self._conditions.set(ConditionType.READY, False, run.reason, describe(run))
-        elif self._conditions.get(ConditionType.READY) is None:
-            self._conditions.set(ConditionType.READY, None, "Testing", f"The Job {one.metadata.name} tries it.")
 
     def _test(self) -> None:
         """A Job now, if one is due."""
