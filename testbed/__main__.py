@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from testbed import azure, build, found, programs, prometheus, restic, s3
@@ -81,6 +81,10 @@ def _up(options: argparse.Namespace) -> None:
             if one:
                 one.workspace.detach()
         started.pop_all()
+    _tell(clusters, server, for_pods)
+
+
+def _tell(clusters: Sequence[ControlPlane], server: s3.S3Server | None, for_pods: Mapping[str, str]) -> None:
     for cluster in clusters:
         print(
             f"{cluster.name} (Kubernetes {programs.KUBERNETES[cluster.version]}): export KUBECONFIG={cluster.kubeconfig}"

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+import urllib.request
 
 from testbed.errors import ApiFailed
 from tests.definitions import install_definitions
@@ -117,6 +118,14 @@ class Controller:
     @property
     def leads(self):
         return any("is the leader" in line for line in self.said)
+
+    def decisions(self):
+        """How many it has made."""
+        port = next(line for line in self.said if "port" in line).rsplit(maxsplit=1)[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        counts = [line for line in lines if line.startswith("holdfast_controller_reconcile_duration_seconds_count")]
+        return sum(float(line.rsplit(maxsplit=1)[1]) for line in counts)
 
     def stop(self):
         self.cancel.request()

@@ -140,12 +140,13 @@ def test_maintenance_has_cron_jobs_of_its_own(stage):
         for name, body in made.items()
     }
     assert args == {
+        "location-main-forget": ["backup", "forget", "--yes"],
         "location-main-prune": ["repository", "prune", "--max-repack=20G"],
         "location-main-check": ["repository", "check", "--read-data=10%"],
     }
     stage.edit(*KEY, maintenance={"secret": "cleaner", "prune": None})
     stage.act(*KEY)
-    assert list(stage.made("CronJob")) == ["location-main-check"]
+    assert sorted(stage.made("CronJob")) == ["location-main-check", "location-main-forget"]
     stage.edit(*KEY, maintenance=None)
     stage.act(*KEY)
     assert stage.made("CronJob") == {}
@@ -156,7 +157,7 @@ def test_a_wrong_schedule_of_maintenance_is_named(stage):
     stage.act(*KEY)
     status, reason, message = stage.condition(*KEY, "Ready")
     assert (status, reason) == ("False", "InvalidSpec")
-    assert "maintenance.prune" in message
+    assert "maintenance, prune" in message
 
 
 def test_a_copy_is_not_tried(stage):

@@ -374,7 +374,17 @@ def test_retention_has_a_cron_job_with_an_identity_of_its_own(stage):
     assert spec["volumes"][0]["secret"]["secretName"] == "cleaner"
     assert spec["automountServiceAccountToken"] is False
     args = spec["containers"][0]["args"]
-    assert args[:5] == ["backup", "forget", "--plan=holdfast/nightly", "--host=cluster-uid", "--keep-last=7"]
+    assert args == [
+        "backup", "forget", "--plan=holdfast/nightly", "--host=cluster-uid", "--time-zone=Etc/UTC", "--keep-last=7", "--yes",
+        "--progress=lines",
+    ]  # fmt: skip
+
+
+def test_a_locations_wrong_schedule_does_not_stop_its_plans(stage):
+    stage.put(location(ready="True", maintenance={"forgetSchedule": "never"}))
+    stage.put(plan(**KEEP_ALL))
+    stage.act(*KEY)
+    assert list(stage.made("CronJob")) == ["plan-nightly"]
 
 
 def test_after_each_good_run_backups_are_forgotten_once(stage):

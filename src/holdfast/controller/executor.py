@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -37,10 +37,13 @@ _RESOURCES: dict[str, Resource] = {resource.kind: resource for resource in RESOU
 
 
 class Executor:
-    def __init__(self, cluster: Cluster, known: Known, clock: Clock) -> None:
+    """`wrote` is called with the kind and the new state of each object that was written."""
+
+    def __init__(self, cluster: Cluster, known: Known, clock: Clock, wrote: Callable[[str, bytes], None]) -> None:
         self._cluster = cluster
         self._known = known
         self._clock = clock
+        self._wrote = wrote
 
     def carry_out(self, key: Key, uid: str, actions: Sequence[Action]) -> bool:
         """Returns whether the decision must be made again, because something was refused or learnt.
@@ -71,7 +74,7 @@ class Executor:
         metadata = action.body["metadata"]
         try:
             if isinstance(action, Apply):
-                self._cluster.patch(
+                answer = self._cluster.patch(
                     action.resource,
                     metadata["namespace"],
                     metadata["name"],
@@ -81,7 +84,7 @@ class Executor:
                     force=True,
                 )
             else:
-                self._cluster.create(action.resource, metadata["namespace"], body, field_manager=MANAGER)
+                answer = self._cluster.create(action.resource, metadata["namespace"], body, field_manager=MANAGER)
         except ApiRefused as error:
             if error.reason == "AlreadyExists":
                 return False
@@ -91,6 +94,7 @@ class Executor:
             self._known.refusals[key] = Refusal(reason, f"{error.what}: {error.why}.", self._clock.now())
             return True
         self._known.refusals.pop(key, None)
+        self._wrote(action.resource.kind, answer)
         return False
 
     def _delete(self, action: Delete) -> None:
@@ -109,7 +113,7 @@ class Executor:
             "status": action.status,
         }
         try:
-            self._cluster.patch(
+            answer = self._cluster.patch(
                 _RESOURCES[key.kind],
                 key.namespace,
                 key.name,
@@ -122,11 +126,13 @@ class Executor:
         except ApiRefused as error:
             if error.status != _NOT_FOUND:
                 raise
+            return
+        self._wrote(key.kind, answer)
 
     def _set_metadata(self, key: Key, uid: str, action: SetMetadata) -> bool:
         body = {"metadata": {"uid": uid, **action.metadata}}
         try:
-            self._cluster.patch(
+            answer = self._cluster.patch(
                 _RESOURCES[key.kind],
                 key.namespace,
                 key.name,
@@ -138,6 +144,7 @@ class Executor:
             if error.status not in (_NOT_FOUND, _CONFLICT):
                 raise
             return error.status == _CONFLICT
+        self._wrote(key.kind, answer)
         return False
 
     def _tell(self, key: Key, uid: str, action: Tell) -> None:

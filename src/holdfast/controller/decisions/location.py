@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import msgspec
 
 from holdfast.api.conditions import Condition, ConditionType
 from holdfast.api.names import HASH_ANNOTATION, ROLE_LABEL, STORAGE_LOCATIONS
 from holdfast.api.run_status import RunStatus
-from holdfast.api.storage_location import StorageLocation, StorageLocationStatus
+from holdfast.api.storage_location import Maintenance, StorageLocation, StorageLocationStatus
 from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Tell
 from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
@@ -170,41 +171,33 @@ class _LocationDecision:
     def _maintain(self) -> None:
         maintenance = self._location.spec.maintenance
         names = set()
-        if maintenance is not None:
+        for role, cron, suspend, command in _maintenance_runs(maintenance) if maintenance is not None else ():
+            assert maintenance is not None
+            try:
+                schedule = Schedule.parse(cron, maintenance.time_zone, f"{self._location.metadata.full_name}/{role}")
+            except UsageError as error:
+                message = f"maintenance, {role}: {error.what}: {error.why}. {error.next}"
+                self._conditions.set(ConditionType.READY, False, "InvalidSpec", message)
+                continue
+            timing = Timing(
+                cron=schedule.cron,
+                time_zone=maintenance.time_zone,
+                suspend=suspend,
+                starting_deadline=_MAINTENANCE_DEADLINE,
+            )
             secret = maintenance.secret or self._location.spec.secret
-            runs = [
-                (Role.PRUNE, maintenance.prune, commands.prune(maintenance.prune) if maintenance.prune else []),
-                (Role.CHECK, maintenance.check, commands.check(maintenance.check) if maintenance.check else []),
-            ]
-            for role, settings, command in runs:
-                if settings is None:
-                    continue
-                try:
-                    schedule = Schedule.parse(
-                        settings.schedule, maintenance.time_zone, f"{self._location.metadata.full_name}/{role}"
-                    )
-                except UsageError as error:
-                    message = f"maintenance.{role}: {error.what}: {error.why}. {error.next}"
-                    self._conditions.set(ConditionType.READY, False, "InvalidSpec", message)
-                    continue
-                timing = Timing(
-                    cron=schedule.cron,
-                    time_zone=maintenance.time_zone,
-                    suspend=settings.suspend,
-                    starting_deadline=_MAINTENANCE_DEADLINE,
-                )
-                body = cron_job(
-                    location_cron_job(self._key.name, role),
-                    self._location.metadata,
-                    self._work(role, command, secret, maintenance.service_account_name),
-                    timing,
-                    self._scene.installation,
-                )
-                names.add(body["metadata"]["name"])
-                live = self._cron_jobs.get(body["metadata"]["name"])
-                wanted = body["metadata"]["annotations"][HASH_ANNOTATION]
-                if live is None or live.metadata.annotations.get(HASH_ANNOTATION) != wanted:
-                    self._actions.append(Apply(CRON_JOBS, body))
+            body = cron_job(
+                location_cron_job(self._key.name, role),
+                self._location.metadata,
+                self._work(role, command, secret, maintenance.service_account_name),
+                timing,
+                self._scene.installation,
+            )
+            names.add(body["metadata"]["name"])
+            live = self._cron_jobs.get(body["metadata"]["name"])
+            wanted = body["metadata"]["annotations"][HASH_ANNOTATION]
+            if live is None or live.metadata.annotations.get(HASH_ANNOTATION) != wanted:
+                self._actions.append(Apply(CRON_JOBS, body))
         self._keep_cron_jobs(names)
 
     def _keep_cron_jobs(self, names: set[str]) -> None:
@@ -224,3 +217,12 @@ class _LocationDecision:
             service_account=service_account,
             settings=self._location.spec.pod,
         )
+
+
+def _maintenance_runs(maintenance: Maintenance) -> Iterator[tuple[Role, str, bool, list[str]]]:
+    """Role, schedule, whether it is suspended, and the command."""
+    yield Role.FORGET, maintenance.forget_schedule, False, commands.tidy()
+    if maintenance.prune is not None:
+        yield Role.PRUNE, maintenance.prune.schedule, maintenance.prune.suspend, commands.prune(maintenance.prune)
+    if maintenance.check is not None:
+        yield Role.CHECK, maintenance.check.schedule, maintenance.check.suspend, commands.check(maintenance.check)

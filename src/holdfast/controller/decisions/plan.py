@@ -41,6 +41,7 @@ _RECENT = 10
 _LATENESS = dt.timedelta(seconds=30)
 """How long after a starting deadline a run that does not exist is missed: the CronJob controller looks every ten seconds."""
 _FORGET_DEADLINE = 3600  # seconds
+_SECOND = dt.timedelta(seconds=1)
 
 
 def decide_plan(plan: BackupPlan, scene: Scene) -> Decision:
@@ -114,11 +115,11 @@ class _PlanDecision:
             starting_deadline=spec.starting_deadline_seconds,
         )
         wanted = {Role.BACKUP: (timing, self._backup_work(location))}
-        if spec.retention is not None and location.spec.maintenance is not None:
-            maintenance = location.spec.maintenance
-            daily = Schedule.parse(maintenance.forget_schedule, maintenance.time_zone, self._name)
+        maintenance = location.spec.maintenance
+        thinning = self._thinning(location) if spec.retention is not None else None
+        if thinning is not None and maintenance is not None:
             timing = Timing(
-                cron=daily.cron,
+                cron=thinning.cron,
                 time_zone=maintenance.time_zone,
                 suspend=spec.suspend,
                 starting_deadline=_FORGET_DEADLINE,
@@ -143,6 +144,16 @@ class _PlanDecision:
         for name, live in self._cron_jobs.items():
             if name not in names:
                 self._actions.append(Delete(CRON_JOBS, live.metadata.namespace, name, live.metadata.uid))
+
+    def _thinning(self, location: StorageLocation) -> Schedule | None:
+        """When the plan's backups are thinned out; None if the location does not say, or wrongly: then it is told there."""
+        maintenance = location.spec.maintenance
+        if maintenance is None:
+            return None
+        try:
+            return Schedule.parse(maintenance.forget_schedule, maintenance.time_zone, self._name)
+        except UsageError:
+            return None
 
     def _since(self, live: CronJob | None, timing: Timing) -> str:
         """When the CronJob began to have these times; at earlier ones nothing was missed."""
@@ -178,7 +189,7 @@ class _PlanDecision:
             name=self._key.name,
             namespace=self._key.namespace,
             role=Role.FORGET,
-            command=commands.forget(self._name, self._scene.installation.cluster, retention),
+            command=commands.forget(self._name, self._scene.installation.cluster, retention, self._plan.spec.time_zone),
             url=location.spec.url,
             secret=maintenance.secret or location.spec.secret,
             service_account=maintenance.service_account_name,
@@ -215,10 +226,13 @@ class _PlanDecision:
         live = self._cron_jobs.get(plan_cron_job(self._plan.metadata.name))
         began = moment(live.status.last_schedule_time) if live is not None else None
         anchor = began or self._in_force  # from what `@every` counts
-        following = schedule.next_after(self._now, anchor)
+        # A run at an earlier time cannot be missed. It mostly has none after it until now: one look then says all.
+        earliest = max(self._in_force - _SECOND, began or self._in_force - _SECOND)
+        last, following = None, schedule.next_after(min(earliest, self._now), anchor)
+        if following is not None and following <= self._now:
+            last, following = schedule.latest_before(self._now, anchor), schedule.next_after(self._now, anchor)
         self._status.next_run = timestamp(following) if following else ""
         deadline = dt.timedelta(seconds=self._plan.spec.starting_deadline_seconds) + _LATENESS
-        last = schedule.latest_before(self._now, anchor)
         if following is not None:
             self._again.append(following + deadline)
         if last is None or live is None:
@@ -226,7 +240,7 @@ class _PlanDecision:
         if self._now < last + deadline:
             self._again.append(last + deadline)
             return
-        if self._in_force > last or (began is not None and began >= last) or self._status.missed == timestamp(last):
+        if self._status.missed == timestamp(last):
             return
         if any(not one.has_ended for one in self._jobs if _role(one) == Role.BACKUP):
             why = "the run before was still going on, and two at once are not allowed"
