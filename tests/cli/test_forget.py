@@ -210,7 +210,7 @@ def test_how_long_must_be_a_length_of_time(stocked, source, text):
 
 
 def test_a_time_zone_that_does_not_exist_is_an_error(shelf):
-    what, _, _ = ready(
+    what, _, _ = shelf(
         "backup", "forget", "--keep-daily", "1", "--time-zone", "Europe/Berlino", "--yes", code=2
     ).problem
     assert "Europe/Berlino" in what
