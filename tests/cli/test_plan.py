@@ -426,6 +426,20 @@ def test_a_plan_is_paused_and_resumed(plans, cluster, namespace, verb, before, w
     assert (again["paused"], again["changed"]) == (not before, False)
 
 
+def test_pausing_takes_no_controller(plans, cluster, namespace):
+    plan = make_plan(cluster, namespace)
+    cron_job_of(cluster, plan)
+    path = f"/apis/batch/v1/namespaces/{namespace}/cronjobs/{plan_cron_job('nightly')}"
+    plans("plan", "pause", plan)
+    paused = cluster.api.request("GET", path)
+    assert paused["spec"]["suspend"] is True
+    plans("plan", "resume", plan)
+    resumed = cluster.api.request("GET", path)
+    assert resumed["spec"]["suspend"] is False
+    since = [one["metadata"]["annotations"]["holdfast.dev/since"] for one in (paused, resumed)]
+    assert all(since)  # what did not run before was not missed
+
+
 def test_a_copied_plan_becomes_one_of_its_own(plans, cluster, namespace):
     body = plan_object(namespace)
     body["metadata"]["annotations"] = {STAMP_ANNOTATION: "another", "kept": "yes"}

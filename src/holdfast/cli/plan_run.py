@@ -60,7 +60,8 @@ def _outcome(session: Session, cluster: Cluster, namespace: str, job: str) -> Ru
     """The run when it has ended. What holds it up meanwhile is said once."""
     from holdfast.controller.actions import Known  # noqa: PLC0415
     from holdfast.controller.outcomes import observe  # noqa: PLC0415
-    from holdfast.controller.views import JOBS, PODS, Job, Pod  # noqa: PLC0415
+    from holdfast.controller.views import PODS, Job, Pod  # noqa: PLC0415
+    from holdfast.manifests.jobs import JOBS  # noqa: PLC0415
 
     told, known = "", Known()
     while True:

@@ -7,8 +7,6 @@ import msgspec
 from holdfast.api.metadata import Metadata
 from holdfast.model.kubernetes import Resource
 
-CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob", namespaced=True)
-JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event", namespaced=True)

@@ -31,7 +31,8 @@ from holdfast.api.names import (
 )
 from holdfast.api.restore import Restore
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.views import CRON_JOBS, JOBS, NAMESPACES, PODS, CronJob, Job, Namespace, Pod
+from holdfast.controller.views import NAMESPACES, PODS, CronJob, Job, Namespace, Pod
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 from holdfast.model.kubernetes import Resource
 
 OURS = f"{MANAGED_BY}={MANAGER}"

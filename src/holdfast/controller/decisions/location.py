@@ -27,11 +27,11 @@ from holdfast.controller.subject import (
     not_allowed,
     stamp,
 )
-from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
+from holdfast.controller.views import CronJob, Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
 from holdfast.manifests import commands, naming
-from holdfast.manifests.jobs import Timing, cron_job, run_job
+from holdfast.manifests.jobs import CRON_JOBS, JOBS, Timing, cron_job, run_job
 from holdfast.manifests.naming import Role, location_cron_job
 from holdfast.manifests.run_pod import Work
 from holdfast.schedule.schedule import Schedule

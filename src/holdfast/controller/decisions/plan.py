@@ -25,11 +25,11 @@ from holdfast.controller.subject import (
     new_status,
     stamp,
 )
-from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
+from holdfast.controller.views import CronJob, Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
 from holdfast.manifests import commands
-from holdfast.manifests.jobs import Timing, cron_job, run_job
+from holdfast.manifests.jobs import CRON_JOBS, JOBS, Timing, cron_job, run_job
 from holdfast.manifests.naming import Role, job, plan_cron_job
 from holdfast.manifests.run_pod import Work
 from holdfast.model.run import Outcome

@@ -17,11 +17,11 @@ from holdfast.controller.conditions import Conditions
 from holdfast.controller.decisions.plan import GOOD, describe
 from holdfast.controller.outcomes import Observed, observe
 from holdfast.controller.subject import Blocked, Scene, copied, is_copy, location_for, look_into, new_status, stamp
-from holdfast.controller.views import JOBS, Job, Pod
+from holdfast.controller.views import Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
 from holdfast.manifests import commands, naming
-from holdfast.manifests.jobs import run_job
+from holdfast.manifests.jobs import JOBS, run_job
 from holdfast.manifests.naming import Role
 from holdfast.manifests.run_pod import Work
 from holdfast.model.run import Outcome
