@@ -13,8 +13,10 @@ from tests.controller.lab import PATHS, Objects
 from holdfast.api.names import API_VERSION
 
 HOME = "holdfast"
-PATIENCE = 300.0  # seconds; only a failing test waits so long
+PATIENCE = 240.0  # seconds; only a failing test waits so long
 SECRET_VALUE = "nobody-may-read-this-in-a-log"
+SMALL = {"volumes": "none", "clusterObjects": "none"}
+"""What a tenant's account may back up, too."""
 OURS = "app.kubernetes.io/managed-by=holdfast"
 
 
@@ -44,11 +46,11 @@ class Space(Objects):
         return self._ours("StorageLocation", name, {"url": url, "secret": secret or "location-main", **spec})
 
     def plan(self, name, *namespaces, location="main", schedule="0 0 1 1 *", **spec):
-        backup = {"namespaces": list(namespaces), "volumes": "none"}
+        backup = {**SMALL, "namespaces": list(namespaces)}
         return self._ours("BackupPlan", name, {"schedule": schedule, "location": location, "backup": backup, **spec})
 
     def backup(self, name, *namespaces, location="main", **spec):
-        fields = {"location": location, "namespaces": list(namespaces), "volumes": "none", **spec}
+        fields = {**SMALL, "location": location, "namespaces": list(namespaces), **spec}
         return self._ours("Backup", name, fields)
 
     def restore(self, name, backup="latest", location="main", **spec):

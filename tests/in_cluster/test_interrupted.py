@@ -67,6 +67,7 @@ def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, hel
 def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held):
     pod = held("deleted", at=BEGINNING)
     home.kubectl("delete", "pod", pod, "--wait=false")
+    until(lambda: "Stopping at the next safe point" in home.kubectl("logs", pod))
     gate.let_go()
     until(
         lambda: (

@@ -1,7 +1,7 @@
 """Plans in a living cluster: what happens to their runs when plans, namespaces and controllers come, change and go."""
 
 import pytest
-from tests.in_cluster.installed import until
+from tests.in_cluster.installed import SMALL, until
 
 pytestmark = pytest.mark.cluster
 
@@ -41,9 +41,7 @@ def test_a_plan_that_is_edited_while_it_runs(installed, home, shop, gate):
     gate.hold("/data/")
     home.run_by_hand("edited", f"plan-edited-{NIGHT}")
     assert gate.held.wait(300)
-    home.edit(
-        "BackupPlan", "edited", schedule="30 4 * * *", backup={"namespaces": [other.namespace], "volumes": "none"}
-    )
+    home.edit("BackupPlan", "edited", schedule="30 4 * * *", backup={**SMALL, "namespaces": [other.namespace]})
     until(lambda: home.get("CronJob", "plan-edited")["spec"]["schedule"] == "30 4 * * *")
     gate.let_go()
     home.wait("BackupPlan", "edited", "Healthy", "True", "LastRunDone")
@@ -63,15 +61,8 @@ def test_a_namespace_that_goes_takes_its_plan_and_leaves_its_backups(installed, 
     tenant.kubectl("delete", "namespace", tenant.namespace, "--timeout=240s")
     outside = installed.at(tenant.bucket)
     assert len(outside("backup", "list", "-o", "json").document) == 2
-    outside(
-        "restore",
-        "run",
-        "latest",
-        "--map-namespace",
-        f"{tenant.namespace}={tenant.namespace}-again",
-        "--yes",
-        code=None,
-    )
+    mapping = f"{tenant.namespace}={tenant.namespace}-again"
+    outside("restore", "run", "latest", "--map-namespace", mapping, "--yes", code=None)
     again = installed.space(f"{tenant.namespace}-again")
     assert again.kubectl("get", "configmap", "settings", "-o", "jsonpath={.data.colour}") == "green"
     # It brought the plan and the Backup too, and they are at rest.
