@@ -8,11 +8,12 @@ import time
 
 from testbed import programs
 from tests.cli.holdfast import PASSWORD
-from tests.controller.lab import PATHS, Objects
+from tests.controller.lab import Objects
 
 from holdfast.api.names import API_VERSION
 
 HOME = "holdfast"
+ACCOUNT = "holdfast-runner"
 PATIENCE = 240.0  # seconds; only a failing test waits so long
 SECRET_VALUE = "nobody-may-read-this-in-a-log"
 SMALL = {"volumes": "none", "clusterObjects": "none"}
@@ -78,6 +79,10 @@ class Space(Objects):
     def status(self, kind, name):
         return (self.get(kind, name) or {}).get("status", {})
 
+    def leave(self):
+        """Deletes the namespace and does not wait for it."""
+        self.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
+
     def kubectl(self, verb, *arguments, **options):
         return self.installed.cluster.kubectl(verb, f"--namespace={self.namespace}", *arguments, **options)
 
@@ -104,6 +109,17 @@ class Installed:
         self.cluster.wait_namespace(space.namespace)
         space.secret("token", token=SECRET_VALUE)
         space.kubectl("create", "configmap", "settings", "--from-literal=colour=green")
+        return space
+
+    def tenant(self):
+        """The same with a location of its own, whose repository is in `tenant.bucket`, and an account that may back it up."""
+        space = self.namespace()
+        space.bucket = self.bucket()
+        space.secret("location-main", **self.credentials())
+        space.location("main", url=self.url(space.bucket))
+        space.kubectl("create", "serviceaccount", ACCOUNT)
+        role = ("--clusterrole=holdfast-tenant-runner", f"--serviceaccount={space.namespace}:{ACCOUNT}")
+        space.kubectl("create", "rolebinding", ACCOUNT, *role)
         return space
 
     def bucket(self, *, init=True, password=PASSWORD):
@@ -165,6 +181,3 @@ class Installed:
         """Empty if there is none: the pod did not begin, or is gone."""
         command = [programs.KUBECTL.path, f"--kubeconfig={self.cluster.admin_kubeconfig}", "logs", "-n", namespace, pod]
         return subprocess.run([*command, *more], capture_output=True, text=True, check=False).stdout
-
-
-__all__ = ["HOME", "PATHS", "SECRET_VALUE", "Installed", "Space", "until"]

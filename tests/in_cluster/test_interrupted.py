@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from testbed.errors import SetupFailed
 from tests.in_cluster.installed import until
 
 pytestmark = pytest.mark.cluster
@@ -41,6 +42,13 @@ def evict(home, pod):
     home.api.create(f"/api/v1/namespaces/{home.namespace}/pods/{pod}/eviction", body)
 
 
+def is_stopping(home, pod):
+    try:
+        return "Stopping at the next safe point" in home.kubectl("logs", pod)
+    except SetupFailed:
+        return True  # it has ended, and is gone
+
+
 def is_done_once(installed, home, backup):
     home.wait("Backup", backup, "Complete", "True", "Done")
     assert [one["outcome"] for one in installed.backups(backup) if one["outcome"] == "done"] == ["done"]
@@ -49,7 +57,7 @@ def is_done_once(installed, home, backup):
 def test_another_pod_finishes_what_an_evicted_one_began(installed, home, gate, held):
     pod = held("evicted", at=BEGINNING)  # where it can still stop; at the end it would rather finish
     evict(home, pod)
-    until(lambda: "Stopping at the next safe point" in home.kubectl("logs", pod))
+    until(lambda: is_stopping(home, pod))
     gate.let_go()
     is_done_once(installed, home, "evicted")
     assert pod not in done_by(home, "evicted")
@@ -67,7 +75,7 @@ def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, hel
 def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held):
     pod = held("deleted", at=BEGINNING)
     home.kubectl("delete", "pod", pod, "--wait=false")
-    until(lambda: "Stopping at the next safe point" in home.kubectl("logs", pod))
+    until(lambda: is_stopping(home, pod))
     gate.let_go()
     until(
         lambda: (

@@ -1,7 +1,7 @@
 """Plans in a living cluster: what happens to their runs when plans, namespaces and controllers come, change and go."""
 
 import pytest
-from tests.in_cluster.installed import SMALL, until
+from tests.in_cluster.installed import ACCOUNT, SMALL, until
 
 pytestmark = pytest.mark.cluster
 
@@ -49,14 +49,14 @@ def test_a_plan_that_is_edited_while_it_runs(installed, home, shop, gate):
     until(lambda: len(recent(home, "edited")) == 2)
     namespaces = [one["namespaces"] for one in sorted(installed.backups("edited"), key=lambda one: one["name"])]
     assert namespaces == [[shop.namespace], [other.namespace]]
-    other.kubectl("delete", "namespace", other.namespace, "--wait=false")
+    other.leave()
 
 
 def test_a_namespace_that_goes_takes_its_plan_and_leaves_its_backups(installed, tenant):
     tenant.plan("last", tenant.namespace)
     tenant.run_by_hand("last", f"plan-last-{NIGHT}")
     tenant.wait("BackupPlan", "last", "Healthy", "True", "LastRunDone")
-    tenant.backup("kept", tenant.namespace, serviceAccountName="holdfast-runner", deletionPolicy="Delete")
+    tenant.backup("kept", tenant.namespace, serviceAccountName=ACCOUNT, deletionPolicy="Delete")
     tenant.wait("Backup", "kept", "Complete", "True")
     tenant.kubectl("delete", "namespace", tenant.namespace, "--timeout=240s")
     outside = installed.at(tenant.bucket)
@@ -71,7 +71,7 @@ def test_a_namespace_that_goes_takes_its_plan_and_leaves_its_backups(installed, 
     assert not again.list("CronJob")
     installed.outside("plan", "resume", f"{again.namespace}/last")
     until(lambda: again.get("CronJob", "plan-last"))
-    again.kubectl("delete", "namespace", again.namespace, "--wait=false")
+    again.leave()
 
 
 def test_runs_go_on_without_a_controller_and_are_noted_when_it_comes_back(installed, home, shop):
