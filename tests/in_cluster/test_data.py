@@ -17,6 +17,18 @@ def test_the_data_of_a_deleted_backup_goes_if_that_is_wanted(installed, home, sh
     assert installed.backups("retained")
 
 
+def test_copies_do_nothing(home, shop):
+    home.backup("original", shop.namespace)
+    home.wait("Backup", "original", "Complete", "True")
+    home.restore("original", "original", namespaces=[shop.namespace])
+    home.wait("Restore", "original", "Complete", "True")
+    for kind in ("Backup", "Restore"):
+        body = home.get(kind, "original")
+        home.create({**body, "metadata": {"name": "copy", "annotations": body["metadata"]["annotations"]}})
+        home.wait(kind, "copy", "Failed", "True", "Copied")
+    assert not [job for job in home.list("Job") if "-copy-" in job["metadata"]["name"]]
+
+
 def test_two_clusters_use_one_location(installed, home, shop, second_cluster, make_namespace):
     """The second one has no nodes: there the command line does what pods do here."""
     elsewhere = installed.outside.but(KUBECONFIG=second_cluster.kubeconfig)

@@ -1,9 +1,9 @@
 """Runs that are interrupted in their middle, by whom and whatever: one backup comes of each, or a reason."""
 
 import json
+import time
 
 import pytest
-from testbed.errors import SetupFailed
 from tests.in_cluster.installed import until
 
 pytestmark = pytest.mark.cluster
@@ -42,11 +42,16 @@ def evict(home, pod):
     home.api.create(f"/api/v1/namespaces/{home.namespace}/pods/{pod}/eviction", body)
 
 
-def is_stopping(home, pod):
-    try:
-        return "Stopping at the next safe point" in home.kubectl("logs", pod)
-    except SetupFailed:
-        return True  # it has ended, and is gone
+def wait_for_signal(home, pod):
+    """Until the pod was told to stop. It hears that when the store answers, because it waits there."""
+    until(
+        lambda: [
+            event
+            for event in home.list("Event")
+            if event["reason"] == "Killing" and event["involvedObject"]["name"] == pod
+        ]
+    )
+    time.sleep(1)  # the event comes first
 
 
 def is_done_once(installed, home, backup):
@@ -57,7 +62,7 @@ def is_done_once(installed, home, backup):
 def test_another_pod_finishes_what_an_evicted_one_began(installed, home, gate, held):
     pod = held("evicted", at=BEGINNING)  # where it can still stop; at the end it would rather finish
     evict(home, pod)
-    until(lambda: is_stopping(home, pod))
+    wait_for_signal(home, pod)
     gate.let_go()
     is_done_once(installed, home, "evicted")
     assert pod not in done_by(home, "evicted")
@@ -75,7 +80,7 @@ def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, hel
 def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held):
     pod = held("deleted", at=BEGINNING)
     home.kubectl("delete", "pod", pod, "--wait=false")
-    until(lambda: is_stopping(home, pod))
+    wait_for_signal(home, pod)
     gate.let_go()
     until(
         lambda: (
