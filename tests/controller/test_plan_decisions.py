@@ -333,6 +333,17 @@ def test_a_pod_that_cannot_start_is_told_before_the_run_ends(planned):
     assert "Back-off pulling x" in message
 
 
+def test_a_job_that_cannot_make_another_pod_is_looked_into(planned):
+    job = planned.job(named(NOW))
+    planned.pod(job, report={"outcome": "failed", "exitCode": 1}, exit_code=1)
+    planned.known.events[Look("Job", "holdfast", named(NOW))] = 'pods "x" is forbidden: exceeded quota: pods'
+    planned.act(*KEY)
+    assert planned.condition(*KEY, "Healthy")[:2] == ("False", "QuotaExceeded")
+    planned.pod(job, suffix="b")
+    planned.act(*KEY)
+    assert planned.condition(*KEY, "Healthy")[1] == "NoRunYet"
+
+
 def test_a_job_without_pods_is_looked_into(planned):
     planned.job(named(NOW))
     planned.now += dt.timedelta(seconds=21)

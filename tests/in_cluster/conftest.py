@@ -48,25 +48,18 @@ def home(installed):
 
 @pytest.fixture
 def shop(installed):
-    """A new namespace with an application; deleted after the test without waiting."""
+    """A new namespace with an application."""
     space = installed.namespace()
     yield space
-    space.kubectl("delete", "namespace", space.namespace, "--wait=false", "--ignore-not-found")
+    space.leave()
 
 
 @pytest.fixture
-def tenant(installed, shop):
-    """`shop` with a location of its own, whose repository is in `tenant.bucket`, and an account that may back it up."""
-    bucket = installed.bucket()
-    shop.secret("location-main", **installed.credentials())
-    shop.location("main", url=installed.url(bucket))
-    shop.kubectl("create", "serviceaccount", "holdfast-runner")
-    shop.kubectl(
-        "create", "rolebinding", "holdfast-runner", "--clusterrole=holdfast-tenant-runner",
-        f"--serviceaccount={shop.namespace}:holdfast-runner",
-    )  # fmt: skip
-    shop.bucket = bucket
-    return shop
+def tenant(installed):
+    """One whose owners have a location and an account of their own; see Installed.tenant."""
+    space = installed.tenant()
+    yield space
+    space.leave()
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,16 @@ import time
 
 from testbed import programs
 from tests.cli.holdfast import PASSWORD
-from tests.controller.lab import PATHS, Objects
+from tests.controller.lab import Objects
 
 from holdfast.api.names import API_VERSION
 
 HOME = "holdfast"
-PATIENCE = 300.0  # seconds; only a failing test waits so long
+ACCOUNT = "holdfast-runner"
+PATIENCE = 240.0  # seconds; only a failing test waits so long
 SECRET_VALUE = "nobody-may-read-this-in-a-log"
+SMALL = {"volumes": "none", "clusterObjects": "none"}
+"""What a tenant's account may back up, too."""
 OURS = "app.kubernetes.io/managed-by=holdfast"
 
 
@@ -44,11 +47,11 @@ class Space(Objects):
         return self._ours("StorageLocation", name, {"url": url, "secret": secret or "location-main", **spec})
 
     def plan(self, name, *namespaces, location="main", schedule="0 0 1 1 *", **spec):
-        backup = {"namespaces": list(namespaces), "volumes": "none"}
+        backup = {**SMALL, "namespaces": list(namespaces)}
         return self._ours("BackupPlan", name, {"schedule": schedule, "location": location, "backup": backup, **spec})
 
     def backup(self, name, *namespaces, location="main", **spec):
-        fields = {"location": location, "namespaces": list(namespaces), "volumes": "none", **spec}
+        fields = {**SMALL, "location": location, "namespaces": list(namespaces), **spec}
         return self._ours("Backup", name, fields)
 
     def restore(self, name, backup="latest", location="main", **spec):
@@ -76,6 +79,10 @@ class Space(Objects):
     def status(self, kind, name):
         return (self.get(kind, name) or {}).get("status", {})
 
+    def leave(self):
+        """Deletes the namespace and does not wait for it."""
+        self.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
+
     def kubectl(self, verb, *arguments, **options):
         return self.installed.cluster.kubectl(verb, f"--namespace={self.namespace}", *arguments, **options)
 
@@ -102,6 +109,17 @@ class Installed:
         self.cluster.wait_namespace(space.namespace)
         space.secret("token", token=SECRET_VALUE)
         space.kubectl("create", "configmap", "settings", "--from-literal=colour=green")
+        return space
+
+    def tenant(self):
+        """The same with a location of its own, whose repository is in `tenant.bucket`, and an account that may back it up."""
+        space = self.namespace()
+        space.bucket = self.bucket()
+        space.secret("location-main", **self.credentials())
+        space.location("main", url=self.url(space.bucket))
+        space.kubectl("create", "serviceaccount", ACCOUNT)
+        role = ("--clusterrole=holdfast-tenant-runner", f"--serviceaccount={space.namespace}:{ACCOUNT}")
+        space.kubectl("create", "rolebinding", ACCOUNT, *role)
         return space
 
     def bucket(self, *, init=True, password=PASSWORD):
@@ -163,6 +181,3 @@ class Installed:
         """Empty if there is none: the pod did not begin, or is gone."""
         command = [programs.KUBECTL.path, f"--kubeconfig={self.cluster.admin_kubeconfig}", "logs", "-n", namespace, pod]
         return subprocess.run([*command, *more], capture_output=True, text=True, check=False).stdout
-
-
-__all__ = ["HOME", "PATHS", "SECRET_VALUE", "Installed", "Space", "until"]

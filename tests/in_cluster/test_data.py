@@ -1,7 +1,7 @@
 """Whose data goes and whose stays, and who reaches which repository."""
 
 import pytest
-from tests.in_cluster.installed import HOME, SECRET_VALUE, until
+from tests.in_cluster.installed import ACCOUNT, HOME, SECRET_VALUE, until
 
 pytestmark = pytest.mark.cluster
 
@@ -15,6 +15,18 @@ def test_the_data_of_a_deleted_backup_goes_if_that_is_wanted(installed, home, sh
     until(lambda: home.get("Backup", "dropped") is None, lambda: home.get("Backup", "dropped"))
     assert not installed.backups("dropped")
     assert installed.backups("retained")
+
+
+def test_copies_do_nothing(home, shop):
+    home.backup("original", shop.namespace)
+    home.wait("Backup", "original", "Complete", "True")
+    home.restore("original", "original", namespaces=[shop.namespace])
+    home.wait("Restore", "original", "Complete", "True")
+    for kind in ("Backup", "Restore"):
+        body = home.get(kind, "original")
+        home.create({**body, "metadata": {"name": "copy", "annotations": body["metadata"]["annotations"]}})
+        home.wait(kind, "copy", "Failed", "True", "Copied")
+    assert not [job for job in home.list("Job") if "-copy-" in job["metadata"]["name"]]
 
 
 def test_two_clusters_use_one_location(installed, home, shop, second_cluster, make_namespace):
@@ -35,7 +47,7 @@ def test_two_clusters_use_one_location(installed, home, shop, second_cluster, ma
     home.wait("Restore", "theirs-here", "Complete", "True")
     here = installed.space(theirs)
     assert here.kubectl("get", "configmap", "settings", "-o", "jsonpath={.data.colour}") == "blue"
-    here.kubectl("delete", "namespace", theirs, "--wait=false")
+    here.leave()
 
     [ours] = [one["id"] for one in installed.backups("from-here-")]
     elsewhere("restore", "run", ours, "--yes")
@@ -72,15 +84,15 @@ class TestTenant:
         assert not shop.list("Job")
 
     def test_a_run_does_not_read_other_namespaces(self, tenant):
-        tenant.backup("curious", HOME, serviceAccountName="holdfast-runner")
+        tenant.backup("curious", HOME, serviceAccountName=ACCOUNT)
         _, _, message = tenant.wait("Backup", "curious", "Failed", "True", "Forbidden")
         assert HOME in message
 
     def test_what_was_restored_is_as_it_was(self, tenant):
-        tenant.backup("mine", tenant.namespace, serviceAccountName="holdfast-runner")
+        tenant.backup("mine", tenant.namespace, serviceAccountName=ACCOUNT)
         tenant.wait("Backup", "mine", "Complete", "True")
         tenant.kubectl("delete", "secret", "token")
-        tenant.restore("mine", "mine", serviceAccountName="holdfast-runner", namespaces=[tenant.namespace])
+        tenant.restore("mine", "mine", serviceAccountName=ACCOUNT, namespaces=[tenant.namespace])
         tenant.wait("Restore", "mine", "Complete", "True")
         assert SECRET_VALUE not in str(tenant.status("Restore", "mine"))
         tenant.kubectl("get", "secret", "token")

@@ -1,63 +1,75 @@
-"""Runs that cannot start or may not do their work: each says why, and goes on or ends; nothing tries again without end."""
+"""Runs that cannot start or may not do their work: each says why, and begins when that is over."""
 
 import pytest
-from tests.in_cluster.installed import until
+from tests.in_cluster.installed import ACCOUNT, until
 
 pytestmark = pytest.mark.cluster
 
 UNKNOWN = "testbed/nobody-knows-it:1"
+QUOTAS = {"job": "count/jobs.batch=0", "pod": "pods=0"}
 
 
-@pytest.fixture
-def quota(home):
-    """`quota(**hard)` sets one in Holdfast's namespace; it goes with the test."""
-
-    def set_hard(**hard):
-        limits = ",".join(f"{name}={value}" for name, value in hard.items())
-        home.kubectl("create", "quota", "tight", f"--hard={limits}")
-        until(lambda: "used" in home.kubectl("get", "quota", "tight", "-o", "jsonpath={.status}"))
-
-    yield set_hard
-    home.kubectl("delete", "quota", "tight", "--ignore-not-found")
-
-
-def lift(home):
-    home.kubectl("delete", "quota", "tight")
+@pytest.fixture(scope="module")
+def crowded(installed):
+    """Tenants whose quota refuses the Job, or the pod, of a Backup `before`."""
+    tenants = {}
+    for name, hard in QUOTAS.items():
+        tenant = tenants[name] = installed.tenant()
+        tenant.wait("StorageLocation", "main", "Ready", "True")
+        tenant.kubectl("create", "quota", "tight", f"--hard={hard}")
+        until(lambda tenant=tenant: "used" in tenant.kubectl("get", "quota", "tight", "-o", "jsonpath={.status}"))
+        tenant.backup("before", tenant.namespace, serviceAccountName=ACCOUNT)
+    yield tenants
+    for tenant in tenants.values():
+        tenant.leave()
 
 
-def test_a_quota_that_refuses_the_job(home, shop, quota):
-    quota(**{"count/jobs.batch": 0})
-    home.backup("no-jobs", shop.namespace)
-    home.wait("Backup", "no-jobs", "Complete", "False", "QuotaExceeded")
-    lift(home)
-    home.wait("Backup", "no-jobs", "Complete", "True")
+@pytest.fixture(scope="module")
+def roomy(crowded):
+    """The same after their quotas went."""
+    for tenant in crowded.values():
+        tenant.wait("Backup", "before", "Complete", "False", "QuotaExceeded")
+        tenant.kubectl("delete", "quota", "tight")
+    return crowded
 
 
-def test_a_quota_that_refuses_the_pod(home, shop, quota):
-    quota(pods=0)
-    home.backup("no-pods", shop.namespace)
-    _, _, message = home.wait("Backup", "no-pods", "Complete", "False", "QuotaExceeded")
-    assert "tight" in message
-    lift(home)
-    home.wait("Backup", "no-pods", "Complete", "True")
-
-
-def test_an_account_that_does_not_exist(home, shop):
+@pytest.fixture(scope="module")
+def powerless(installed, home):
+    """A Backup and a plan of accounts without rights; the Backup's does not even exist."""
+    shop = installed.namespace()
     home.backup("nobodys", shop.namespace, serviceAccountName="latecomer")
-    _, _, message = home.wait("Backup", "nobodys", "Complete", "False", "NoServiceAccount")
-    assert "latecomer" in message
-    home.kubectl("create", "serviceaccount", "latecomer")
-    # It has no rights: a second cause, told once the first one is gone.
-    _, _, message = home.wait("Backup", "nobodys", "Failed", "True", "Forbidden")
-    assert "latecomer" in message
-
-
-def test_the_cause_of_a_plans_run_without_rights(home, shop):
     home.kubectl("create", "serviceaccount", "powerless")
     home.plan("powerless", shop.namespace, serviceAccountName="powerless")
     home.run_by_hand("powerless", "plan-powerless-run-1")
+    yield
+    shop.leave()
+
+
+@pytest.mark.usefixtures("powerless")
+@pytest.mark.parametrize("refused", QUOTAS)
+def test_a_quota(crowded, refused):
+    _, _, message = crowded[refused].wait("Backup", "before", "Complete", "False", "QuotaExceeded")
+    assert "tight" in message
+
+
+@pytest.mark.usefixtures("powerless")
+def test_an_account_without_rights(home):
     _, _, message = home.wait("BackupPlan", "powerless", "Healthy", "False", "Forbidden")
     assert "powerless" in message
+
+
+@pytest.mark.usefixtures("powerless")
+def test_an_account_that_does_not_exist(home):
+    _, _, message = home.wait("Backup", "nobodys", "Complete", "False", "NoServiceAccount")
+    assert "latecomer" in message
+    home.kubectl("create", "serviceaccount", "latecomer")
+    _, _, message = home.wait("Backup", "nobodys", "Failed", "True", "Forbidden")  # of rights nobody spoke yet
+    assert "latecomer" in message
+
+
+@pytest.mark.parametrize("refused", QUOTAS)
+def test_what_a_quota_held_back_begins_when_there_is_room(roomy, refused):
+    roomy[refused].wait("Backup", "before", "Complete", "True", "Done")
 
 
 def test_an_image_that_cannot_be_pulled(installed, home, shop):
@@ -75,7 +87,6 @@ def test_an_image_that_cannot_be_pulled(installed, home, shop):
     finally:
         home.kubectl(*set_image, f"HOLDFAST_IMAGE={known}")
         installed.wait_for_controllers()
-    # What the controller has scheduled it brings to the image that it has itself.
     until(lambda: UNKNOWN not in str(home.get("CronJob", "plan-unknown-image")))
     home.delete("Job", "plan-unknown-image-run-1")
     home.wait("BackupPlan", "unknown-image", "Healthy", "False", "JobDeleted")

@@ -1,6 +1,7 @@
 """Runs that are interrupted in their middle, by whom and whatever: one backup comes of each, or a reason."""
 
 import json
+import time
 
 import pytest
 from tests.in_cluster.installed import until
@@ -41,6 +42,18 @@ def evict(home, pod):
     home.api.create(f"/api/v1/namespaces/{home.namespace}/pods/{pod}/eviction", body)
 
 
+def wait_for_signal(home, pod):
+    """Until the pod was told to stop. It hears that when the store answers, because it waits there."""
+    until(
+        lambda: [
+            event
+            for event in home.list("Event")
+            if event["reason"] == "Killing" and event["involvedObject"]["name"] == pod
+        ]
+    )
+    time.sleep(1)  # the event comes first
+
+
 def is_done_once(installed, home, backup):
     home.wait("Backup", backup, "Complete", "True", "Done")
     assert [one["outcome"] for one in installed.backups(backup) if one["outcome"] == "done"] == ["done"]
@@ -49,7 +62,7 @@ def is_done_once(installed, home, backup):
 def test_another_pod_finishes_what_an_evicted_one_began(installed, home, gate, held):
     pod = held("evicted", at=BEGINNING)  # where it can still stop; at the end it would rather finish
     evict(home, pod)
-    until(lambda: "Stopping at the next safe point" in home.kubectl("logs", pod))
+    wait_for_signal(home, pod)
     gate.let_go()
     is_done_once(installed, home, "evicted")
     assert pod not in done_by(home, "evicted")
@@ -67,6 +80,7 @@ def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, hel
 def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held):
     pod = held("deleted", at=BEGINNING)
     home.kubectl("delete", "pod", pod, "--wait=false")
+    wait_for_signal(home, pod)
     gate.let_go()
     until(
         lambda: (

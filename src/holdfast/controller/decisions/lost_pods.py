@@ -1,7 +1,7 @@
 """Pods of runs that nobody will tell the end of, because their node does not answer any more.
 
-Kubernetes asks such a pod to end, and its Job waits until the node says that it did: for ever, if the node does not come
-back. That the pod may still be at work is no harm: a run is safe beside another one.
+Kubernetes asks such a pod to end, and its Job waits until the node says that it did: for ever, if it does not come back. That the
+pod may still be at work is no harm: a run is safe beside another one.
 """
 
 from __future__ import annotations
