@@ -89,7 +89,7 @@ def _measure(
         yield pods.first_object(runs=runs, say=to_terminal)
     if "controller" in groups:
         with tempfile.TemporaryDirectory(prefix="controller-", dir=directory) as logs:
-            yield from controller.rows(Path(logs), say=to_terminal)
+            yield from controller.rows(Path(logs), to_terminal, controller.Scale())
     if set(ON_A_CLUSTER) & set(groups):
         cluster = ControlPlane.start(name="bench")
         try:

@@ -13,7 +13,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from testbed.api import JsonObject
@@ -21,8 +20,9 @@ from testbed.control_plane import ControlPlane
 from testbed.errors import SetupFailed
 
 from bench.audit import Audit
-from bench.bare import THREADS, BareApi
+from bench.bare import BareApi
 from bench.command import beside_python, clean_environment
+from bench.sample import Sample
 from holdfast.api.names import API_VERSION, RESOURCES
 from holdfast.assembly import Settings, connect
 from holdfast.cluster.cluster import PatchType
@@ -65,15 +65,11 @@ class Controlled:
         self.bare.close()
         self.cluster.stop()
 
-    def create(self, body: JsonObject) -> None:
-        path = f"/apis/{API_VERSION}/namespaces/{body['metadata']['namespace']}/{_PLURALS[body['kind']]}"
-        status, answer = self.bare.request("POST", path, json.dumps(body).encode())
-        if status != 201:
-            raise SetupFailed(f"{path} answered {status}", why=answer.decode())
-
-    def create_all(self, bodies: Sequence[JsonObject]) -> None:
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(self.create, bodies))
+    def create(self, bodies: Sequence[JsonObject]) -> None:
+        """Objects of our kinds, many at once."""
+        self.bare.create_all(
+            Sample(number, _PLURALS[body["kind"]], body["metadata"]["name"], body) for number, body in enumerate(bodies)
+        )
 
     def change(self, namespace: str, plan: str, schedule: str) -> float:
         """Changes the schedule of a plan; seconds from before that until its CronJob has it."""

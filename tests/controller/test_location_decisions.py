@@ -46,6 +46,30 @@ def test_it_is_ready_once_the_trial_went_well(tried):
     assert (status["repository"], status["backups"], status["storedBytes"]) == ("repository-id", 4, 1000)
 
 
+def test_a_trial_is_noted_once_although_its_pod_goes_before_its_job(tried):
+    tried.now += dt.timedelta(seconds=2)
+    job = only_job(tried)
+    finished = f"{tried.now - dt.timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    tried.finish(job, finishedAt=finished, id="repository-id", counts={"backups": 4})
+    tried.act(*KEY)
+    noted = tried.status(*KEY)
+    tried.remove("Pod", "holdfast", f"{job['metadata']['name']}-a")
+    assert tried.decide(*KEY).actions == []
+    assert tried.status(*KEY) == noted
+
+
+def test_what_a_prune_stored_is_not_what_the_repository_takes(stage):
+    stage.put(location(maintenance={"prune": {"schedule": "0 5 * * *"}}))
+    stage.act(*KEY)
+    (test,) = stage.made("Job")
+    pass_test(stage, id="repository-id", bytes={"stored": 1000})
+    stage.remove("Job", "holdfast", test)
+    prune = stage.job("location-main-prune-1", made_by=stage.made("CronJob")["location-main-prune"])
+    stage.finish(prune, bytes={"stored": 7})
+    stage.act(*KEY)
+    assert stage.status(*KEY)["storedBytes"] == 1000
+
+
 def test_wrong_credentials_are_named_and_tried_again_within_a_minute(tried):
     error = {"what": "the store refused", "why": "the key is not valid", "next": "Check the Secret."}
     decision = pass_test(tried, "failed", 1, reason="StoreRefused", errors=[error])

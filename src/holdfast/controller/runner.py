@@ -130,7 +130,8 @@ class Runner:
             return
         subject = self.world.get(TYPES[key.kind], key.namespace, key.name)
         if subject is None:
-            self._forget(key)
+            self._known.forget(key)
+            self._tries.pop(key, None)
             return
         self._offer(subject)
         now, begun = self._clock.now(), self._clock.monotonic()
@@ -169,10 +170,6 @@ class Runner:
         pause = min(2.0 ** self._tries[key], _LONGEST_PAUSE)
         self._say(f"{key.kind} {key.namespace}/{key.name}: {_told(error)}; tried again in {pause:.0f} s")
         self._queue.add(key, pause)
-
-    def _forget(self, key: Key) -> None:
-        self._known.refusals.pop(key, None)
-        self._tries.pop(key, None)
 
     def _sweep(self) -> None:
         kinds: dict[str, type[Job | Pod | CronJob]] = {"Job": Job, "Pod": Pod, "CronJob": CronJob}

@@ -32,6 +32,9 @@ class CronJob(_Fields, kw_only=True, rename="camel"):
     status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
 
 
+_ENDS = ("Complete", "Failed")
+
+
 class JobCondition(_Fields, kw_only=True, rename="camel"):
     type: str
     status: str
@@ -67,6 +70,14 @@ class Job(_Fields, kw_only=True, rename="camel"):
     @property
     def has_ended(self) -> bool:
         return self.has_succeeded or self.has_failed
+
+    @property
+    def ended_at(self) -> str:
+        """Empty while it goes on. It stays the same when the pods, with what they reported, go before the Job does."""
+        ends = (
+            one.last_transition_time for one in self.status.conditions if one.type in _ENDS and one.status == "True"
+        )
+        return next(ends, "")
 
 
 class Waiting(_Fields, kw_only=True, rename="camel"):

@@ -90,28 +90,27 @@ class _LocationDecision:
         return not_allowed(refused) if refused is not None else None
 
     def _note_results(self) -> None:
-        """What tests and maintenance runs found since the last look."""
+        """What tests found since the last look. Other runs tell of what they did, which is not how the repository is."""
         pods = self._scene.world.made_for(self._key, Pod)
         for one in self._jobs:
+            if one.metadata.labels.get(ROLE_LABEL) != Role.TEST:
+                continue
             observed = observe(one, [pod for pod in pods if pod.job == one.metadata.name], self._scene.known)
-            run = observed.run
-            is_test = one.metadata.labels.get(ROLE_LABEL) == Role.TEST
-            if run.outcome:
-                self._note(run, is_test=is_test)
-            elif is_test:
-                self._hold_up(one, run)
-                if observed.look is not None:
-                    looks, again = look_into(one, observed.look, self._now)
-                    self._actions += looks
-                    self._again.append(again)
+            if observed.run.outcome:
+                if one.ended_at > self._status.last_checked:
+                    self._note(observed.run, one.ended_at)
+                continue
+            self._hold_up(one, observed.run)
+            if observed.look is not None:
+                looks, again = look_into(one, observed.look, self._now)
+                self._actions += looks
+                self._again.append(again)
 
-    def _note(self, run: RunStatus, *, is_test: bool) -> None:
+    def _note(self, run: RunStatus, ended_at: str) -> None:
         self._status.backups = run.counts.get("backups", self._status.backups)
         self._status.stored_bytes = run.bytes.get("stored", self._status.stored_bytes)
-        if not is_test or run.finished_at <= self._status.last_checked:
-            return
         was = self._conditions.get(ConditionType.READY)
-        self._status.last_checked = run.finished_at
+        self._status.last_checked = ended_at
         self._status.repository = run.id or self._status.repository
         if was is not None and was.reason in HOLDUPS and run.reason == DEADLINE_EXCEEDED:
             return  # its pod did not begin, and why is told already

@@ -307,7 +307,7 @@ class _PlanDecision:
 
     def _note_forget(self, run: RunStatus) -> None:
         former = self._status.retention
-        if not run.outcome or (former is not None and run.finished_at <= former.finished_at):
+        if not run.outcome or (former is not None and _is_noted(run, former)):
             return
         self._status.retention = run
         if run.reason == "TooManyRemovals":
@@ -358,6 +358,11 @@ class _PlanDecision:
 def _begin(run: RunStatus) -> tuple[str, str]:
     """By what runs are ordered."""
     return run.scheduled_at or run.started_at, run.job
+
+
+def _is_noted(run: RunStatus, former: RunStatus) -> bool:
+    """Also when the pod, with what it reported, is gone while the Job still is there."""
+    return run.job == former.job or run.finished_at <= former.finished_at
 
 
 def describe(run: RunStatus) -> str:
