@@ -22,6 +22,7 @@ class Door:
 
     def create(self, _kind, _namespace, body):
         self.created.append(body)
+        return body
 
     def apart(self):
         return self
@@ -36,7 +37,7 @@ def door():
 
 
 def test_who_waits_for_the_lease_waits_for_the_api_server_too(door, monkeypatch):
-    monkeypatch.setattr("holdfast.controller.lease.RENEW_EVERY", 0.01)
+    monkeypatch.setattr("holdfast.controller.lease.LOOK_EVERY", 0.01)
     election = Election(door, "holdfast", "one", SystemClock(), Cancel())
     election.acquire()
     election.release()
