@@ -14,8 +14,7 @@ from holdfast.api.storage_location import Maintenance, StorageLocation, StorageL
 from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Tell
 from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
-from holdfast.controller.decisions.plan import GOOD, describe
-from holdfast.controller.outcomes import DEADLINE_EXCEEDED, HOLDUPS, observe
+from holdfast.controller.outcomes import DEADLINE_EXCEEDED, GOOD, HOLDUPS, describe, observe
 from holdfast.controller.subject import (
     Blocked,
     Scene,

@@ -14,8 +14,7 @@ from holdfast.api.run_status import RunStatus
 from holdfast.api.storage_location import StorageLocation
 from holdfast.controller.actions import Action, Create, Decision, SetMetadata, Tell
 from holdfast.controller.conditions import Conditions
-from holdfast.controller.decisions.plan import GOOD, describe
-from holdfast.controller.outcomes import Observed, observe
+from holdfast.controller.outcomes import GOOD, Observed, describe, observe
 from holdfast.controller.subject import Blocked, Scene, copied, is_copy, location_for, look_into, new_status, stamp
 from holdfast.controller.views import Job, Pod
 from holdfast.controller.world import Key
