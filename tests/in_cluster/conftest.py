@@ -73,9 +73,10 @@ def gate(installed):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_secret_in_logs(installed):
-    """After each module: of all that ran, nothing told a password, a key or what a Secret holds."""
+def _quiet_and_well(installed):
+    """After each module the controllers are ready, and nothing told a password, a key or what a Secret holds."""
     yield
+    installed.wait_for_controllers()
     hidden = (PASSWORD, SECRET_VALUE, installed.server.secret_key)
-    told = {name for name, text in installed.logs() for one in hidden if one in text}
+    told = {name for name, text in installed.told() for one in hidden if one in text}
     assert not told

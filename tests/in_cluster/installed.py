@@ -10,7 +10,7 @@ from testbed import programs
 from tests.cli.holdfast import PASSWORD
 from tests.controller.lab import Objects
 
-from holdfast.api.names import API_VERSION
+from holdfast.api.names import API_VERSION, RESOURCES
 
 HOME = "holdfast"
 ACCOUNT = "holdfast-runner"
@@ -166,13 +166,15 @@ class Installed:
         found = outside("backup", "list", "-o", "json").document
         return [one for one in found if name is None or (one["name"] or "").startswith(name)]
 
-    def logs(self):
-        """Of all pods of ours that still exist, the ones before a restart too, as (pod, text)."""
+    def told(self):
+        """All that people read, as (what it is, text): logs of our pods that still exist, Events, and our objects."""
         for selector in (OURS, "app.kubernetes.io/name=holdfast"):
             for pod in self._pods(selector):
                 for more in ((), ("--previous",)):
                     text = self._log(pod["metadata"]["namespace"], pod["metadata"]["name"], *more)
                     yield pod["metadata"]["name"], text
+        for kind in ("events", "jobs", *(resource.plural for resource in RESOURCES)):
+            yield kind, self.cluster.kubectl("get", kind, "-A", "-o", "json")
 
     def _pods(self, selector):
         return json.loads(self.cluster.kubectl("get", "pods", "-A", "-l", selector, "-o", "json"))["items"]
