@@ -6,6 +6,8 @@ get volumes), and starts no containers: pods stay Pending.
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ _SERVICES = "10.96.0.0/16"
 _FIRST_SERVICE = "10.96.0.1"
 # Reserved for documentation: the server wants to publish an address that is not loopback, and nobody ever dials it.
 _ADVERTISED = "192.0.2.1"
+_API_SERVER = "kube-apiserver"
 _ISSUER = "https://kubernetes.default.svc"
 
 
@@ -113,6 +116,15 @@ class ControlPlane:
     def pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self.workspace.processes.items()}
 
+    def restart_api_server(self) -> None:
+        """Kill the API server and start it again; returns when it answers. What it keeps is in etcd."""
+        process = self.workspace.processes[_API_SERVER]
+        process.send(signal.SIGKILL)
+        while process.alive() or self.api.exists("/version"):  # its address is to be free
+            time.sleep(0.05)
+        self._start_api_server()
+        wait_until(self.api.healthy, f"the API server of {self.name}", self.workspace)
+
     def stop(self) -> None:
         self.workspace.stop()
 
@@ -129,9 +141,6 @@ class ControlPlane:
     def _start_servers(self) -> None:
         etcd = self.etcd_url
         peer = f"http://{ADDRESS}:{self._peer_port}"
-        names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
-        server = self._authority.server(names, [ADDRESS, _FIRST_SERVICE, self._place.advertised])
-        certificate, key = store_certificate(self.directory, "kube-apiserver", server)
         self._place.start(
             "etcd",
             [
@@ -146,11 +155,17 @@ class ControlPlane:
                 "--unsafe-no-fsync",  # nothing here outlives a power cut anyway
             ],
         )
+        self._start_api_server()
+
+    def _start_api_server(self) -> None:
+        names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
+        server = self._authority.server(names, [ADDRESS, _FIRST_SERVICE, self._place.advertised])
+        certificate, key = store_certificate(self.directory, _API_SERVER, server)
         self._place.start(
-            "kube-apiserver",
+            _API_SERVER,
             [
                 programs.API_SERVER[self.version].path,
-                f"--etcd-servers={etcd}",
+                f"--etcd-servers={self.etcd_url}",
                 f"--bind-address={self._place.bind}",
                 f"--secure-port={self._port}",
                 f"--advertise-address={self._place.advertised}",

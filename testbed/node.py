@@ -12,6 +12,13 @@ from testbed.machine import Machine
 from testbed.workspace import Workspace
 
 _BARELY_ANYTHING = "1Mi"
+# Not the cable itself: with it the kernel would forget the routes.
+_CHAINS = [
+    ("INPUT", "--in-interface", "eth0"),
+    ("OUTPUT", "--out-interface", "eth0"),
+    ("FORWARD", "--in-interface", "eth0"),
+    ("FORWARD", "--out-interface", "eth0"),
+]
 
 
 class Node:
@@ -57,6 +64,16 @@ class Node:
                 "--conntrack-tcp-timeout-close-wait=0",
             ],
         )
+
+    def unplug(self) -> None:
+        """Nothing passes between the node and the others any more; what runs on it goes on."""
+        for chain in _CHAINS:
+            self.machine.run("iptables", "--wait", "--insert", *chain, "--jump", "DROP")
+
+    def plug_in(self) -> None:
+        """Undo `unplug`."""
+        for chain in _CHAINS:
+            self.machine.run("iptables", "--wait", "--delete", *chain, "--jump", "DROP")
 
     def _kubelet_configuration(self, authority: Path, group: str) -> dict[str, object]:
         return {

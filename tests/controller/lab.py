@@ -1,6 +1,7 @@
 """A controller with just its own rights beside a real API server."""
 
 import contextlib
+import secrets
 import threading
 import time
 import urllib.request
@@ -137,6 +138,7 @@ class Controller:
 
 def account(cluster):
     """The kubeconfig of an account with the controller's rights."""
+    user = f"{ACCOUNT}-{secrets.token_hex(3)}"  # clusters are shared with other modules
     rules = {(role["kind"], role["metadata"]["name"]): role.get("rules") for _, role in roles(HOME)}
-    cluster.account(ACCOUNT, rules["Role", ACCOUNT], namespace=HOME)
-    return cluster.account(ACCOUNT, rules["ClusterRole", ACCOUNT])
+    cluster.account(user, rules["Role", ACCOUNT], namespace=HOME)
+    return cluster.account(user, rules["ClusterRole", ACCOUNT])

@@ -3,9 +3,13 @@
 import datetime as dt
 
 import pytest
-from tests.controller.stage import location
+from tests.controller.stage import NOW, location
 
 KEY = ("StorageLocation", "holdfast", "main")
+MISSING = {
+    "name": "holdfast",
+    "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no secret"}},
+}
 
 
 @pytest.fixture
@@ -85,6 +89,19 @@ def test_wrong_credentials_are_named_and_tried_again_within_a_minute(tried):
     assert [reason for _, reason, _ in tried.told] == ["LocationNotReady", "LocationReady"]
 
 
+def test_what_stays_broken_is_tried_less_often(tried):
+    trials = []
+    while tried.now < NOW + dt.timedelta(minutes=40):
+        pass_test(tried, "failed", 1, reason="StoreRefused")
+        trials.append(tried.now)
+        tried.remove("Job", "holdfast", next(iter(tried.made("Job"))))
+        while not tried.made("Job"):
+            tried.now = tried.decide(*KEY).again_at
+            tried.act(*KEY)
+    assert trials[1] - trials[0] < dt.timedelta(minutes=1)
+    assert dt.timedelta(minutes=5) <= trials[-1] - trials[-2] < dt.timedelta(minutes=6)
+
+
 def test_the_same_failure_is_told_once(tried):
     pass_test(tried, "failed", 1, reason="StoreRefused")
     tried.remove("Job", "holdfast", next(iter(tried.made("Job"))))
@@ -114,13 +131,28 @@ def test_a_change_is_tried_at_once(tried):
 
 
 def test_a_missing_secret_is_named_before_the_trial_ends(tried):
-    waiting = {
-        "name": "holdfast",
-        "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "no secret"}},
-    }
-    tried.pod(only_job(tried), phase="Pending", containerStatuses=[waiting])
+    tried.pod(only_job(tried), phase="Pending", containerStatuses=[MISSING])
     tried.act(*KEY)
     assert tried.condition(*KEY, "Ready")[:2] == ("False", "CreateContainerConfigError")
+
+
+def test_a_missing_secret_stays_the_cause_when_the_trials_time_is_over(tried):
+    tried.pod(only_job(tried), phase="Pending", containerStatuses=[MISSING])
+    tried.act(*KEY)
+    tried.now += dt.timedelta(minutes=1)
+    job = only_job(tried)
+    tried.remove("Pod", "holdfast", f"{job['metadata']['name']}-a")
+    tried.end_job(job, "Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+    tried.act(*KEY)
+    assert tried.condition(*KEY, "Ready") == (
+        "False",
+        "CreateContainerConfigError",
+        "the pod does not start: no secret. Check that the Secret that the location names exists and has what it needs.",
+    )
+    assert [reason for _, reason, _ in tried.told] == ["LocationNotReady"]
+    tried.now += dt.timedelta(minutes=1)
+    tried.act(*KEY)
+    assert len(tried.made("Job")) == 2
 
 
 def test_maintenance_has_cron_jobs_of_its_own(stage):
@@ -132,12 +164,13 @@ def test_maintenance_has_cron_jobs_of_its_own(stage):
         for name, body in made.items()
     }
     assert args == {
+        "location-main-forget": ["backup", "forget", "--yes"],
         "location-main-prune": ["repository", "prune", "--max-repack=20G"],
         "location-main-check": ["repository", "check", "--read-data=10%"],
     }
     stage.edit(*KEY, maintenance={"secret": "cleaner", "prune": None})
     stage.act(*KEY)
-    assert list(stage.made("CronJob")) == ["location-main-check"]
+    assert sorted(stage.made("CronJob")) == ["location-main-check", "location-main-forget"]
     stage.edit(*KEY, maintenance=None)
     stage.act(*KEY)
     assert stage.made("CronJob") == {}
@@ -148,7 +181,7 @@ def test_a_wrong_schedule_of_maintenance_is_named(stage):
     stage.act(*KEY)
     status, reason, message = stage.condition(*KEY, "Ready")
     assert (status, reason) == ("False", "InvalidSpec")
-    assert "maintenance.prune" in message
+    assert "maintenance, prune" in message
 
 
 def test_a_copy_is_not_tried(stage):

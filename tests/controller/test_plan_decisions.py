@@ -333,6 +333,17 @@ def test_a_pod_that_cannot_start_is_told_before_the_run_ends(planned):
     assert "Back-off pulling x" in message
 
 
+def test_a_job_that_cannot_make_another_pod_is_looked_into(planned):
+    job = planned.job(named(NOW))
+    planned.pod(job, report={"outcome": "failed", "exitCode": 1}, exit_code=1)
+    planned.known.events[Look("Job", "holdfast", named(NOW))] = 'pods "x" is forbidden: exceeded quota: pods'
+    planned.act(*KEY)
+    assert planned.condition(*KEY, "Healthy")[:2] == ("False", "QuotaExceeded")
+    planned.pod(job, suffix="b")
+    planned.act(*KEY)
+    assert planned.condition(*KEY, "Healthy")[1] == "NoRunYet"
+
+
 def test_a_job_without_pods_is_looked_into(planned):
     planned.job(named(NOW))
     planned.now += dt.timedelta(seconds=21)
@@ -374,7 +385,17 @@ def test_retention_has_a_cron_job_with_an_identity_of_its_own(stage):
     assert spec["volumes"][0]["secret"]["secretName"] == "cleaner"
     assert spec["automountServiceAccountToken"] is False
     args = spec["containers"][0]["args"]
-    assert args[:5] == ["backup", "forget", "--plan=holdfast/nightly", "--host=cluster-uid", "--keep-last=7"]
+    assert args == [
+        "backup", "forget", "--plan=holdfast/nightly", "--host=cluster-uid", "--time-zone=Etc/UTC", "--keep-last=7", "--yes",
+        "--progress=lines",
+    ]  # fmt: skip
+
+
+def test_a_locations_wrong_schedule_does_not_stop_its_plans(stage):
+    stage.put(location(ready="True", maintenance={"forgetSchedule": "never"}))
+    stage.put(plan(**KEEP_ALL))
+    stage.act(*KEY)
+    assert list(stage.made("CronJob")) == ["plan-nightly"]
 
 
 def test_after_each_good_run_backups_are_forgotten_once(stage):

@@ -44,6 +44,29 @@ def test_a_job_is_found_by_its_owner_and_tells_it(world, changed):
     assert len(changed) == 3
 
 
+def test_a_pod_that_has_ended_stays_as_long_as_its_job(world):
+    """An evicted pod that ended well is gone before its Job says so, and what it reported would be lost."""
+    body = job("run-x")
+    body["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "run"}]
+    world.put("Job", encoded(job()))
+    world.put("Pod", encoded({**body, "status": {"phase": "Running"}}))
+    world.put("Pod", encoded({**body, "status": {"phase": "Succeeded"}}))
+    world.delete("Pod", encoded(body))
+    assert [one.metadata.name for one in world.made_for(PLAN, Pod)] == ["run-x"]
+    world.delete("Job", encoded(job()))
+    assert world.made_for(PLAN, Pod) == []
+    assert world.all(Pod) == []
+
+
+def test_a_pod_that_has_not_ended_goes_at_once(world):
+    body = job("run-x")
+    body["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "run"}]
+    world.put("Job", encoded(job()))
+    world.put("Pod", encoded({**body, "status": {"phase": "Running"}}))
+    world.delete("Pod", encoded(body))
+    assert world.made_for(PLAN, Pod) == []
+
+
 def test_a_list_says_what_is_gone(world, changed):
     world.listed("BackupPlan", [encoded(plan()), encoded(plan("other"))])
     world.listed("BackupPlan", [encoded(plan("other"))])

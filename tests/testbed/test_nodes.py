@@ -184,6 +184,19 @@ def test_pods_of_two_nodes_reach_each_other_and_services(two_node_cluster, make_
     assert fetch(cluster, space, "first", "http://second") == "second"
 
 
+def test_a_node_can_be_cut_off_and_comes_back(two_node_cluster, make_namespace):
+    cluster = two_node_cluster
+    space = make_namespace(within=cluster)
+    start(cluster, space, pod("first", SERVE, node="node-1"), pod("second", SERVE, node="node-2"))
+    other = f"http://{address(cluster, space, 'second')}:8080"
+    cluster.nodes[1].unplug()
+    try:
+        assert not execute(cluster, space, "first", "sh", "-c", f"timeout 2 wget -q -O- {other} || true")
+    finally:
+        cluster.nodes[1].plug_in()
+    assert fetch(cluster, space, "first", other) == "second"
+
+
 def test_pods_are_scheduled_to_both_nodes(two_node_cluster, make_namespace):
     space = make_namespace(within=two_node_cluster)
     two_node_cluster.kubectl(

@@ -150,6 +150,13 @@ def test_service_account_tokens_are_issued_and_accepted(cluster, namespace):
 
 
 @pytest.mark.usefixtures("cluster")  # what must be built is built, and skips happen, outside the child
+def test_an_api_server_that_restarts_is_another_process_with_the_same_objects(cluster, namespace):
+    former = cluster.pids["kube-apiserver"]
+    cluster.restart_api_server()
+    assert cluster.pids["kube-apiserver"] != former
+    assert cluster.api.exists(f"/api/v1/namespaces/{namespace}")
+
+
 def test_clusters_end_when_their_owner_is_killed():
     owner = subprocess.Popen([sys.executable, "-c", OWNER], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     with owner:

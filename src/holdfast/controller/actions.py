@@ -68,7 +68,16 @@ class Look:
     name: str
 
 
-Action = Apply | Create | Delete | SetStatus | SetMetadata | Tell | Look
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """Says that a pod is dead, in the place of its node."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+Action = Apply | Create | Delete | SetStatus | SetMetadata | Tell | Look | Bury
 
 
 @dataclass(frozen=True, slots=True)

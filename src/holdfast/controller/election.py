@@ -11,7 +11,7 @@ import msgspec
 from holdfast.cluster.cluster import Cluster
 from holdfast.controller import lease
 from holdfast.controller.lease import LEASES, NAME, Lease, Seen
-from holdfast.errors import ApiRefused, Cancelled, ClusterError
+from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 
@@ -46,8 +46,8 @@ class Election:
         self._renewer = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def acquire(self) -> None:
-        """Raises Cancelled, and ApiRefused if the rights are missing."""
-        while not self._try():
+        """Waits for an API server that is away, too. Raises Cancelled, and ApiRefused if the rights are missing."""
+        while not self._try_patiently():
             self._beat()
             self._cancel.wait(lease.LOOK_EVERY)
             self._cancel.check()
@@ -79,6 +79,13 @@ class Election:
                         break
             self.is_lost = True
             self._cancel.request()
+
+    def _try_patiently(self) -> bool:
+        """Whoever only waits has nothing to lose, and is there as soon as the API server is."""
+        try:
+            return self._try()
+        except ClusterUnreachable:
+            return False
 
     def _try(self) -> bool:
         """One attempt to become or stay the holder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.controller.actions import (
     Action,
     Apply,
+    Bury,
     Create,
     Delete,
     Known,
@@ -22,7 +22,8 @@ from holdfast.controller.actions import (
     SetStatus,
     Tell,
 )
-from holdfast.controller.views import EVENTS
+from holdfast.controller.views import EVENTS, PODS
+from holdfast.controller.warnings import newest_warning
 from holdfast.controller.world import Key
 from holdfast.errors import ApiRefused
 from holdfast.model.clock import Clock
@@ -33,17 +34,6 @@ _CONFLICT = 409
 _REFUSALS = frozenset(("Forbidden", "Invalid", "BadRequest", "NotFound"))
 """Answers to a creation that stay the same until somebody changes something. Others are passing, and raised."""
 _RESOURCES: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}
-
-
-class _Event(msgspec.Struct, rename="camel"):
-    type: str = ""
-    message: str = ""
-    last_timestamp: str | None = None
-    event_time: str | None = None
-
-
-class _Events(msgspec.Struct):
-    items: list[_Event]
 
 
 class Executor:
@@ -75,6 +65,8 @@ class Executor:
                     self._tell(key, uid, action)
                 case Look():
                     again |= self._look(action)
+                case Bury():
+                    self._bury(action)
         return again
 
     def _make(self, key: Key, action: Apply | Create) -> bool:
@@ -184,18 +176,25 @@ class Executor:
             if error.reason not in (*_REFUSALS, "AlreadyExists"):
                 raise
 
+    def _bury(self, action: Bury) -> None:
+        status = {"phase": "Failed", "reason": "NodeLost", "message": "The node did not say that the pod ended."}
+        try:
+            self._cluster.patch(
+                PODS,
+                action.namespace,
+                action.name,
+                msgspec.json.encode({"metadata": {"uid": action.uid}, "status": status}),
+                patch_type=PatchType.MERGE,
+                subresource="status",
+                field_manager=MANAGER,
+            )
+        except ApiRefused as error:
+            if error.status not in (_NOT_FOUND, _CONFLICT):
+                raise
+
     def _look(self, action: Look) -> bool:
-        selector = f"involvedObject.kind={action.kind},involvedObject.name={action.name},type=Warning"
-        path = f"/api/v1/namespaces/{action.namespace}/events"
-        answer = self._cluster.connection.request("GET", path, {"fieldSelector": selector, "limit": "50"})
-        events = msgspec.json.decode(answer.body, type=_Events).items
-        newest = max(events, key=_when, default=None)
-        if newest is None or self._known.events.get(action) == newest.message:
+        newest = newest_warning(self._cluster, action)
+        if not newest or self._known.events.get(action) == newest:
             return False
-        self._known.events[action] = newest.message
+        self._known.events[action] = newest
         return True
-
-
-def _when(event: _Event) -> dt.datetime:
-    text = event.last_timestamp or event.event_time
-    return dt.datetime.fromisoformat(text) if text else dt.datetime.min.replace(tzinfo=dt.UTC)

@@ -16,9 +16,18 @@ from holdfast.manifests.naming import scheduled_time
 from holdfast.manifests.run_pod import CONTAINER
 from holdfast.model.run import Outcome
 
+DEADLINE_EXCEEDED = "DeadlineExceeded"
 _STARTING = frozenset(("ContainerCreating", "PodInitializing", ""))
 _NO_POD = {"exceeded quota": "QuotaExceeded", "error looking up service account": "NoServiceAccount"}
 """By what Kubernetes says when a Job cannot make its pod."""
+HOLDUPS = frozenset(
+    (
+        *_NO_POD.values(),
+        *("NoPod", "CannotStart", "Unschedulable", "ErrImagePull", "ImagePullBackOff", "InvalidImageName"),
+        *("ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"),
+    )
+)
+"""Reasons for which a run does not even begin."""
 _NEXT = {
     "QuotaExceeded": "Raise the quota, or free what it counts.",
     "NoServiceAccount": "Create the ServiceAccount with its rights, or name another one: `serviceAccountName` in the spec.",
@@ -27,10 +36,15 @@ _NEXT = {
     "ErrImageNeverPull": "Bring the image to the node, or let it be pulled.",
     "CreateContainerConfigError": "Check that the Secret that the location names exists and has what it needs.",
     "Unschedulable": "Give the pod room: nodes, its resources, its nodeSelector and tolerations.",
+    "CannotStart": "Check that the Secret that the location names exists, and that the pod can have what else it mounts.",
     "OOMKilled": "Give the pod more memory: `pod.resources` in the spec.",
     "Evicted": "Look at what the node lacks, and give the pod requests: `pod.resources` in the spec.",
-    "DeadlineExceeded": "Look at the pod's log and at the way to the location.",
+    DEADLINE_EXCEEDED: "Look at the pod's log and at the way to the location.",
 }
+
+
+GOOD = frozenset((Outcome.DONE.value, Outcome.PARTIAL.value))
+"""Outcomes of runs that made a backup."""
 
 
 class Observed(NamedTuple):
@@ -66,7 +80,7 @@ def observe(job: Job, pods: Sequence[Pod], known: Known) -> Observed:
 
 
 def _going_on(job: Job, pods: Sequence[Pod], known: Known, run: RunStatus) -> Observed:
-    if not pods:
+    if all(pod.has_ended for pod in pods):
         look = Look("Job", job.metadata.namespace, job.metadata.name)
         if message := known.events.get(look):
             run.reason = next((reason for words, reason in _NO_POD.items() if words in message), "NoPod")
@@ -148,3 +162,13 @@ def _with_problem(run: RunStatus, what: str, why: str) -> RunStatus:
         RunProblem(what=what, why=why, next=_NEXT.get(run.reason, "Look at the Job with `kubectl describe`."))
     ]
     return run
+
+
+def describe(run: RunStatus) -> str:
+    """The first problem of a run, in one line."""
+    if not run.errors:
+        return f"The run ended with `{run.outcome or 'nothing'}`{f' ({run.reason})' if run.reason else ''}."
+    first = run.errors[0]
+    return " ".join(
+        part for part in (f"{first.what}: {first.why}." if first.why else f"{first.what}.", first.next) if part
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 
@@ -19,6 +20,7 @@ from holdfast.cluster.watch_events import Changed, Deleted, Interrupted, Listed
 from holdfast.controller.actions import Apply, Create, Known
 from holdfast.controller.decisions.decide import TYPES, Ours, decide
 from holdfast.controller.decisions.leftovers import leftovers
+from holdfast.controller.decisions.lost_pods import lost_pods
 from holdfast.controller.executor import Executor
 from holdfast.controller.health import Health
 from holdfast.controller.metrics.instruments import Instruments
@@ -39,6 +41,7 @@ _BEAT = 5.0  # seconds in which the loop comes round at least once
 _LONGEST_PAUSE = 60.0  # seconds between tries of a decision that fails
 _REFUSED_PAUSE = 30.0  # seconds between tries of what the API server refused
 _SWEEP_EVERY = 600.0  # seconds
+_BURY_EVERY = 10.0  # seconds
 
 Say = Callable[[str], None]
 
@@ -107,9 +110,12 @@ class Runner:
             self._cancel.check()
             self._health.beat()
         self._health.ready()
-        swept = float("-inf")
+        swept = buried = float("-inf")
         while not self._cancel.requested:
             self._health.beat()
+            if self._clock.monotonic() - buried >= _BURY_EVERY:
+                buried = self._clock.monotonic()
+                self._bury()
             if self._clock.monotonic() - swept >= _SWEEP_EVERY:
                 swept = self._clock.monotonic()
                 self._sweep()
@@ -137,7 +143,9 @@ class Runner:
                 actions = [action for action in actions if not isinstance(action, Apply | Create)]
                 self._queue.add(key, rest)
             again = self._executor.carry_out(key, subject.metadata.uid, actions)
-        except ClusterError as error:
+        except Exception as error:
+            if isinstance(error, Cancelled):
+                raise
             self._instruments.reconciled(key.kind, self._clock.monotonic() - begun, failed=True)
             self._fail(key, error)
             return
@@ -157,10 +165,10 @@ class Runner:
         if message is not None:
             self.offer(message)
 
-    def _fail(self, key: Key, error: HoldfastError) -> None:
+    def _fail(self, key: Key, error: Exception) -> None:
         self._tries[key] += 1
         pause = min(2.0 ** self._tries[key], _LONGEST_PAUSE)
-        self._say(f"{key.kind} {key.namespace}/{key.name}: {error}; tried again in {pause:.0f} s")
+        self._say(f"{key.kind} {key.namespace}/{key.name}: {_told(error)}; tried again in {pause:.0f} s")
         self._queue.add(key, pause)
 
     def _sweep(self) -> None:
@@ -172,6 +180,12 @@ class Runner:
             self._say(f"{found.resource.kind} {found.namespace}/{found.name} is left over and is deleted")
             with contextlib.suppress(ClusterError):  # the next sweep tries again
                 self._executor.carry_out(Key("", found.namespace, found.name), "", [found])
+
+    def _bury(self) -> None:
+        for lost in lost_pods(self.world, self._clock.now()):
+            self._say(f"Pod {lost.namespace}/{lost.name} is on a node that does not answer, and is taken for dead")
+            with contextlib.suppress(ClusterError):  # it is tried again soon
+                self._executor.carry_out(Key("", lost.namespace, lost.name), "", [lost])
 
     def _watch(self, kind: Kind) -> None:
         name = kind.resource.kind
@@ -197,3 +211,11 @@ class Runner:
         finally:
             self._cancel.request()
             self._queue.close()
+
+
+def _told(error: Exception) -> str:
+    """With the place in the code, if nobody foresaw it."""
+    if isinstance(error, HoldfastError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"

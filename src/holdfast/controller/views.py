@@ -7,8 +7,6 @@ import msgspec
 from holdfast.api.metadata import Metadata
 from holdfast.model.kubernetes import Resource
 
-CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob", namespaced=True)
-JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event", namespaced=True)
@@ -119,6 +117,10 @@ class Pod(_Fields, kw_only=True, rename="camel"):
     def job(self) -> str:
         """Name of the Job that made it."""
         return next((owner.name for owner in self.metadata.owner_references if owner.kind == "Job"), "")
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status.phase in ("Succeeded", "Failed")
 
 
 class Namespace(_Fields, kw_only=True, rename="camel"):

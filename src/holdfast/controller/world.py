@@ -31,7 +31,8 @@ from holdfast.api.names import (
 )
 from holdfast.api.restore import Restore
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.views import CRON_JOBS, JOBS, NAMESPACES, PODS, CronJob, Job, Namespace, Pod
+from holdfast.controller.views import NAMESPACES, PODS, CronJob, Job, Namespace, Pod
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 from holdfast.model.kubernetes import Resource
 
 OURS = f"{MANAGED_BY}={MANAGER}"
@@ -189,9 +190,12 @@ class World:
 
     def _remove(self, kind: str, name: _Name) -> None:
         with self._lock:
-            former = self._objects[kind].pop(name, None)
-            if former is None:
+            former = self._objects[kind].get(name)
+            if former is None or self._is_wanted(former):
                 return
+            del self._objects[kind][name]
+            if isinstance(former, Job):
+                self._bury(former)
             owner = self._owner(kind, former.metadata)
             if owner is not None and owner in self._made_for and kind not in _OWN_KINDS:
                 self._made_for[owner][kind].discard(name)
@@ -200,6 +204,22 @@ class World:
             if owner is not None and kind in _OWN_KINDS:
                 self._unreadable.pop(owner, None)
         self._tell(kind, name, owner)
+
+    def _is_wanted(self, former: Any) -> bool:
+        """Whether it is kept although it is gone: an evicted pod goes before its Job says how it ended."""
+        if not isinstance(former, Pod) or not former.has_ended:
+            return False
+        return (former.metadata.namespace, former.job) in self._objects["Job"]
+
+    def _bury(self, job: Job) -> None:
+        """Its pods go with it."""
+        owner = self._owner("Job", job.metadata)
+        if owner is None or owner not in self._made_for:
+            return
+        pods = self._made_for[owner]["Pod"]
+        for name in [name for name in pods if self._objects["Pod"][name].job == job.metadata.name]:
+            del self._objects["Pod"][name]
+            pods.discard(name)
 
     def _owner(self, kind: str, metadata: Metadata) -> Key | None:
         if kind in _OWN_KINDS:
