@@ -34,32 +34,40 @@ def needs_helpers():
 def caught(parent, touching):
     """Waits for a helper of the process `parent` that has a file open whose path holds `touching`, and stops it there.
 
-    Parent and helper take turns with the looking: neither finishes the work while nobody looks.
+    The parent goes on for a moment at a time only: helpers need longer to start than it needs to do all the work alone.
     """
     parent = psutil.Process(parent)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if is_gone(parent):
             pytest.fail("the run was over before a helper was caught")
-        for helper in parent.children():
-            if _runs_its_program(helper) and _held(parent, helper, touching):
-                return helper
+        found = _found(parent, touching)
+        if found is not None:
+            return found
+        time.sleep(0.001)
     pytest.fail(f"no helper of {parent.pid} was seen with {touching}")
 
 
-def _held(parent, helper, touching):
-    """Whether the helper was stopped with such a file open. The parent goes on in any case."""
-    found = False
+def _found(parent, touching):
+    """A helper that was stopped with such a file open, or None. The parent goes on in any case."""
     _stop(parent)
     try:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            _stop(helper)
-            found = _touches(helper, touching)
-            if not found:
-                helper.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        for helper in parent.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if _runs_its_program(helper) and _held(helper, touching):
+                    return helper
     finally:
         parent.send_signal(signal.SIGCONT)
-    return found
+    return None
+
+
+def _held(helper, touching):
+    _stop(helper)
+    if _touches(helper, touching):
+        return True
+    helper.send_signal(signal.SIGCONT)
+    return False
 
 
 def _stop(process):
