@@ -7,12 +7,13 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench soak lock clean
+.PHONY: help setup demo demo-schedule test check bench soak lock clean
 
 help:
 	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
 	@echo '             (ARGS="--kubeconfig FILE" uses a cluster of your own)'
-	@echo 'make test    make check, then all tests, in two processes side by side (ARGS="tests/store -x" for some)'
+	@echo 'make demo-schedule  install it in a cluster with a node: backups every minute, retention, a failure told, a restore'
+	@echo 'make test    make check, then all tests, in three processes side by side (ARGS="tests/store -x" for some)'
 	@echo 'make check   ruff, mypy and import-linter'
 	@echo 'make bench   measure, and compare with other programs'
 	@echo 'make soak    look for lost data: random kills, stops and faults until Ctrl-C (ARGS="--minutes 30 --seed 7")'
@@ -39,6 +40,9 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	@$(BIN)/python -m demo $(ARGS)
+
+demo-schedule: $(READY)
+	@$(BIN)/python -m demo.schedule
 
 check: $(READY)
 	$(BIN)/ruff check .

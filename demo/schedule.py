@@ -174,7 +174,7 @@ class _Story:
             self._kubectl("get", "backupplans", "-n", "holdfast")
         with self._stage.step("Mend it, and be told again"):
             self._set_password(right)
-            message = self._listener.wait_for(lambda one: "recover" in str(one.get("title", "")).lower(), _PATIENCE)
+            message = self._listener.wait_for(lambda one: "works again" in str(one.get("title", "")), _PATIENCE)
             self._stage.say(f"A message came: {message['title']}\n{message['message']}")
 
     def restore(self) -> None:

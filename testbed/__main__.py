@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from testbed import azure, build, found, programs, prometheus, restic, s3
@@ -72,10 +72,19 @@ def _up(options: argparse.Namespace) -> None:
         if server:
             started.callback(server.stop)
             server.create_bucket("backups")
+        for_pods = {
+            cluster.name: f"s3:{cluster.url_for_pods(server.url)}/backups"
+            for cluster in clusters
+            if server and isinstance(cluster, NodeCluster)
+        }
         for one in (*clusters, server):
             if one:
                 one.workspace.detach()
         started.pop_all()
+    _tell(clusters, server, for_pods)
+
+
+def _tell(clusters: Sequence[ControlPlane], server: s3.S3Server | None, for_pods: Mapping[str, str]) -> None:
     for cluster in clusters:
         print(
             f"{cluster.name} (Kubernetes {programs.KUBERNETES[cluster.version]}): export KUBECONFIG={cluster.kubeconfig}"
@@ -85,6 +94,8 @@ def _up(options: argparse.Namespace) -> None:
     if server:
         variables = " ".join(f"{name}={value}" for name, value in server.environment.items())
         print(f"S3: export {variables} HOLDFAST_REPOSITORY={server.repository('backups')}")
+        for name, url in for_pods.items():
+            print(f"    pods of {name} reach it at {url}")
 
 
 def _start(options: argparse.Namespace, name: str) -> ControlPlane:

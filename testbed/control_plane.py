@@ -74,16 +74,23 @@ class ControlPlane:
 
     @classmethod
     def start(
-        cls, version: str = NEWEST, *, name: str = "cluster", group: str | None = None, say: Say = to_terminal
+        cls,
+        version: str = NEWEST,
+        *,
+        name: str = "cluster",
+        group: str | None = None,
+        api_server: Sequence[str] = (),
+        say: Say = to_terminal,
     ) -> Self:
         """Start a cluster and return at once; several started one after another come up side by side.
 
-        Builds what is not in the cache yet. `group`: see Workspace.open. Raises ToolMissing, SetupFailed.
+        Builds what is not in the cache yet. `group`: see Workspace.open; `api_server`: more flags for it. Raises
+        ToolMissing, SetupFailed.
         """
         build.ensure(programs.control_plane(version), say)
         workspace = Workspace.open(name, group=group)
         with workspace.stopped_on_error():
-            return cls(name, version, workspace)
+            return cls(name, version, workspace, Place(workspace.start, api_server=api_server))
 
     def wait_ready(self) -> None:
         """Return when the API answers, accounts and the default StorageClass exist and the controllers work."""

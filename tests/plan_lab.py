@@ -1,40 +1,15 @@
 """BackupPlans in a test cluster: their kind, and plans made and removed."""
 
-from testbed.errors import ApiFailed
+from tests.definitions import install_definitions
+from tests.operations.harness import connected
 
-from holdfast.api.names import API_VERSION, BACKUP_PLANS, GROUP, VERSION
-
-CONFLICT = 409
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": BACKUP_PLANS.group_resource},
-    "spec": {
-        "group": GROUP,
-        "scope": "Namespaced",
-        "names": {"plural": BACKUP_PLANS.plural, "singular": "backupplan", "kind": BACKUP_PLANS.kind},
-        "versions": [
-            {
-                "name": VERSION,
-                "served": True,
-                "storage": True,
-                "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
-_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+from holdfast.api.names import API_VERSION, BACKUP_PLANS
 
 
-def define_plans(cluster, wait_until):
+def define_plans(cluster):
     """So that the cluster serves plans; nothing if it does."""
-    try:
-        cluster.api.create(_DEFINITIONS, DEFINITION)
-    except ApiFailed as error:
-        if error.status != CONFLICT:
-            raise
-    wait_until(lambda: cluster.api.exists(f"/apis/{API_VERSION}/{BACKUP_PLANS.plural}"))
+    with connected(cluster.kubeconfig) as live:
+        install_definitions(live)
 
 
 def plan_object(namespace, name="nightly", *, backup=None, **spec):

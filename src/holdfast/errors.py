@@ -114,7 +114,10 @@ class LockLost(RepositoryError):
 
 class WrongPassword(RepositoryError):
     exit_code = 12
-    default_next = "Check --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD."
+    default_next = (
+        "Check --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD, "
+        "or the key `password` of the location's Secret."
+    )
 
 
 class DamagedData(RepositoryError):

@@ -207,3 +207,10 @@ def test_how_long_must_be_a_length_of_time(stocked, source, text):
     code = 2 if text else 0
     done = stocked("backup", "files", source, "--keep-for", text, code=code)
     assert not text or "--keep-for" in done.problem[0]
+
+
+def test_a_time_zone_that_does_not_exist_is_an_error(shelf):
+    what, _, _ = shelf(
+        "backup", "forget", "--keep-daily", "1", "--time-zone", "Europe/Berlino", "--yes", code=2
+    ).problem
+    assert "Europe/Berlino" in what

@@ -160,6 +160,9 @@ def test_credentials_come_from_the_environment_if_told(program, cluster, namespa
     assert secret_of(cluster, namespace)[1] == s3_server.environment | {"password": PASSWORD}
     bare = program.but(HOLDFAST_PASSWORD_FILE=None, AWS_ACCESS_KEY_ID="another", AWS_SESSION_TOKEN="another")
     bare("backup", "list", "--location", f"{namespace}/main")
+    other = named.but(AWS_REGION="elsewhere", HOLDFAST_PASSWORD_FILE=None)
+    other("location", "add", f"{namespace}/main", "--update", "--credentials-from-env")
+    assert secret_of(cluster, namespace)[1]["AWS_REGION"] == "elsewhere"
     assert "temporary" in named.but(AWS_SESSION_TOKEN="x")(*arguments, code=2).problem[0]
     assert "no credentials" in program(*arguments, code=2).problem[0]
 

@@ -4,7 +4,7 @@ import json
 import secrets
 
 import pytest
-from tests.cli.holdfast import PASSWORD, wait_until
+from tests.cli.holdfast import PASSWORD
 from tests.plan_lab import define_plans, make_plan
 from tests.restic_oracle import Restic
 
@@ -65,7 +65,7 @@ def test_credentials_missing_altogether_are_said(in_s3):
 
 
 def test_runs_of_a_plan_that_come_twice(in_s3, cluster, shop, s3_server, bucket, restics, tmp_path):
-    define_plans(cluster, wait_until)
+    define_plans(cluster)
     plan = make_plan(cluster, shop)
     ready = in_s3.but(KUBECONFIG=cluster.kubeconfig, HOLDFAST_JOB="plan-nightly-29932440")
     ready("repository", "init")

@@ -6,15 +6,16 @@ import threading
 
 import pytest
 import yaml
-from tests.api_proxy import ApiProxy
 from tests.cli.documented import assert_documented
 from tests.cli.holdfast import wait_until
 from tests.cluster.local_server import Answer
-from tests.custom_resources import define_custom_resources
+from tests.definitions import install_definitions
 from tests.plan_lab import make_plan, plan_object, plans_of
 
 from holdfast.api.names import STAMP_ANNOTATION
+from holdfast.assembly import Settings, connect
 from holdfast.manifests.naming import plan_cron_job, scheduled_time
+from holdfast.model.cancel import Cancel
 
 NOT_SERVED = Answer(404, b"404 page not found\n", {"Content-Type": "text/plain"})
 NIGHTLY = ("--schedule", "30 2 * * *", "--time-zone", "Europe/Berlin", "--location", "main")
@@ -22,7 +23,9 @@ NIGHTLY = ("--schedule", "30 2 * * *", "--time-zone", "Europe/Berlin", "--locati
 
 @pytest.fixture(scope="module")
 def _defined(cluster):
-    define_custom_resources(cluster)
+    connected = connect(Settings(kubeconfig=str(cluster.kubeconfig), environ={}), Cancel())
+    install_definitions(connected)
+    connected.close()
 
 
 @pytest.fixture
@@ -83,14 +86,12 @@ def test_a_plan_is_made_and_told_in_words(plans, cluster, namespace):
     assert f"Made the plan {namespace}/nightly" in done.out
     assert "at 02:30 every day (Europe/Berlin)" in done.out
     assert len([line for line in done.out.splitlines() if "02:30 CE" in line]) == 5
-    assert read(cluster, f"{namespace}/nightly")["spec"] == {
-        "schedule": "30 2 * * *",
-        "timeZone": "Europe/Berlin",
-        "location": "main",
-        "fullEvery": "7d",
-        "backup": {"namespaces": [namespace], "selector": "tier in (web,db)", "labels": {"team": "sales"}},
-        "retention": {"keepDaily": 7, "keepWithin": "2d"},
-    }
+    spec = read(cluster, f"{namespace}/nightly")["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["suspend"]) == ("30 2 * * *", "Europe/Berlin", False)
+    assert (spec["location"], spec["fullEvery"]) == ("main", "7d")
+    assert spec["retention"] == {"keepDaily": 7, "keepWithin": "2d"}
+    wanted = {"namespaces": [namespace], "selector": "tier in (web,db)", "labels": {"team": "sales"}}
+    assert spec["backup"].items() >= wanted.items()
     assert f"{namespace} has no location main yet" in done.err
 
 
@@ -107,7 +108,7 @@ def test_the_manifest_of_a_dry_run_can_be_applied(holdfast, cluster, namespace):
     )
     cluster.api.create(plans_of(namespace), yaml.safe_load(done.out))
     spec = read(cluster, f"{namespace}/nightly")["spec"]
-    assert (spec["suspend"], spec["backup"]) == (True, {"namespaces": [namespace]})
+    assert (spec["suspend"], spec["backup"]["namespaces"]) == (True, [namespace])
 
 
 def test_a_name_alone_is_in_the_namespace_of_holdfast_or_of_in(holdfast):
@@ -146,12 +147,44 @@ def test_a_plan_that_exists_is_changed_only_if_that_is_said(plans, cluster, name
         (("--label", "x"), "--label 'x' is not KEY=VALUE"),
         (("-A",), "-n and -A contradict each other"),
         (("-l", "a in b"), "a in b"),
-        (("--location", "x" * 400), "a value is out of bounds"),
+        (("--location", "x" * 400), "the plan's location cannot be so"),
+        (("--service-account", "Bad Name"), "the plan's serviceAccountName cannot be so"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_the_cluster_is_asked(holdfast, flags, what):
     done = holdfast("plan", "create", "shop/nightly", *NIGHTLY, "-n", "shop", *flags, code=2)
     assert what in " ".join(done.problem)
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (("--workload", "web"), "'web' does not name a workload"),
+        (("--object", "cm/x/y/z"), "'cm/x/y/z' does not name an object"),
+        (("--include-kind", "deploymnts"), "deploymnts"),
+    ],
+)
+def test_kinds_and_objects_are_looked_up_in_the_cluster(plans, cluster, namespace, flags, what):
+    done = plans("plan", "create", f"{namespace}/nightly", *NIGHTLY, *flags, code=2)
+    assert what in done.problem[0]
+    assert not cluster.api.exists(f"{plans_of(namespace)}/nightly")
+
+
+def test_what_the_api_server_refuses_is_said_field_by_field(plans, proxy, namespace):
+    """What this version's models take, a cluster with another version's definitions may refuse."""
+    refusal = {
+        "kind": "Status",
+        "status": "Failure",
+        "reason": "Invalid",
+        "message": "BackupPlan is invalid",
+        "details": {"causes": [{"field": "spec.location", "message": "must be short"}]},
+        "code": 422,
+    }
+    answer = Answer(422, json.dumps(refusal).encode(), {"Content-Type": "application/json"})
+    proxy.intercept = lambda request: answer if request.method == "PATCH" else None
+    program = plans.but(KUBECONFIG=proxy.kubeconfig)
+    problem = program("plan", "create", f"{namespace}/nightly", *NIGHTLY, "-n", namespace, code=1).problem
+    assert problem[:2] == (f"the plan {namespace}/nightly was not accepted", "spec.location: must be short")
 
 
 @pytest.mark.parametrize("name", ["Shop/nightly", "shop/nightly/x", "shop/", "/x", "a b"])
@@ -172,17 +205,13 @@ def test_a_missing_namespace_is_said(plans):
     assert "kubectl create namespace nowhere-at-all" in advice
 
 
-def test_a_cluster_without_holdfast_is_said(holdfast, cluster, tmp_path):
-    proxy = ApiProxy(cluster, tmp_path)
+def test_a_cluster_without_holdfast_is_said(plans, proxy):
     proxy.intercept = lambda request: NOT_SERVED if "/holdfast.dev/" in request.path else None
-    program = holdfast.but(KUBECONFIG=proxy.kubeconfig)
-    try:
-        for arguments in (("create", "shop/nightly", *NIGHTLY, "-n", "shop"), ("list",)):
-            _, why, advice = program("plan", *arguments, code=1).problem
-            assert "Holdfast is not installed" in why
-            assert "holdfast install" in advice
-    finally:
-        proxy.close()
+    program = plans.but(KUBECONFIG=proxy.kubeconfig)
+    for arguments in (("create", "shop/nightly", *NIGHTLY, "-n", "shop"), ("list",)):
+        _, why, advice = program("plan", *arguments, code=1).problem
+        assert "Holdfast is not installed" in why
+        assert "holdfast install" in advice
 
 
 # ---- list and show ---------------------------------------------------------------------------------------------------
@@ -266,7 +295,7 @@ def test_a_plan_is_shown_with_its_runs_and_the_newest_error(plans, cluster, name
     text = plans("plan", "show", plan).out
     for part in (
         "at 02:00 every day (Asia/Shanghai)",
-        f"namespaces {namespace}; exclude kinds secrets",
+        f"namespaces {namespace}; exclude kinds secrets; without volumes",
         "incremental, full every 7d",
         "daily 7, within 2d; each for 30d",
         "False (WrongPassword) the password is wrong",
@@ -366,6 +395,21 @@ def test_waiting_for_a_run_ends_as_the_run_does(plans, cluster, namespace, outco
     assert ("no volume" in done.err) == (outcome == "partial")
 
 
+def test_what_holds_a_run_up_is_said_while_it_is_waited_for(plans, cluster, namespace):
+    plan = make_plan(cluster, namespace)
+    cron_job_of(cluster, plan)
+    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    cluster.api.create(quotas, quota)
+    wait_until(lambda: cluster.api.request("GET", f"{quotas}/none").get("status", {}).get("hard"))
+    running = plans.start("plan", "run", plan, "--wait")
+    running.wait_for("exceeded quota")
+    running.interrupt()
+    done = running.end()
+    assert (done.code, "It goes on" in done.err) == (130, True)
+    assert cluster.api.request("GET", f"/apis/batch/v1/namespaces/{namespace}/jobs")["items"]
+
+
 # ---- pause, resume, delete -------------------------------------------------------------------------------------------
 
 
@@ -380,6 +424,20 @@ def test_a_plan_is_paused_and_resumed(plans, cluster, namespace, verb, before, w
     again = plans("plan", verb, plan, "-o", "json").document
     assert_documented(f"plan {verb}", again)
     assert (again["paused"], again["changed"]) == (not before, False)
+
+
+def test_pausing_takes_no_controller(plans, cluster, namespace):
+    plan = make_plan(cluster, namespace)
+    cron_job_of(cluster, plan)
+    path = f"/apis/batch/v1/namespaces/{namespace}/cronjobs/{plan_cron_job('nightly')}"
+    plans("plan", "pause", plan)
+    paused = cluster.api.request("GET", path)
+    assert paused["spec"]["suspend"] is True
+    plans("plan", "resume", plan)
+    resumed = cluster.api.request("GET", path)
+    assert resumed["spec"]["suspend"] is False
+    since = [one["metadata"]["annotations"]["holdfast.dev/since"] for one in (paused, resumed)]
+    assert all(since)  # what did not run before was not missed
 
 
 def test_a_copied_plan_becomes_one_of_its_own(plans, cluster, namespace):

@@ -4,9 +4,9 @@ import datetime as dt
 import json
 
 import pytest
+from tests.api_proxy import Answer
 from tests.cli.documented import assert_documented
-from tests.cli.holdfast import wait_until
-from tests.plan_lab import DEFINITION, define_plans, make_plan, plans_of
+from tests.plan_lab import define_plans, make_plan, plan_object, plans_of
 
 NIGHT = dt.datetime(2026, 11, 26, 2, tzinfo=dt.UTC)
 
@@ -19,7 +19,7 @@ def job(moment, plan="nightly"):
 @pytest.fixture
 def planned(connected, cluster):
     """The program with repository, and a cluster that serves plans."""
-    define_plans(cluster, wait_until)
+    define_plans(cluster)
     return connected
 
 
@@ -64,7 +64,9 @@ def test_a_scheduled_time_gets_one_backup(planned, cluster, shop):
     assert (entry["id"], entry["scheduledAt"]) == (made["id"], "2026-11-26T02:00:00Z")
     later = planned.but(HOLDFAST_JOB=job(NIGHT + dt.timedelta(days=1)))
     assert later("backup", "create", "--plan", plan, "-o", "json").document["name"] == "nightly-20261127-0200"
-    planned.but(HOLDFAST_JOB="plan-nightly-by-hand")("backup", "create", "--plan", plan)
+    by_hand = planned.but(HOLDFAST_JOB="plan-nightly-run-x7k2m")
+    assert by_hand("backup", "create", "--plan", plan, "-o", "json").document["name"].count("-") == 2
+    assert "is there already" in by_hand("backup", "create", "--plan", plan).out
     assert len(listed(planned)) == 3
 
 
@@ -127,6 +129,31 @@ def test_a_suspended_plan_can_be_run_by_hand(planned, cluster, shop):
     assert "is suspended" in planned("backup", "create", "--plan", plan).err
 
 
+# Backups of one Job, without a plan
+
+
+def test_pods_of_one_job_make_one_backup(connected, shop):
+    """As of a Backup object, whose pod was evicted after it had published."""
+    pod = connected.but(HOLDFAST_JOB="backup-before-upgrade-3f9c2a1b")
+    create = ("backup", "create", "-n", shop, "--name", "before-upgrade", "--volumes", "none")
+    done = [child.end() for child in [pod.but(HOLDFAST_POD_UID=f"pod-{n}").start(*create) for n in range(3)]]
+    assert [one.code for one in done] == [0, 0, 0]
+    assert sum("is there already" in one.out for one in done) == 2
+    [entry] = listed(connected)
+    assert pod(*create, "-o", "json").document["id"] == entry["id"]
+    assert entry["name"] == "before-upgrade"
+    another = connected.but(HOLDFAST_JOB="backup-before-upgrade-00000000")
+    assert "before-upgrade already" in another(*create, code=2).problem[0]
+
+
+def test_a_job_that_made_a_partial_backup_is_done(connected, cluster, shop):
+    cluster.api.create(f"/api/v1/namespaces/{shop}/persistentvolumeclaims", claim("data"))
+    pod = connected.but(HOLDFAST_JOB="backup-before-upgrade-3f9c2a1b")
+    create = ("backup", "create", "-n", shop, "--name", "before-upgrade", "-o", "json")
+    made, again = pod(*create, code=3).document, pod(*create, code=3).document
+    assert (made["id"], again["outcome"]) == (again["id"], "partial")
+
+
 # What is wrong
 
 
@@ -172,12 +199,18 @@ def test_an_account_that_may_not_read_plans_is_told_what_it_lacks(planned, clust
 
 
 def test_a_plan_that_makes_no_sense_is_2(planned, cluster, shop):
-    plan = make_plan(cluster, shop, backup={"type": "quick"})
-    assert "makes no sense" in planned("backup", "create", "--plan", plan, code=2).problem[0]
+    """With what the API server takes and we do not."""
+    plan = make_plan(cluster, shop, backup={"keepFor": "1d2d"})
+    assert planned("backup", "create", "--plan", plan, code=2).problem[0] == "keepFor '1d2d' is not a length of time"
 
 
-def test_the_definition_of_these_tests_is_that_of_plans():
-    assert DEFINITION["metadata"]["name"] == "backupplans.holdfast.dev"
+def test_a_plan_that_cannot_be_read_is_2(planned, proxy, shop):
+    """Its definition was changed by hand, or is another version's."""
+    strange = json.dumps(plan_object(shop, backup={"type": "quick"})).encode()
+    proxy.intercept = lambda request: Answer(200, strange) if "/backupplans/" in request.path else None
+    problem = planned.but(KUBECONFIG=proxy.kubeconfig)("backup", "create", "--plan", f"{shop}/nightly", code=2).problem
+    assert problem[0] == f"the plan {shop}/nightly makes no sense"
+    assert "spec.backup.type" in problem[1]
 
 
 # What is done with a plan's backups

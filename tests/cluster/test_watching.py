@@ -149,6 +149,13 @@ def test_pauses_grow_while_watches_bring_nothing_and_begin_small_after_an_event(
     assert pauses[9] < 0.5
 
 
+def test_a_quiet_kind_is_heard_again_at_once_when_its_watches_end(server, watching, pauses, clock):
+    server.watches = [*[[lambda: clock.advance(250)]] * 9, [event("ADDED", "c", "8"), HANG]]
+    assert until(watching(), "+c").count("ok") == 10
+    assert len(pauses) == 9
+    assert max(pauses) < 0.5
+
+
 def test_a_server_that_asks_for_patience_gets_it(server, watching, pauses):
     server.watches = [
         (429, b'{"kind":"Status","details":{"retryAfterSeconds":40}}'),

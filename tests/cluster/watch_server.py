@@ -3,6 +3,8 @@
 server = WatchServer()
 server.lists = [listed("a", version="7")]                       one for each list; the last one stays
 server.watches = [[event("ADDED", "b", "8"), CUT], [HANG]]      one for each watch; the last one stays
+
+A function in a watch is called when its turn comes.
 """
 
 from __future__ import annotations
@@ -94,6 +96,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 if part is HANG:
                     self._hang()
                 return
+            if callable(part):
+                part()
+                continue
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
         self.wfile.write(b"0\r\n\r\n")
 

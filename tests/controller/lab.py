@@ -1,8 +1,10 @@
 """A controller with just its own rights beside a real API server."""
 
 import contextlib
+import secrets
 import threading
 import time
+import urllib.request
 
 from testbed.errors import ApiFailed
 from tests.definitions import install_definitions
@@ -118,6 +120,14 @@ class Controller:
     def leads(self):
         return any("is the leader" in line for line in self.said)
 
+    def decisions(self):
+        """How many it has made."""
+        port = next(line for line in self.said if "port" in line).rsplit(maxsplit=1)[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        counts = [line for line in lines if line.startswith("holdfast_controller_reconcile_duration_seconds_count")]
+        return sum(float(line.rsplit(maxsplit=1)[1]) for line in counts)
+
     def stop(self):
         self.cancel.request()
         self._thread.join()
@@ -128,6 +138,7 @@ class Controller:
 
 def account(cluster):
     """The kubeconfig of an account with the controller's rights."""
+    user = f"{ACCOUNT}-{secrets.token_hex(3)}"  # clusters are shared with other modules
     rules = {(role["kind"], role["metadata"]["name"]): role.get("rules") for _, role in roles(HOME)}
-    cluster.account(ACCOUNT, rules["Role", ACCOUNT], namespace=HOME)
-    return cluster.account(ACCOUNT, rules["ClusterRole", ACCOUNT])
+    cluster.account(user, rules["Role", ACCOUNT], namespace=HOME)
+    return cluster.account(user, rules["ClusterRole", ACCOUNT])

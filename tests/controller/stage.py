@@ -7,8 +7,8 @@ import json
 from holdfast.controller.actions import Known
 from holdfast.controller.decisions.decide import TYPES, decide
 from holdfast.controller.subject import Scene
-from holdfast.controller.views import CRON_JOBS, JOBS
 from holdfast.controller.world import World
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 from holdfast.manifests.run_pod import CONTAINER, Installation
 
 NOW = dt.datetime(2026, 11, 26, 2, 0, 30, tzinfo=dt.UTC)

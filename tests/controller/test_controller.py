@@ -205,3 +205,38 @@ class TestTwo:
         end_pod(shop, job, id="abc")
         start("second")
         shop.wait_condition("Backup", "before", "Complete", "True", "Done")
+
+
+class TestQuiet:
+    PLANS = 20
+
+    def versions(self, shop):
+        """Of all that the controller may write."""
+        kinds = ("BackupPlan", "StorageLocation", "CronJob")
+        found = {(kind, one["metadata"]["name"]): one["metadata"] for kind in kinds for one in shop.list(kind)}
+        return {name: metadata["resourceVersion"] for name, metadata in found.items()} | {
+            "events": len(shop.list("Event"))
+        }
+
+    def settled(self, one, shop):
+        """The versions, once nothing was decided for a second."""
+        decided = -1
+        while (now := one.decisions()) != decided:
+            decided = now
+            time.sleep(1)
+        return self.versions(shop)
+
+    def test_nothing_is_written_once_all_is_as_wanted_and_nothing_by_a_restart(self, start, shop):
+        first = start("first")
+        end_pod(shop, job_of(shop, "test"), id="repository", counts={"backups": 2})
+        shop.wait_condition("StorageLocation", "main", "Ready", "True", "Tested")
+        for number in range(self.PLANS):
+            shop.create(plan(f"plan-{number}", schedule="0 4 1 1 *", retention={"keepDaily": 7}))
+        for number in range(self.PLANS):
+            shop.wait_condition("BackupPlan", f"plan-{number}", "Ready", "True", "Scheduled")
+        before = self.settled(first, shop)
+        assert len(before) == 2 * self.PLANS + 2  # with the location, and the number of Events
+        first.stop()
+        second = start("second")
+        wait_for(lambda: second.leads and second.decisions() > self.PLANS)
+        assert self.settled(second, shop) == before

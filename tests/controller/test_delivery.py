@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from urllib.parse import parse_qs
 
+import msgspec
 import psutil
 import pytest
 from tests.cluster.local_server import Answer, Server
 
+from holdfast.controller.notifications.apprise_process import Delivery
 from holdfast.controller.notifications.apprise_process import __name__ as program
 from holdfast.controller.notifications.delivery import AppriseDeliverer
 from holdfast.controller.notifications.message import Message, MessageKind, combined
@@ -125,6 +130,30 @@ def test_a_delivery_that_goes_on_ends_with_stop(hanging):
     assert failed == [url]
     assert helpers() == []
     assert deliverer.deliver([a_message()], [url]) == [url]
+
+
+def test_a_process_whose_controller_is_gone_ends_by_itself(hanging):
+    delivery = Delivery(urls=[f"json://127.0.0.1:{hanging}?rto=600"], title="t", body="b", type="info", seconds=1)
+    done = subprocess.run(
+        [sys.executable, "-m", program],
+        input=msgspec.json.encode(delivery),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGALRM
+
+
+def test_the_controller_itself_never_loads_apprise_nor_the_command_line_prometheus():
+    code = (
+        "import sys, holdfast.cli.main\n"
+        "assert 'prometheus_client' not in sys.modules\n"
+        "import holdfast.controller.web, holdfast.controller.notifications.sender\n"
+        "import holdfast.controller.notifications.delivery\n"
+        "assert not {'apprise', 'requests'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_urls_are_in_no_command_line(hanging):

@@ -96,6 +96,7 @@ def test_a_large_page_comes_whole_and_compressed_if_that_is_wanted(server):
     assert get(server, "/large")[1] == LARGE
     _, body, headers = get(server, "/large", headers={"Accept-Encoding": "gzip"})
     assert headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in get(server, "/small", headers={"Accept-Encoding": "gzip"})[2]
     assert gzip.decompress(body) == LARGE
 
 
@@ -104,6 +105,13 @@ def test_a_large_page_comes_whole_and_compressed_if_that_is_wanted(server):
 )
 def test_other_requests_get_the_answer_that_http_has_for_them(server, method, path, status):
     assert get(server, path, method)[0] == status
+
+
+def test_the_answer_to_head_has_no_body(server, connect):
+    client = connect(server)
+    client.sendall(b"HEAD /small HTTP/1.1\r\n\r\n")
+    with client.makefile("rb") as answer:
+        assert answer.read().endswith(b"Content-Length: 6\r\nConnection: close\r\n\r\n")
 
 
 def test_a_page_that_fails_says_no_more_than_that_and_the_others_go_on(server):

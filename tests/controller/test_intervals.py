@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import pairwise
 
 import pytest
 
 from holdfast.controller.metrics.intervals import longest_gap
+from holdfast.schedule.schedule import Schedule
 
-MONDAY = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
+MONDAY = dt.date(2026, 11, 23)
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
-def first(step, allowed=lambda _: True):
-    """`next_after` of a schedule: the first moment after another, in whole steps, that is allowed."""
-
-    def next_after(moment):
-        seconds = step.total_seconds()
-        found = dt.datetime.fromtimestamp((moment.timestamp() // seconds + 1) * seconds, dt.UTC)
-        while not allowed(found):
-            found += step
-        return found
-
-    return next_after
-
-
 @pytest.mark.parametrize(
-    ("schedule", "seconds"),
+    ("text", "seconds"),
     [
-        pytest.param(first(dt.timedelta(days=1)), DAY, id="daily"),
-        pytest.param(first(dt.timedelta(hours=1)), HOUR, id="hourly"),
-        pytest.param(first(dt.timedelta(minutes=1)), MINUTE, id="every minute"),
-        pytest.param(
-            first(dt.timedelta(minutes=5), lambda t: t.weekday() < 5 and 9 <= t.hour <= 17),
-            2 * DAY + 15 * HOUR + 5 * MINUTE,
-            id="every 5 minutes in working hours",
-        ),
-        pytest.param(first(dt.timedelta(days=1), lambda t: t.day <= 7), 25 * DAY, id="the first week of a month"),
-        pytest.param(first(dt.timedelta(days=1), lambda t: (t.month, t.day) == (2, 1)), 366 * DAY, id="yearly"),
+        ("@every 90m", 90 * MINUTE),
+        ("* * * * *", MINUTE),
+        ("7 * * * *", HOUR),
+        ("30 2 * * *", DAY),
+        ("0 4,5 * * *", 23 * HOUR),
+        ("*/5 9-17 * * 1-5", 2 * DAY + 15 * HOUR + 5 * MINUTE),
+        ("0 0 1-7 * *", 25 * DAY),
+        ("0 0 1 * *", 31 * DAY),
+        ("0 4 1 2 *", 366 * DAY),
+        ("0 4 29 2 *", (4 * 365 + 1) * DAY),
+        ("0 0 13 * 5", 7 * DAY),
     ],
 )
-def test_it_is_that_of_nights_weekends_and_pauses(schedule, seconds):
-    assert longest_gap(schedule, MONDAY) == seconds
+def test_it_is_that_of_nights_weekends_and_pauses(text, seconds):
+    assert longest_gap(Schedule.parse(text), MONDAY) == seconds
 
 
-def test_a_schedule_that_never_comes_or_once_only_has_none():
-    assert longest_gap(lambda _: None, MONDAY) is None
-    assert longest_gap(lambda moment: MONDAY if moment < MONDAY else None, MONDAY - dt.timedelta(1)) is None
+@pytest.mark.parametrize("text", ["17 3 * * *", "*/20 22-23,4 * * 2,4", "0 6 */10 * *", "5 1 * 1,12 0", "0 12 1 * 1"])
+def test_it_is_what_the_runs_of_five_weeks_show(text):
+    schedule = Schedule.parse(text)
+    runs = schedule.next_times(dt.datetime(2026, 11, 22, 23, 59, 59, tzinfo=dt.UTC), 1000)
+    last = dt.datetime(2026, 12, 29, tzinfo=dt.UTC)
+    longest = max(later - earlier for earlier, later in pairwise(runs) if later < last)
+    assert longest_gap(schedule, MONDAY) == longest.total_seconds()

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from tests.controller.stage import location
+from tests.controller.stage import NOW, location
 
 KEY = ("StorageLocation", "holdfast", "main")
 MISSING = {
@@ -46,6 +46,30 @@ def test_it_is_ready_once_the_trial_went_well(tried):
     assert (status["repository"], status["backups"], status["storedBytes"]) == ("repository-id", 4, 1000)
 
 
+def test_a_trial_is_noted_once_although_its_pod_goes_before_its_job(tried):
+    tried.now += dt.timedelta(seconds=2)
+    job = only_job(tried)
+    finished = f"{tried.now - dt.timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    tried.finish(job, finishedAt=finished, id="repository-id", counts={"backups": 4})
+    tried.act(*KEY)
+    noted = tried.status(*KEY)
+    tried.remove("Pod", "holdfast", f"{job['metadata']['name']}-a")
+    assert tried.decide(*KEY).actions == []
+    assert tried.status(*KEY) == noted
+
+
+def test_what_a_prune_stored_is_not_what_the_repository_takes(stage):
+    stage.put(location(maintenance={"prune": {"schedule": "0 5 * * *"}}))
+    stage.act(*KEY)
+    (test,) = stage.made("Job")
+    pass_test(stage, id="repository-id", bytes={"stored": 1000})
+    stage.remove("Job", "holdfast", test)
+    prune = stage.job("location-main-prune-1", made_by=stage.made("CronJob")["location-main-prune"])
+    stage.finish(prune, bytes={"stored": 7})
+    stage.act(*KEY)
+    assert stage.status(*KEY)["storedBytes"] == 1000
+
+
 def test_wrong_credentials_are_named_and_tried_again_within_a_minute(tried):
     error = {"what": "the store refused", "why": "the key is not valid", "next": "Check the Secret."}
     decision = pass_test(tried, "failed", 1, reason="StoreRefused", errors=[error])
@@ -63,6 +87,19 @@ def test_wrong_credentials_are_named_and_tried_again_within_a_minute(tried):
     pass_test(tried)
     assert tried.condition(*KEY, "Ready")[0] == "True"
     assert [reason for _, reason, _ in tried.told] == ["LocationNotReady", "LocationReady"]
+
+
+def test_what_stays_broken_is_tried_less_often(tried):
+    trials = []
+    while tried.now < NOW + dt.timedelta(minutes=40):
+        pass_test(tried, "failed", 1, reason="StoreRefused")
+        trials.append(tried.now)
+        tried.remove("Job", "holdfast", next(iter(tried.made("Job"))))
+        while not tried.made("Job"):
+            tried.now = tried.decide(*KEY).again_at
+            tried.act(*KEY)
+    assert trials[1] - trials[0] < dt.timedelta(minutes=1)
+    assert dt.timedelta(minutes=5) <= trials[-1] - trials[-2] < dt.timedelta(minutes=6)
 
 
 def test_the_same_failure_is_told_once(tried):
@@ -127,12 +164,13 @@ def test_maintenance_has_cron_jobs_of_its_own(stage):
         for name, body in made.items()
     }
     assert args == {
+        "location-main-forget": ["backup", "forget", "--yes"],
         "location-main-prune": ["repository", "prune", "--max-repack=20G"],
         "location-main-check": ["repository", "check", "--read-data=10%"],
     }
     stage.edit(*KEY, maintenance={"secret": "cleaner", "prune": None})
     stage.act(*KEY)
-    assert list(stage.made("CronJob")) == ["location-main-check"]
+    assert sorted(stage.made("CronJob")) == ["location-main-check", "location-main-forget"]
     stage.edit(*KEY, maintenance=None)
     stage.act(*KEY)
     assert stage.made("CronJob") == {}
@@ -143,7 +181,7 @@ def test_a_wrong_schedule_of_maintenance_is_named(stage):
     stage.act(*KEY)
     status, reason, message = stage.condition(*KEY, "Ready")
     assert (status, reason) == ("False", "InvalidSpec")
-    assert "maintenance.prune" in message
+    assert "maintenance, prune" in message
 
 
 def test_a_copy_is_not_tried(stage):

@@ -385,7 +385,17 @@ def test_retention_has_a_cron_job_with_an_identity_of_its_own(stage):
     assert spec["volumes"][0]["secret"]["secretName"] == "cleaner"
     assert spec["automountServiceAccountToken"] is False
     args = spec["containers"][0]["args"]
-    assert args[:5] == ["backup", "forget", "--plan=holdfast/nightly", "--host=cluster-uid", "--keep-last=7"]
+    assert args == [
+        "backup", "forget", "--plan=holdfast/nightly", "--host=cluster-uid", "--time-zone=Etc/UTC", "--keep-last=7", "--yes",
+        "--progress=lines",
+    ]  # fmt: skip
+
+
+def test_a_locations_wrong_schedule_does_not_stop_its_plans(stage):
+    stage.put(location(ready="True", maintenance={"forgetSchedule": "never"}))
+    stage.put(plan(**KEEP_ALL))
+    stage.act(*KEY)
+    assert list(stage.made("CronJob")) == ["plan-nightly"]
 
 
 def test_after_each_good_run_backups_are_forgotten_once(stage):
@@ -425,6 +435,21 @@ def test_retention_that_would_remove_too_much_waits_for_a_person(stage):
     assert ("Warning", "RetentionHeld") in [(kind, reason) for kind, reason, _ in stage.told]
 
 
+def test_what_a_forget_found_stays_noted_although_its_pod_goes_before_its_job(stage):
+    stage.put(location(ready="True", **MAINTAINED))
+    stage.put(plan(**KEEP_ALL))
+    stage.act(*KEY)
+    run(stage)
+    (name,) = [name for name in stage.made("Job") if "forget" in name]
+    stage.now += dt.timedelta(minutes=1)
+    finished = time(stage.now - dt.timedelta(seconds=1))
+    stage.finish(stage.made("Job")[name], finishedAt=finished, counts={"removed": 3})
+    stage.act(*KEY)
+    stage.remove("Pod", "holdfast", f"{name}-a")
+    assert stage.decide(*KEY).actions == []
+    assert stage.status(*KEY)["retention"]["counts"] == {"removed": 3}
+
+
 def test_without_maintenance_retention_is_not_carried_out_and_that_is_said(stage):
     stage.put(location(ready="True"))
     stage.put(plan(**KEEP_ALL))
@@ -443,3 +468,16 @@ def test_what_the_server_refuses_is_a_condition(planned):
     planned.known.refusals[Key(*KEY)] = Refusal("QuotaExceeded", "exceeded quota: count/cronjobs.batch", NOW)
     planned.act(*KEY)
     assert planned.condition(*KEY, "Ready")[:2] == ("False", "QuotaExceeded")
+
+
+def test_a_plan_that_has_the_name_of_a_deleted_one_was_not_told_of(stage):
+    stage.put(location(ready="True"))
+    stage.put(plan())
+    stage.known.told[Key(*KEY)] = "failed:WrongPassword=2026-11-26T02:03:10Z"
+    stage.act(*KEY)
+    assert stage.status(*KEY)["notified"]
+    stage.remove(*KEY)
+    stage.known.forget(Key(*KEY))
+    stage.put(plan())
+    stage.act(*KEY)
+    assert "notified" not in stage.status(*KEY)

@@ -7,11 +7,12 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.controller.samples import a_run, condition
+from tests.controller.samples import a_plan, a_run, condition
 from tests.controller.telling import START, Controller, at, bad, good
 
 from holdfast.api.run_status import RunProblem
 from holdfast.controller.notifications.message import MessageKind
+from holdfast.controller.notifications.plans import what_to_tell
 
 
 @pytest.fixture
@@ -52,6 +53,23 @@ def test_another_cause_is_told_at_once(controller):
     assert controller.after(bad(3, "Evicted")) == []
     assert controller.after(good(4)) == ["recovered"]
     assert controller.after(bad(5, "WrongPassword")) == ["failed"]
+
+
+def test_a_message_is_about_all_that_has_failed_so_far(controller):
+    controller.after(bad(0, "WrongPassword"))
+    assert controller.after(bad(9, "WrongPassword"), bad(10, "Evicted")) == ["failed"]
+    assert controller.after(bad(21, "WrongPassword")) == []
+    assert controller.after(bad(29, "WrongPassword")) == ["failed"]
+
+
+def test_a_reminder_that_comes_too_late_is_only_the_end_of_it(controller):
+    controller.after(bad(0))
+    assert controller.after(bad(24), good(25)) == ["recovered"]
+
+
+def test_a_run_that_is_not_among_the_recent_ones_yet_is_told():
+    message = what_to_tell(a_plan(lastRun=bad(0)))
+    assert message.kind is MessageKind.FAILED
 
 
 def test_a_failure_says_what_why_and_what_next(controller):
@@ -107,6 +125,7 @@ def test_a_missed_run_is_told_once_for_each_time(controller):
 def test_a_good_run_before_the_missed_time_is_no_recovery(controller):
     assert controller.after(good(0), missed=at(24)) == ["missed"]
     assert "2026-11-21 02:00:00 UTC" in controller.messages[0].body
+    assert "went well" not in controller.messages[0].body
     assert controller.look() == []
 
 

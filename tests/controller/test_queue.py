@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 
 from holdfast.controller.queue import Queue
 from holdfast.controller.world import Key
@@ -55,3 +56,22 @@ def test_who_waits_is_woken():
     assert queue.take(30) == A
     threading.Timer(0.05, queue.close).start()
     assert queue.take(30) is None
+
+
+def test_what_waits_for_next_month_and_changes_often_takes_no_more_memory_each_time():
+    clock = Clock()
+    queue = Queue(clock)
+    queue.add(B, after=60)
+    tracemalloc.start()
+    try:
+        for _ in range(10_000):
+            queue.add(A, after=30 * 86400)
+            queue.add(A)
+            assert queue.take(0) == A
+            clock.now += 1e-3
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < 100_000
+    clock.now = 60
+    assert queue.take(0) == B

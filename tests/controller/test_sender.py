@@ -167,6 +167,22 @@ def test_offering_returns_at_once_while_a_service_hangs(office):
     wait_until(lambda: len(one.told) == 999)
 
 
+def test_the_longer_all_services_are_down_the_longer_it_rests(office):
+    one = office(down=(URL,), pace=Pace(gather=0, retries=(), rests=(0.01, 3600)))
+    one.sender.offer(a_message())
+    wait_until(lambda: any("again in 3600 s" in line for line in one.lines))
+    assert len(one.services.deliveries) == 2
+
+
+def test_a_delivery_that_the_end_interrupts_is_no_failure_of_the_service(office):
+    one = office(down=(URL,))
+    one.services.gate.clear()
+    one.sender.offer(a_message())
+    wait_until(lambda: one.services.deliveries)
+    one.sender.stop()
+    assert (one.counts.failed, one.told, one.lines) == ([], [], [])
+
+
 def test_it_ends_while_it_rests_for_long(office):
     one = office(down=(URL,), pace=Pace(gather=0, retries=(), rests=(3600,)))
     one.sender.offer(a_message())

@@ -129,3 +129,64 @@ def test_a_thousand_plans_with_their_runs_are_small():
                 assert made
     assert len(world.made_for(Key("BackupPlan", "team-7", "plan-7"), Pod)) == 4
     assert psutil.Process(os.getpid()).memory_info().rss - before < 60e6
+
+
+def test_what_was_written_is_known_before_the_watch_tells_of_it_and_told_once(world, changed):
+    world.put("BackupPlan", encoded(plan(), resourceVersion="5"))
+    world.wrote("Job", encoded(job(), resourceVersion="9"))
+    assert [one.metadata.name for one in world.made_for(PLAN, Job)] == ["run"]
+    assert len(changed) == 2
+    world.put("Job", encoded(job(), resourceVersion="9"))
+    assert len(changed) == 2
+
+
+def test_a_watch_that_is_behind_brings_nothing_older_back(world, changed):
+    world.put("BackupPlan", encoded(plan(), resourceVersion="5"))
+    world.wrote("BackupPlan", encoded(plan(), resourceVersion="9", labels={"a": "new"}))
+    world.put("BackupPlan", encoded(plan(), resourceVersion="7", labels={"a": "old"}))
+    assert world.get(BackupPlan, "holdfast", "nightly").metadata.labels == {"a": "new"}
+    assert len(changed) == 2
+
+
+def test_what_the_watch_knew_to_be_gone_does_not_come_back(world):
+    world.put("Job", encoded(job("another"), resourceVersion="3"))
+    world.delete("Job", encoded(job(), resourceVersion="9"))
+    world.wrote("Job", encoded(job(), resourceVersion="8"))
+    assert [one.metadata.name for one in world.all(Job)] == ["another"]
+
+
+def test_the_end_of_an_older_one_of_that_name_is_not_the_end_of_a_new_one(world):
+    world.put("Job", encoded(job(), resourceVersion="3", uid="old"))
+    world.wrote("Job", encoded(job(), resourceVersion="9", uid="new"))
+    world.delete("Job", encoded(job(), resourceVersion="8", uid="old"))
+    assert [one.metadata.uid for one in world.all(Job)] == ["new"]
+
+
+def test_a_list_counts_whatever_its_versions_are(world):
+    """Somebody restored the API server's own data to an older state."""
+    world.put("BackupPlan", encoded(plan(), resourceVersion="900"))
+    world.listed("BackupPlan", [encoded(plan(), resourceVersion="7", labels={"a": "old"})])
+    assert world.get(BackupPlan, "holdfast", "nightly").metadata.labels == {"a": "old"}
+    world.put("BackupPlan", encoded(plan(), resourceVersion="8", labels={"a": "again"}))
+    assert world.get(BackupPlan, "holdfast", "nightly").metadata.labels == {"a": "again"}
+
+
+def test_locations_elsewhere_hear_of_another_url_but_not_of_a_status(world, changed):
+    world.put("StorageLocation", encoded(location(), resourceVersion="1"))
+    world.put("StorageLocation", encoded(location(namespace="shop"), resourceVersion="2"))
+    changed.clear()
+    world.put("StorageLocation", encoded(location(ready="True"), resourceVersion="3"))
+    assert changed == [Key("StorageLocation", "holdfast", "main")]
+    world.put("StorageLocation", encoded(location(url="s3:http://store/other"), resourceVersion="4"))
+    assert Key("StorageLocation", "shop", "main") in changed
+
+
+def test_what_is_in_a_namespace_hears_of_its_end_only(world, changed):
+    world.put("BackupPlan", encoded(plan()))
+    changed.clear()
+    space = {"kind": "Namespace", "metadata": {"name": "holdfast"}}
+    world.put("Namespace", encoded(space))
+    world.put("Namespace", encoded(space, labels={"a": "b"}))
+    assert changed == []
+    world.put("Namespace", encoded(space, deletionTimestamp="2026-11-26T02:00:00Z"))
+    assert changed == [PLAN]

@@ -75,7 +75,8 @@ def test_the_operators_types_take_its_objects_and_no_others(operator_check, tmp_
     broken.write_text(path.read_text() + "  colour: red\n")
     code, said = read_strictly(operator_check, broken)
     assert code == 1
-    assert 'unknown field "spec.colour"' in said
+    assert "unknown field" in said
+    assert "colour" in said
 
 
 def test_the_monitor_keeps_the_namespaces_of_plans():

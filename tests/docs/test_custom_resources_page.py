@@ -106,6 +106,18 @@ def test_every_condition_is_explained():
     assert set(re.findall(r"^\| `(\w+)` \| [A-Z]", TEXT, flags=re.MULTILINE)) == {one.value for one in ConditionType}
 
 
+def test_every_reason_of_the_controller_is_explained():
+    code = "".join(path.read_text() for path in (PAGE.parents[1] / "src" / "holdfast" / "controller").rglob("*.py"))
+    reasons = {
+        found
+        for pair in re.findall(r'Blocked\(\s*"(\w+)"|conditions\.set\([^"()]*"(\w+)"', code)
+        for found in pair
+        if found
+    }
+    assert len(reasons) > 8
+    assert {reason for reason in reasons if f"`{reason}`" not in TEXT} == set()
+
+
 def test_there_are_sessions():
     assert len(SESSIONS) > 6
 

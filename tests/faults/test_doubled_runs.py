@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 from tests.faults.doomed import KILLED, ended, moments, start
-from tests.operations.harness import wait_until
 from tests.plan_lab import define_plans, make_plan
 from tests.restore_lab import Lab, config_map
 from tests.sample_repository import check_all, init, read_files, reopen
@@ -20,7 +19,7 @@ SEED = 20261126
 
 @pytest.fixture(scope="module")
 def lab(cluster):
-    define_plans(cluster, wait_until)
+    define_plans(cluster)
     lab = Lab(cluster)
     inside = lab.new_namespace("doubled")
     for number in range(5):

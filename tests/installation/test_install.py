@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from testbed.errors import ApiFailed
+from tests.cli.holdfast import Holdfast
 from tests.installation.conftest import IMAGE
 from tests.installation.reading import RBAC
 
@@ -144,3 +145,18 @@ def test_somebody_without_rights_is_told_which_one_is_missing(holdfast, bare_clu
     account = bare_cluster.account("newcomer", [])
     problem = holdfast.but(KUBECONFIG=account)("install", code=1).problem
     assert "clusterroles" in " ".join(problem)
+
+
+@pytest.mark.parametrize("name", ["Holdfast", "-a", "a/b", "", "ä", "a" * 64, "a\n"])
+@pytest.mark.parametrize("verb", ["install", "uninstall"])
+def test_a_namespace_that_cannot_be_is_refused_before_anything_is_done(holdfast, verb, name):
+    problem = holdfast.but(KUBECONFIG="/nowhere")(verb, f"--namespace={name}", code=2).problem
+    assert "is no name of a namespace" in problem[1]
+
+
+def test_an_older_kubernetes_takes_it_all(old_cluster, tmp_path):
+    holdfast = Holdfast(tmp_path, KUBECONFIG=old_cluster.kubeconfig)
+    assert set(results(holdfast("install", "--image", IMAGE)).values()) == {"created"}
+    assert set(results(holdfast("install", "--image", IMAGE)).values()) == {"unchanged"}
+    holdfast("uninstall", "--with-definitions", "--yes")
+    assert "nothing of Holdfast's to remove" in holdfast("uninstall").err

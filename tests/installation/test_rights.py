@@ -197,7 +197,7 @@ def test_people_may_with_our_objects_what_they_may_with_others(may, user, allowe
         "patch endpoints in shop",
         "create endpointslices.discovery.k8s.io in shop",
         "create backups.holdfast.dev in shop",
-        "patch backupplans.holdfast.dev in shop",
+        "create restores.holdfast.dev in shop",
     ],
 )  # fmt: skip
 def test_the_runner_of_a_tenant_may_not(may, question):
@@ -211,6 +211,7 @@ def test_the_runner_of_a_tenant_may_not(may, question):
         "list secrets in shop",
         "list roles.rbac.authorization.k8s.io in shop",
         "get backupplans.holdfast.dev in shop",
+        "create backupplans.holdfast.dev in shop",
         *(f"{verb} deployments.apps in shop" for verb in ("list", "create", "update", "patch", "delete")),
         *(f"{verb} persistentvolumeclaims in shop" for verb in ("list", "create")),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.installation.conftest import bind
-from tests.installation.reading import RBAC
+from tests.installation.reading import OURS, RBAC
 
 pytestmark = pytest.mark.cluster
 
@@ -72,6 +72,7 @@ def test_a_tenants_runner_backs_up_and_restores_its_namespace_and_no_role(readin
     reading.api.create(f"/api/v1/namespaces/{shop}/serviceaccounts", {"metadata": {"name": "holdfast-runner"}})
     account = {"kind": "ServiceAccount", "name": "holdfast-runner", "namespace": shop}
     bind(bare_cluster.api, "holdfast-tenant-runner", account, shop)
+    reading.make_plan(shop)
     runner = as_account(f"{shop}/holdfast-runner")
     runner("repository", "init")
     run = runner(
@@ -79,7 +80,10 @@ def test_a_tenants_runner_backs_up_and_restores_its_namespace_and_no_role(readin
     )
     assert run.document["errors"] == []
     lose(bare_cluster, shop)
+    plan = f"{OURS}/namespaces/{shop}/backupplans/nightly"
+    uid = reading.api.request("DELETE", plan)["details"]["uid"]
     report = runner("restore", "run", "before", "-n", shop, "-o", "json", code=3).document
     failed = {item["name"] for item in report["objects"] if item["result"] == "failed"}
     assert failed == {"cleaner"}
     assert "settings" in reading.names(f"/api/v1/namespaces/{shop}/configmaps")
+    assert reading.get(plan)["metadata"]["annotations"]["holdfast.dev/uid"] == uid  # another one's, so it rests

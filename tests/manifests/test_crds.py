@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -96,12 +95,13 @@ def test_a_type_that_no_resource_can_have_is_refused():
         schema_of(Odd)
 
 
-def test_an_object_of_any_fields_must_be_marked():
-    class Loose(msgspec.Struct):
-        anything: Annotated[dict[str, Any], msgspec.Meta(description="What one likes.")]
-
-    with pytest.raises(TypeError, match="ANY_OBJECT"):
-        schema_of(Loose)
+def test_fields_of_kubernetes_are_kept_as_they_are():
+    assert [
+        path for path, part in walk(schema(BY_KIND["Backup"])) if "x-kubernetes-preserve-unknown-fields" in part
+    ] == [
+        ".spec.pod.resources",
+        ".spec.pod.tolerations[]",
+    ]
 
 
 # Compatibility

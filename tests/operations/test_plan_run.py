@@ -116,7 +116,7 @@ def test_a_writer_that_may_not_delete_runs_plans(live, namespace):
     store = _AppendOnly()
     init(store)
     options = BackUpOptions(
-        selection=Selection(namespaces=(namespace,)), volumes=VolumesMode.NONE, cluster_name="here", plan=run()
+        selection=Selection(namespaces=(namespace,)), volumes=VolumesMode.NONE, cluster_name="here", key=run()
     )
     first, second = (back_up(reopen(store), live, options, Cancel(), Silent()) for _ in range(2))
     repository = reopen(store)

@@ -1,6 +1,8 @@
 """What a schedule's text becomes, when it comes, and how it is refused."""
 
 import datetime as dt
+import functools
+import itertools
 import re
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import UsageError
 from holdfast.schedule.schedule import Schedule
+from holdfast.schedule.spreading import PRESETS
 
 NOW = dt.datetime(2026, 11, 26, 12, 0, 30, tzinfo=dt.UTC)
 
@@ -30,7 +33,7 @@ def test_a_preset_becomes_five_fields_with_a_time_of_the_plan_s_own():
 
 
 @pytest.mark.parametrize(
-    ("text", "days"), [("hourly", "* * *"), ("daily", "* * *"), ("weekly", "* * sun"), ("monthly", "1 * *")]
+    ("text", "days"), [("hourly", "* * *"), ("daily", "* * *"), ("weekly", "* * mon"), ("monthly", "1 * *")]
 )
 def test_presets(text, days):
     assert Schedule.parse(text, key="a/b").cron.split(maxsplit=2)[2] == days
@@ -41,23 +44,42 @@ def test_plans_are_spread_over_the_whole_hour():
     assert len(minutes) == 60
 
 
-def test_the_hours_of_presets_are_skipped_and_doubled_in_no_time_zone():
-    """Clocks change somewhere at nearly every other hour of the night."""
-    for name in sorted(available_timezones()):
+@functools.cache
+def changes_of_clocks():
+    """zone → the moments at which its clocks change in three years, to the quarter of an hour; one zone of those that agree."""
+    quarters = [dt.timedelta(minutes=15 * number) for number in range(97)]
+    days = [dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=number) for number in range(1096)]
+    found = {}
+    for name in sorted(available_timezones() - {"localtime"}):
         zone = ZoneInfo(name)
-        day = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-        while day.year < 2029:
-            later = day + dt.timedelta(days=1)
-            before, after = day.astimezone(zone).utcoffset(), later.astimezone(zone).utcoffset()
-            if before != after:
-                moment = day
-                while moment.astimezone(zone).utcoffset() == before:
-                    moment += dt.timedelta(minutes=15)
-                change = (moment + before).replace(tzinfo=None)  # what the old clocks show
-                touched = sorted((change, change + (after - before)))
-                night = dt.datetime.combine(change, dt.time(4)), dt.datetime.combine(change, dt.time(6, 59))
-                assert touched[1] <= night[0] or night[1] < touched[0], (name, change)
-            day = later
+        offsets = [day.astimezone(zone).utcoffset() for day in days]
+        changes = [
+            next((day + quarter, old) for quarter in quarters if (day + quarter).astimezone(zone).utcoffset() != old)
+            for day, (old, new) in zip(days, itertools.pairwise(offsets), strict=False)
+            if old != new
+        ]
+        if changes:
+            found[tuple(changes)] = name
+    return {zone: [moment for moment, _ in changes] for changes, zone in found.items()}
+
+
+@pytest.mark.parametrize("hour", ["4", "5", "6"])
+@pytest.mark.parametrize(
+    ("preset", "days"),
+    [("daily", {1}), ("weekly", {7}), ("monthly", {28, 29, 30, 31})],
+    ids=["daily", "weekly", "monthly"],
+)
+def test_no_change_of_clocks_touches_a_preset(preset, days, hour):
+    """Somewhere clocks change at nearly every other hour of the night, and on Fridays, Saturdays and Sundays at midnight."""
+    text = PRESETS[preset].replace("H(4-6)", hour).replace("H", "30")
+    assert len(changes_of_clocks()) > 20
+    for zone, moments in changes_of_clocks().items():
+        schedule = Schedule.parse(text, zone)
+        for moment in moments:
+            times = schedule.next_times(moment - dt.timedelta(days=1 + max(days)), 4)
+            walls = [time.replace(tzinfo=None) for time in times]
+            steps = {later - earlier for earlier, later in itertools.pairwise(walls)}
+            assert steps <= {dt.timedelta(days=number) for number in days}, (zone, times)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +113,12 @@ def test_a_doubled_hour_is_two_runs():
         "Sun 2026-10-25 02:30 +0100",
         "Mon 2026-10-26 02:30 +0100",
     ]
+
+
+def test_where_clocks_change_at_midnight_a_whole_day_may_be_left_out():
+    """So does Kubernetes: there is no midnight on 30 April 2027 in Cairo, and its search steps over that Friday."""
+    schedule = Schedule.parse("0 12 * * fri", "Africa/Cairo")
+    assert shown(schedule.next_times(dt.datetime(2027, 4, 28, tzinfo=dt.UTC), 1)) == ["Fri 2027-05-07 12:00 +0300"]
 
 
 def test_a_day_of_the_month_and_a_day_of_the_week_are_either_or():

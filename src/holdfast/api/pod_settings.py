@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from holdfast.api.rules import ANY_OBJECT, AS_A_WHOLE
+from holdfast.api.rules import AS_A_WHOLE
 
 Name = Annotated[str, Meta(max_length=253, pattern=r"^$|^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
 """Of an object in the same namespace. The empty text, in models with such a default, is none."""
@@ -17,12 +17,12 @@ Label = Annotated[str, Meta(max_length=63)]
 class PodSettings(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """Of the pods that work for this object. Fields of Kubernetes' pods, in their spelling, checked when a pod is made."""
 
-    resources: Annotated[dict[str, Any], ANY_OBJECT, Meta(description="Requests and limits of the container.")] = {}
+    resources: Annotated[dict[str, Any], Meta(description="Requests and limits of the container.")] = {}
     node_selector: Annotated[
         dict[str, Label], Meta(max_length=64, description="Labels of the nodes that may run it.")
     ] = {}
     tolerations: Annotated[
-        list[Annotated[dict[str, Any], ANY_OBJECT]],
+        list[dict[str, Any]],
         AS_A_WHOLE,
         Meta(max_length=64, description="Taints of nodes that the pod bears."),
     ] = []

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from msgspec import Meta
 
-ANY_OBJECT = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
-"""For fields in Kubernetes' own form, which belong to its version and not to ours."""
 EACH_ONCE = Meta(extra_json_schema={"x-kubernetes-list-type": "set"})
 """Lists whose items several managers may add each for itself."""
 AS_A_WHOLE = Meta(extra_json_schema={"x-kubernetes-list-type": "atomic"})

@@ -67,7 +67,10 @@ class Maintenance(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tr
     service_account_name: Annotated[Name, Meta(description="Of the pods; they get no token.")] = "default"
     time_zone: Annotated[TimeZone, Meta(description="Of these schedules, as Europe/Berlin.")] = "Etc/UTC"
     forget_schedule: Annotated[
-        Cron, Meta(description="When plans' backups are thinned out, by each plan's retention.")
+        Cron,
+        Meta(
+            description="When plans' backups are thinned out, by each plan's retention, and what else is old is removed."
+        ),
     ] = "daily"
     prune: Annotated[Prune | None, Meta(description="When space is given free, and how much.")] = msgspec.field(
         default_factory=Prune

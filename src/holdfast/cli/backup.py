@@ -83,6 +83,7 @@ def create(
     else:
         from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
         from holdfast.operations.back_up import BackUpOptions  # noqa: PLC0415
+        from holdfast.operations.run_key import JobRun  # noqa: PLC0415
 
         options = BackUpOptions(
             selection=make_selection(flags),
@@ -92,6 +93,7 @@ def create(
             labels=parse_labels(labels),
             keep_for=parse_keep_for(flags["keep_for"]),
             cluster_name=session.settings.cluster_name,
+            key=JobRun(session.job) if session.job else None,
         )
         cluster = session.connect()
     from holdfast.operations.back_up import back_up, preview  # noqa: PLC0415

@@ -10,9 +10,12 @@ import click
 
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.output import say
+from holdfast.model.run import timestamp
 
 
-@click.command("controller", cls=VerbCommand, short_help="Run the controller.")
+@click.command(
+    "controller", cls=VerbCommand, short_help="Run what turns plans into CronJobs; `install` does it in a cluster."
+)
 @click.option(
     "--namespace",
     metavar="NAME",
@@ -47,5 +50,9 @@ def command(session: Session, /, **flags: Any) -> None:
     from holdfast.controller.serve import ControllerOptions, serve  # noqa: PLC0415 - see main
     from holdfast.model.clock import SystemClock  # noqa: PLC0415
 
-    options = ControllerOptions(**flags)
-    serve(session.connect(), options, SystemClock(), session.cancel, lambda text: say(session, text))
+    clock = SystemClock()
+
+    def log(text: str) -> None:
+        say(session, f"{timestamp(clock.now())} {text}")
+
+    serve(session.connect(), ControllerOptions(**flags), clock, session.cancel, log)

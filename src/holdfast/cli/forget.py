@@ -36,6 +36,12 @@ if TYPE_CHECKING:  # see main
     metavar="NAMESPACE/NAME",
     help="Only at backups of this plan. Without any --keep-… the rules are those that the plan has in the cluster.",
 )
+@click.option(
+    "--time-zone",
+    default="",
+    metavar="ZONE",
+    help="Whose days and weeks count, as Europe/Berlin. Default: this machine's.",
+)
 @click.option("--kind", type=click.Choice(["app", "files"]), help="Only at backups of applications, or of files.")
 @click.option("--even-the-last", is_flag=True, help="Remove the last good backup of a group too, if no rule keeps it.")
 @click.option(
@@ -61,6 +67,7 @@ def forget_backups(session: Session, /, dry_run: bool, yes: bool, prune: bool, k
     repository = session.open_repository("holdfast.operations.forget")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.forget import ForgetOptions, forget, objection, plan_forget  # noqa: PLC0415
+    from holdfast.schedule.zones import time_zone  # noqa: PLC0415
 
     options = ForgetOptions(
         policy=policy,
@@ -70,6 +77,7 @@ def forget_backups(session: Session, /, dry_run: bool, yes: bool, prune: bool, k
         kind=flags["kind"] or "",
         even_the_last=flags["even_the_last"],
         allow_many=flags["allow_many"],
+        zone=time_zone(flags["time_zone"]) if flags["time_zone"] else None,
     )
     plan = plan_forget(read_catalog(repository), options, repository.clock.now())
     if session.output == "table":

@@ -7,18 +7,15 @@ from typing import Any
 import click
 import msgspec
 
-from holdfast.api.names import DEFAULT_NAMESPACE
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.output import say, to_yaml
 from holdfast.cli.quantities import parse_duration
-from holdfast.cli.steps import show_steps
+from holdfast.cli.steps import namespace_option, show_steps
 from holdfast.manifests.installation import IMAGE, REPLICAS, InstallOptions, objects
 
 
 @click.command("install", cls=VerbCommand, short_help="Install Holdfast in a cluster, or upgrade it.")
-@click.option(
-    "--namespace", default=DEFAULT_NAMESPACE, show_default=True, metavar="NAME", help="Where the controller lives."
-)
+@namespace_option
 @click.option("--image", default=IMAGE, show_default=True, metavar="IMAGE", help="Of the controller and of all runs.")
 @click.option(
     "--image-pull-secret",

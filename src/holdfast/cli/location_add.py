@@ -16,6 +16,7 @@ from holdfast.cli.output import say, show_document
 from holdfast.errors import RepositoryExists, UsageError
 
 if TYPE_CHECKING:  # see main
+    from holdfast.cluster.cluster import Cluster
     from holdfast.operations.locations import LocationName
     from holdfast.operations.new_location import PlannedLocation
 
@@ -66,16 +67,17 @@ def add_location(session: Session, /, name: str, **flags: Any) -> None:
     location = LocationName.parse(name)
     wanted = _Wanted(**flags)
     _refuse_contradictions(session, wanted)
-    credentials = _credentials(session, wanted)
+    cluster = session.connect()
+    url = wanted.url or _known_url(cluster, location)
+    credentials = _credentials(session, wanted, url)
     new = NewLocation(
         name=location,
-        url=wanted.url,
+        url=url,
         credentials=credentials,
         secret=wanted.secret,
         maintenance=_maintenance(wanted),
         update=wanted.update,
     )
-    cluster = session.connect()
     planned = plan_location(cluster, new)
     planned.apply(cluster, dry_run=True)
     if not wanted.dry_run:
@@ -142,7 +144,14 @@ def _refuse_contradictions(session: Session, wanted: _Wanted) -> None:
         )
 
 
-def _credentials(session: Session, wanted: _Wanted) -> dict[str, bytes]:
+def _known_url(cluster: Cluster, name: LocationName) -> str:
+    from holdfast.operations.locations import find_location  # noqa: PLC0415
+
+    location = find_location(cluster, name)
+    return location.spec.url if location is not None else ""
+
+
+def _credentials(session: Session, wanted: _Wanted, url: str) -> dict[str, bytes]:
     """What is given for the Secret."""
     from holdfast.operations.credentials import Credentials  # noqa: PLC0415
     from holdfast.operations.new_location import credentials_from_environment, read_credential  # noqa: PLC0415
@@ -151,8 +160,8 @@ def _credentials(session: Session, wanted: _Wanted) -> dict[str, bytes]:
         return {}
     settings = session.settings
     found: dict[str, bytes] = {}
-    if wanted.credentials_from_env:
-        found |= credentials_from_environment(wanted.url, settings.environ)
+    if wanted.credentials_from_env and url:
+        found |= credentials_from_environment(url, settings.environ)
     for text in wanted.credential_files:
         key, equals, file = text.partition("=")
         if not (key and equals and file):

@@ -5,6 +5,7 @@ Each noun's module is imported only when it is used, so that `--help` answers at
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -90,8 +91,8 @@ def run() -> None:
         result = cli.main(standalone_mode=False, obj=session, prog_name="holdfast")
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         result = errors.report(error, session, sys.argv[1:])
-    except SystemExit:  # click's way to end when it met a closed pipe
-        result = errors.report(BrokenPipeError(), session, sys.argv[1:])
+    except SystemExit as end:  # click's way to end after it completed words (0), and when it met a closed pipe
+        result = errors.report(BrokenPipeError(), session, sys.argv[1:]) if end.code else 0
     finally:
         session.close()
     exit_code = result if isinstance(result, int) else 0
@@ -131,7 +132,9 @@ def _stop_at_a_safe_point(session: Session) -> None:
         if session.cancel.requested:
             os._exit(130)
         session.cancel.request()
-        click.echo("\nStopping at the next safe point; press Ctrl-C again to stop at once.", err=True)
+        with contextlib.suppress(OSError):  # nobody reads it
+            # Past Python's own buffer: the signal may have come in the middle of writing to that.
+            os.write(2, b"\nStopping at the next safe point; press Ctrl-C again to stop at once.\n")
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)

@@ -17,6 +17,7 @@ from holdfast.cli.plan_show import show_plan
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # see main
+    from holdfast.model.plan_name import PlanName
     from holdfast.schedule.schedule import Language
 
 
@@ -84,6 +85,7 @@ def pause(session: Session, /, reference: str, within: str) -> None:
 
     name = plan_name(reference, within)
     changed = suspend_plan(session.connect(), name)
+    _switch(session, name, suspend=True)
     if not show_document(session, {"namespace": name.namespace, "name": name.name, "paused": True, "changed": changed}):
         click.echo(f"The plan {name} is paused{'' if changed else ' already'}")
 
@@ -98,12 +100,20 @@ def resume(session: Session, /, reference: str, within: str) -> None:
     name = plan_name(reference, within)
     was_paused, was_copied = resume_plan(session.connect(), name)
     changed = was_paused or was_copied
+    _switch(session, name, suspend=False)
     document = {"namespace": name.namespace, "name": name.name, "paused": False, "changed": changed}
     if show_document(session, document):
         return
     click.echo(f"The plan {name} runs again" if changed else f"The plan {name} is not paused")
     if was_copied:
         say(session, "It is a copy of another plan, and is taken for a plan of its own from now on.")
+
+
+def _switch(session: Session, name: PlanName, *, suspend: bool) -> None:
+    from holdfast.operations.plan_objects import switch_cron_job  # noqa: PLC0415
+
+    if not switch_cron_job(session.connect(), name, suspend=suspend, now=dt.datetime.now(dt.UTC)):
+        say(session, "Note: this account may not change CronJobs; the controller does it when it has seen the plan.")
 
 
 @command.command("delete", cls=VerbCommand)

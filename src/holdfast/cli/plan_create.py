@@ -21,6 +21,7 @@ from holdfast.model.span import Span
 if TYPE_CHECKING:  # see main
     from holdfast.api.backup_plan import BackupPlanSpec
     from holdfast.api.retention import Retention
+    from holdfast.model.selection import Selection
     from holdfast.schedule.schedule import Schedule
 
 _NEXT_SHOWN = 5
@@ -78,11 +79,13 @@ def create_plan(session: Session, /, reference: str, within: str, **flags: Any) 
     name = plan_name(reference, within)
     schedule = Schedule.parse(flags["schedule"], flags["time_zone"], str(name))
     location = _location(session, name)
-    manifest = _manifest(name.namespace, name.name, _spec(flags, location))
+    selection = make_selection(flags)
+    manifest = _manifest(name.namespace, name.name, _spec(flags, location, selection))
     if not flags["dry_run"]:
-        from holdfast.operations.plan_objects import apply_plan, has_location  # noqa: PLC0415
+        from holdfast.operations.plan_objects import apply_plan, check_selection, has_location  # noqa: PLC0415
 
         cluster = session.connect()
+        check_selection(cluster, selection)
         apply_plan(cluster, manifest, update=flags["update"])
         if has_location(cluster, name.namespace, location) is False:
             say(session, f"Note: {name.namespace} has no location {location} yet; until then nothing runs.")
@@ -130,7 +133,7 @@ def _location(session: Session, plan: PlanName) -> str:
     return name
 
 
-def _spec(flags: dict[str, Any], location: str) -> BackupPlanSpec:
+def _spec(flags: dict[str, Any], location: str, selection: Selection) -> BackupPlanSpec:
     """Raises UsageError for what contradicts itself or is out of bounds."""
     from holdfast.api.backup_plan import RUNNER, BackupPlanSpec  # noqa: PLC0415
     from holdfast.api.selection import BackupFields  # noqa: PLC0415
@@ -139,7 +142,6 @@ def _spec(flags: dict[str, Any], location: str) -> BackupPlanSpec:
     if flags["full_every"]:
         Span.parse(flags["full_every"], "--full-every")
     parse_keep_for(flags["keep_for"])
-    selection = make_selection(flags)
     for selector in (selection.namespace_selector, selection.selector, selection.exclude_selector):
         LabelSelector.parse(selector)
     spec = BackupPlanSpec(
@@ -150,16 +152,16 @@ def _spec(flags: dict[str, Any], location: str) -> BackupPlanSpec:
         service_account_name=flags["service_account"] or RUNNER,
         full_every=flags["full_every"],
         backup=BackupFields(
-            namespaces=list(selection.namespaces),
+            namespaces=_each_once(selection.namespaces),
             all_namespaces=selection.all_namespaces,
-            exclude_namespaces=list(selection.exclude_namespaces),
+            exclude_namespaces=_each_once(selection.exclude_namespaces),
             namespace_selector=selection.namespace_selector,
             selector=selection.selector,
             exclude_selector=selection.exclude_selector,
-            include_kinds=list(selection.include_kinds),
-            exclude_kinds=list(selection.exclude_kinds),
-            objects=list(selection.objects),
-            workloads=list(selection.workloads),
+            include_kinds=_each_once(selection.include_kinds),
+            exclude_kinds=_each_once(selection.exclude_kinds),
+            objects=_each_once(selection.objects),
+            workloads=_each_once(selection.workloads),
             cluster_objects=selection.cluster_objects.value,
             volumes=flags["volumes"],
             type=flags["backup_type"],
@@ -171,8 +173,18 @@ def _spec(flags: dict[str, Any], location: str) -> BackupPlanSpec:
     try:
         msgspec.convert(msgspec.to_builtins(spec), BackupPlanSpec)
     except msgspec.ValidationError as error:
-        raise UsageError("a value is out of bounds", why=str(error)) from error
+        why, _, field = str(error).partition(" - at `$.")
+        raise UsageError(
+            f"the plan's {field.rstrip('`')} cannot be so",
+            why=why[:1].lower() + why[1:],
+            next="Correct the flag that it comes from.",
+        ) from error
     return spec
+
+
+def _each_once(values: tuple[str, ...]) -> list[str]:
+    """The API server refuses lists that name something twice."""
+    return list(dict.fromkeys(values))
 
 
 def _retention(flags: dict[str, Any]) -> Retention | None:

@@ -12,11 +12,12 @@ from holdfast.cli.errors import show_problem
 from holdfast.cli.output import say, show_document
 from holdfast.cli.plan_name import plan_argument, plan_name
 from holdfast.cli.progress_text import format_size
-from holdfast.errors import NotFound
+from holdfast.errors import ApiRefused, Cancelled, NotFound
 
 if TYPE_CHECKING:  # see main
     from holdfast.api.run_status import RunStatus
     from holdfast.cluster.cluster import Cluster
+    from holdfast.controller.actions import Look
 
 _POLL = 1.0  # seconds
 
@@ -44,7 +45,12 @@ def run_plan(session: Session, /, reference: str, within: str, wait: bool) -> in
             say(session, f"See how it goes with `holdfast plan show {name}`.")
         return 0
     say(session, f"Started the Job {job} in {name.namespace}; waiting for its end.")
-    run = _outcome(session, cluster, name.namespace, job)
+    try:
+        run = _outcome(session, cluster, name.namespace, job)
+    except Cancelled as error:
+        raise Cancelled(
+            "nobody waits for the run any more", next=f"It goes on; see it with `holdfast plan show {name}`."
+        ) from error
     if not show_document(session, {**document, "run": run_document(run)}):
         _show_end(session, run)
     return run.exit_code or (0 if run.outcome == "done" else 1)
@@ -54,9 +60,10 @@ def _outcome(session: Session, cluster: Cluster, namespace: str, job: str) -> Ru
     """The run when it has ended. What holds it up meanwhile is said once."""
     from holdfast.controller.actions import Known  # noqa: PLC0415
     from holdfast.controller.outcomes import observe  # noqa: PLC0415
-    from holdfast.controller.views import JOBS, PODS, Job, Pod  # noqa: PLC0415
+    from holdfast.controller.views import PODS, Job, Pod  # noqa: PLC0415
+    from holdfast.manifests.jobs import JOBS  # noqa: PLC0415
 
-    told = ""
+    told, known = "", Known()
     while True:
         found = cluster.get(JOBS, namespace, job)
         if found is None:
@@ -70,14 +77,26 @@ def _outcome(session: Session, cluster: Cluster, namespace: str, job: str) -> Ru
             pods += [msgspec.json.decode(item, type=Pod) for item in page.items]
         pods.sort(key=lambda pod: pod.metadata.creation_timestamp)
         seen = msgspec.json.decode(found, type=Job)
-        run = observe(seen, pods, Known()).run
+        run, look = observe(seen, pods, known)
         if seen.has_ended:
             return run
+        if look is not None:
+            known.events[look] = _warning(cluster, look)
         if run.errors and run.reason != told:
             told = run.reason
             problem = run.errors[0]
             show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Waiting")
         session.cancel.wait(_POLL)
+
+
+def _warning(cluster: Cluster, look: Look) -> str:
+    """An empty text also for those who may not read Events."""
+    from holdfast.controller.warnings import newest_warning  # noqa: PLC0415
+
+    try:
+        return newest_warning(cluster, look)
+    except ApiRefused:
+        return ""
 
 
 def _show_end(session: Session, run: RunStatus) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from holdfast.cli.context import Session, VerbCommand
-from holdfast.cli.output import local_time, show_document, show_facts, show_table
+from holdfast.cli.output import counted, local_time, show_document, show_facts, show_table
 from holdfast.cli.plan_name import language_option, plan_argument, plan_name
 from holdfast.cli.progress_text import format_seconds, format_size
+from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # see main
     from holdfast.api.backup_plan import BackupPlan
     from holdfast.api.run_status import RunStatus
+    from holdfast.operations.retention_preview import RetentionPreview
     from holdfast.schedule.schedule import Language
 
 
@@ -39,6 +41,7 @@ def show_plan(session: Session, /, reference: str, within: str, language: Langua
         "backup": plan.spec.backup,
         "fullEvery": plan.spec.full_every,
         "retention": plan.spec.retention,
+        "forecast": _forecast(plan, now),
         "serviceAccount": plan.spec.service_account_name,
         "conditions": plan.status.conditions,
         "recent": [run_document(run) for run in plan.status.recent],
@@ -71,6 +74,7 @@ def _facts(plan: BackupPlan, language: Language, now: dt.datetime) -> list[tuple
         ("Type", plan.spec.backup.type + (f", full every {plan.spec.full_every}" if plan.spec.full_every else "")),
         ("Location", plan.spec.location),
         ("Kept", _retention(plan)),
+        *(("Forecast", text) for text in _forecast_in_words(_forecast(plan, now))),
         ("Runs as", plan.spec.service_account_name),
     ]
     if plan.status.last_success:
@@ -87,21 +91,11 @@ def _facts(plan: BackupPlan, language: Language, now: dt.datetime) -> list[tuple
 
 
 def _selection(plan: BackupPlan) -> str:
-    import msgspec  # noqa: PLC0415
-
-    fields: dict[str, Any] = msgspec.to_builtins(plan.spec.backup)
-    for name in ("type", "labels", "keepFor"):
-        fields.pop(name, None)
-    parts = []
-    for name, value in fields.items():
-        text = ", ".join(value) if isinstance(value, list) else "" if value is True else str(value)
-        parts.append(f"{_spaced(name)} {text}".rstrip())
-    return "; ".join(parts)
-
-
-def _spaced(name: str) -> str:
-    """`excludeKinds` → `exclude kinds`"""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    try:
+        words = plan.spec.backup.selection.describe()
+    except UsageError as error:  # somebody wrote a plan that contradicts itself, and no run will make sense of it
+        return f"{error.what}: {error.why}"
+    return f"{words}; without volumes" if plan.spec.backup.volumes == "none" else words
 
 
 def _retention(plan: BackupPlan) -> str:
@@ -109,6 +103,28 @@ def _retention(plan: BackupPlan) -> str:
     kept = ", ".join(flag.removeprefix("--keep-").replace("=", " ") for flag in flags) or "all, for ever"
     keep_for = plan.spec.backup.keep_for
     return f"{kept}; each for {keep_for}" if keep_for else kept
+
+
+def _forecast(plan: BackupPlan, now: dt.datetime) -> RetentionPreview | None:
+    """None if all is kept, or if nobody can read the plan."""
+    from holdfast.cli.plan_words import schedule_of  # noqa: PLC0415
+    from holdfast.operations.retention_preview import preview  # noqa: PLC0415
+
+    schedule = schedule_of(plan)
+    if schedule is None or plan.spec.retention is None:
+        return None
+    try:
+        return preview(schedule, plan.spec.retention.policy, now)
+    except UsageError:  # the rules contradict themselves, which the condition Ready tells
+        return None
+
+
+def _forecast_in_words(found: RetentionPreview | None) -> list[str]:
+    if found is None:
+        return []
+    there = f"{counted(found.backups, 'backup')} of {counted(found.runs, 'run')}"
+    age, gap = counted(found.oldest_days, "day"), counted(found.widest_gap_hours, "hour")
+    return [f"in {counted(found.days, 'day')} {there}, the oldest {age} old, never more than {gap} apart"]
 
 
 def _show_runs(session: Session, plan: BackupPlan) -> None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.api.names import DEFAULT_NAMESPACE
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.output import counted, say, show_document
-from holdfast.cli.steps import show_steps
+from holdfast.cli.steps import namespace_option, show_steps
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:  # imported when used: see assembly
@@ -21,9 +20,7 @@ if TYPE_CHECKING:  # imported when used: see assembly
     cls=VerbCommand,
     short_help="Remove the controller and its roles; plans, definitions and backups stay.",
 )
-@click.option(
-    "--namespace", default=DEFAULT_NAMESPACE, show_default=True, metavar="NAME", help="Where the controller lives."
-)
+@namespace_option
 @click.option("--pause-plans", is_flag=True, help="Suspend the CronJobs of plans and of maintenance too.")
 @click.option(
     "--with-definitions", is_flag=True, help="Delete the definitions too, and so all plans, locations and requests."

@@ -23,6 +23,7 @@ from holdfast.model.kubernetes import Resource
 
 _SHORTEST, _LONGEST = 240, 300  # seconds of one watch; spread, so that many do not begin anew at once
 _GRACE = 30.0  # seconds that a server may be late in ending one
+_LASTING = 60.0  # seconds after which a watch without an event has not been in vain
 _EXPIRED = 410
 _PAGE_SIZE = 500
 
@@ -46,10 +47,11 @@ def watch(
     labels = {"labelSelector": label_selector} if label_selector else {}
     position = ""  # the resourceVersion up to which everything was told; "" means that there is none to go on from
     started = False  # whether there was a list
-    fruitless = 0  # tries in a row without an event
+    fruitless = 0  # short tries in a row without an event
     while True:
         cancel.check()
         begun = bool(position)
+        began = connection.clock.monotonic()
         try:
             if not position:
                 items, position = _everything(connection, resource, namespace, label_selector, cancel)
@@ -71,7 +73,7 @@ def watch(
             advice = error.retry_after if isinstance(error, ApiRefused) else None
         else:
             advice = None
-        fruitless += 1
+        fruitless = 1 if connection.clock.monotonic() - began > _LASTING else fruitless + 1
         connection.sleep(max(retry.backoff(fruitless), min(advice or 0.0, retry.LONGEST_ADVICE)))
 
 

@@ -102,3 +102,8 @@ class Known:
     refusals: dict[Key, Refusal] = field(default_factory=dict)
     events: dict[Look, str] = field(default_factory=dict)  # the newest warning about it
     told: dict[Key, str] = field(default_factory=dict)  # what people were told of an object, for its status
+
+    def forget(self, key: Key) -> None:
+        """The object is gone. Another one of its name begins anew."""
+        self.refusals.pop(key, None)
+        self.told.pop(key, None)

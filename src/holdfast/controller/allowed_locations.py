@@ -7,12 +7,13 @@ or a run that is not in that namespace.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.store_places import place_of
+from holdfast.controller.store_places import Place, place_of
 from holdfast.errors import UsageError
 from holdfast.model.run import Problem
-from holdfast.store.url import RepositoryUrl, parse_url
+from holdfast.store.url import parse_url
 
 REASON = "LocationNotAllowed"
 """Reason of the condition on an object that is refused."""
@@ -50,19 +51,18 @@ def refused_location(location: StorageLocation, locations: Iterable[StorageLocat
     namespace = location.metadata.namespace
     if namespace == home:
         return None
-    url = _parsed(location)
-    if url is None:
+    place = _place(location.spec.url)
+    if place is None:
         return Problem(
             f"the location {location.metadata.full_name} may not be used",
             "its URL is not one of a repository, so nobody can tell whose repository it would be",
             "Correct spec.url: s3:https://host/bucket/prefix, gs:bucket:/prefix or azure:container:/prefix.",
         )
-    place = place_of(url)
     for other in locations:
         if other.metadata.namespace != home:
             continue
-        others = _parsed(other)
-        if others is not None and place.overlaps(place_of(others)):
+        others = _place(other.spec.url)
+        if others is not None and place.overlaps(others):
             # Neither the name nor the URL of the other one: they are not a tenant's to know.
             return Problem(
                 f"the location {location.metadata.full_name} may not be used",
@@ -72,8 +72,10 @@ def refused_location(location: StorageLocation, locations: Iterable[StorageLocat
     return None
 
 
-def _parsed(location: StorageLocation) -> RepositoryUrl | None:
+@lru_cache(4096)
+def _place(url: str) -> Place | None:
+    """None for what is no URL of a repository. Remembered, because each decision asks for all of them again."""
     try:
-        return parse_url(location.spec.url)
+        return place_of(parse_url(url))
     except UsageError:
         return None

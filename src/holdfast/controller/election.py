@@ -16,6 +16,7 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
 
 _LOST_RACE = frozenset(("Conflict", "AlreadyExists"))
+_OUTDATED = _LOST_RACE | {"NotFound"}
 
 
 class Election:
@@ -39,13 +40,16 @@ class Election:
         self._beat = beat
         self.is_lost = False
         self._seen: Seen | None = None
+        self._held: Lease | None = (
+            None  # as it was written last: a holder need not read it, because others would conflict
+        )
         self._renewer = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def acquire(self) -> None:
         """Waits for an API server that is away, too. Raises Cancelled, and ApiRefused if the rights are missing."""
         while not self._try_patiently():
             self._beat()
-            self._cancel.wait(lease.RENEW_EVERY / 2)
+            self._cancel.wait(lease.LOOK_EVERY)
             self._cancel.check()
         self._renewer.start()
 
@@ -85,7 +89,22 @@ class Election:
 
     def _try(self) -> bool:
         """One attempt to become or stay the holder."""
-        current = self._read(self._cluster)
+        if self._held is not None:
+            try:
+                return self._write(self._held)
+            except ApiRefused as error:
+                if error.reason not in _OUTDATED:
+                    raise
+                self._held = None
+        try:
+            return self._write(self._read(self._cluster))
+        except ApiRefused as error:
+            if error.reason in _LOST_RACE:
+                return False
+            raise
+
+    def _write(self, current: Lease | None) -> bool:
+        """Whether this one is the holder now. Raises ApiRefused with Conflict if `current` is not how the lease is."""
         monotonic = self._clock.monotonic()
         if current is not None:
             self._seen = lease.notice(current, self._seen, monotonic)
@@ -93,15 +112,11 @@ class Election:
         if body is None:
             return False
         encoded = msgspec.json.encode(body)
-        try:
-            if current is None:
-                self._cluster.create(LEASES, self._namespace, encoded)
-            else:
-                self._cluster.replace(LEASES, self._namespace, NAME, encoded)
-        except ApiRefused as error:
-            if error.reason in _LOST_RACE:
-                return False
-            raise
+        if current is None:
+            answer = self._cluster.create(LEASES, self._namespace, encoded)
+        else:
+            answer = self._cluster.replace(LEASES, self._namespace, NAME, encoded)
+        self._held = msgspec.json.decode(answer, type=Lease)
         return True
 
     def _read(self, cluster: Cluster) -> Lease | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -24,6 +23,7 @@ from holdfast.controller.actions import (
     Tell,
 )
 from holdfast.controller.views import EVENTS, PODS
+from holdfast.controller.warnings import newest_warning
 from holdfast.controller.world import Key
 from holdfast.errors import ApiRefused
 from holdfast.model.clock import Clock
@@ -36,22 +36,14 @@ _REFUSALS = frozenset(("Forbidden", "Invalid", "BadRequest", "NotFound"))
 _RESOURCES: dict[str, Resource] = {resource.kind: resource for resource in RESOURCES}
 
 
-class _Event(msgspec.Struct, rename="camel"):
-    type: str = ""
-    message: str = ""
-    last_timestamp: str | None = None
-    event_time: str | None = None
-
-
-class _Events(msgspec.Struct):
-    items: list[_Event]
-
-
 class Executor:
-    def __init__(self, cluster: Cluster, known: Known, clock: Clock) -> None:
+    """`wrote` is called with the kind and the new state of each object that was written."""
+
+    def __init__(self, cluster: Cluster, known: Known, clock: Clock, wrote: Callable[[str, bytes], None]) -> None:
         self._cluster = cluster
         self._known = known
         self._clock = clock
+        self._wrote = wrote
 
     def carry_out(self, key: Key, uid: str, actions: Sequence[Action]) -> bool:
         """Returns whether the decision must be made again, because something was refused or learnt.
@@ -82,7 +74,7 @@ class Executor:
         metadata = action.body["metadata"]
         try:
             if isinstance(action, Apply):
-                self._cluster.patch(
+                answer = self._cluster.patch(
                     action.resource,
                     metadata["namespace"],
                     metadata["name"],
@@ -92,7 +84,7 @@ class Executor:
                     force=True,
                 )
             else:
-                self._cluster.create(action.resource, metadata["namespace"], body, field_manager=MANAGER)
+                answer = self._cluster.create(action.resource, metadata["namespace"], body, field_manager=MANAGER)
         except ApiRefused as error:
             if error.reason == "AlreadyExists":
                 return False
@@ -102,6 +94,7 @@ class Executor:
             self._known.refusals[key] = Refusal(reason, f"{error.what}: {error.why}.", self._clock.now())
             return True
         self._known.refusals.pop(key, None)
+        self._wrote(action.resource.kind, answer)
         return False
 
     def _delete(self, action: Delete) -> None:
@@ -120,7 +113,7 @@ class Executor:
             "status": action.status,
         }
         try:
-            self._cluster.patch(
+            answer = self._cluster.patch(
                 _RESOURCES[key.kind],
                 key.namespace,
                 key.name,
@@ -133,11 +126,13 @@ class Executor:
         except ApiRefused as error:
             if error.status != _NOT_FOUND:
                 raise
+            return
+        self._wrote(key.kind, answer)
 
     def _set_metadata(self, key: Key, uid: str, action: SetMetadata) -> bool:
         body = {"metadata": {"uid": uid, **action.metadata}}
         try:
-            self._cluster.patch(
+            answer = self._cluster.patch(
                 _RESOURCES[key.kind],
                 key.namespace,
                 key.name,
@@ -149,6 +144,7 @@ class Executor:
             if error.status not in (_NOT_FOUND, _CONFLICT):
                 raise
             return error.status == _CONFLICT
+        self._wrote(key.kind, answer)
         return False
 
     def _tell(self, key: Key, uid: str, action: Tell) -> None:
@@ -197,17 +193,8 @@ class Executor:
                 raise
 
     def _look(self, action: Look) -> bool:
-        selector = f"involvedObject.kind={action.kind},involvedObject.name={action.name},type=Warning"
-        path = f"/api/v1/namespaces/{action.namespace}/events"
-        answer = self._cluster.connection.request("GET", path, {"fieldSelector": selector, "limit": "50"})
-        events = msgspec.json.decode(answer.body, type=_Events).items
-        newest = max(events, key=_when, default=None)
-        if newest is None or self._known.events.get(action) == newest.message:
+        newest = newest_warning(self._cluster, action)
+        if not newest or self._known.events.get(action) == newest:
             return False
-        self._known.events[action] = newest.message
+        self._known.events[action] = newest
         return True
-
-
-def _when(event: _Event) -> dt.datetime:
-    text = event.last_timestamp or event.event_time
-    return dt.datetime.fromisoformat(text) if text else dt.datetime.min.replace(tzinfo=dt.UTC)

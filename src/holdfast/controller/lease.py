@@ -17,6 +17,8 @@ LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases", ki
 NAME = "holdfast-controller"
 DURATION = 30.0  # seconds
 RENEW_EVERY = 10.0
+LOOK_EVERY = 7.5
+"""So often one that waits reads it."""
 GIVE_UP_AFTER = 20.0
 """A holder that could not renew for so long stops, well before another one may begin."""
 

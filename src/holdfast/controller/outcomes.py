@@ -43,6 +43,10 @@ _NEXT = {
 }
 
 
+GOOD = frozenset((Outcome.DONE.value, Outcome.PARTIAL.value))
+"""Outcomes of runs that made a backup."""
+
+
 class Observed(NamedTuple):
     """A run as it stands."""
 
@@ -158,3 +162,13 @@ def _with_problem(run: RunStatus, what: str, why: str) -> RunStatus:
         RunProblem(what=what, why=why, next=_NEXT.get(run.reason, "Look at the Job with `kubectl describe`."))
     ]
     return run
+
+
+def describe(run: RunStatus) -> str:
+    """The first problem of a run, in one line."""
+    if not run.errors:
+        return f"The run ended with `{run.outcome or 'nothing'}`{f' ({run.reason})' if run.reason else ''}."
+    first = run.errors[0]
+    return " ".join(
+        part for part in (f"{first.what}: {first.why}." if first.why else f"{first.what}.", first.next) if part
+    )

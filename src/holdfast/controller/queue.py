@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from holdfast.controller.world import Key
 
+_STALE = 64
+"""Outdated entries that are kept in any case."""
+
 
 class Queue:
     """`monotonic` is a clock's; times are seconds on it."""
@@ -27,6 +30,9 @@ class Queue:
                 return
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
+            if len(self._heap) > 2 * len(self._due) + _STALE:  # those for next month would stay until then
+                self._heap = [(due, key) for key, due in self._due.items()]
+                heapq.heapify(self._heap)
             self._changed.notify()
 
     def take(self, patience: float) -> Key | None:

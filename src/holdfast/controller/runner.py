@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 
@@ -71,7 +72,7 @@ class Runner:
         self._clock = clock
         self._cancel = cancel
         self._say = say
-        self._executor = Executor(cluster, self._known, clock)
+        self._executor = Executor(cluster, self._known, clock, self.world.wrote)
         self._unlisted = {kind.resource.kind for kind in KINDS}
         self._listed = threading.Event()
         self._broken: HoldfastError | None = None
@@ -129,7 +130,8 @@ class Runner:
             return
         subject = self.world.get(TYPES[key.kind], key.namespace, key.name)
         if subject is None:
-            self._forget(key)
+            self._known.forget(key)
+            self._tries.pop(key, None)
             return
         self._offer(subject)
         now, begun = self._clock.now(), self._clock.monotonic()
@@ -141,7 +143,9 @@ class Runner:
                 actions = [action for action in actions if not isinstance(action, Apply | Create)]
                 self._queue.add(key, rest)
             again = self._executor.carry_out(key, subject.metadata.uid, actions)
-        except ClusterError as error:
+        except Exception as error:
+            if isinstance(error, Cancelled):
+                raise
             self._instruments.reconciled(key.kind, self._clock.monotonic() - begun, failed=True)
             self._fail(key, error)
             return
@@ -161,15 +165,11 @@ class Runner:
         if message is not None:
             self.offer(message)
 
-    def _fail(self, key: Key, error: HoldfastError) -> None:
+    def _fail(self, key: Key, error: Exception) -> None:
         self._tries[key] += 1
         pause = min(2.0 ** self._tries[key], _LONGEST_PAUSE)
-        self._say(f"{key.kind} {key.namespace}/{key.name}: {error}; tried again in {pause:.0f} s")
+        self._say(f"{key.kind} {key.namespace}/{key.name}: {_told(error)}; tried again in {pause:.0f} s")
         self._queue.add(key, pause)
-
-    def _forget(self, key: Key) -> None:
-        self._known.refusals.pop(key, None)
-        self._tries.pop(key, None)
 
     def _sweep(self) -> None:
         kinds: dict[str, type[Job | Pod | CronJob]] = {"Job": Job, "Pod": Pod, "CronJob": CronJob}
@@ -211,3 +211,11 @@ class Runner:
         finally:
             self._cancel.request()
             self._queue.close()
+
+
+def _told(error: Exception) -> str:
+    """With the place in the code, if nobody foresaw it."""
+    if isinstance(error, HoldfastError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"

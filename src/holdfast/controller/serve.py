@@ -52,7 +52,7 @@ def serve(cluster: Cluster, options: ControllerOptions, clock: Clock, cancel: Ca
 
     def interval(cron: str, time_zone: str) -> float | None:
         try:
-            return longest_gap(Schedule.parse(cron, time_zone).next_after, clock.now())
+            return longest_gap(Schedule.parse(cron, time_zone), clock.now().date())
         except UsageError:
             return None
 

@@ -11,11 +11,15 @@ import msgspec
 from holdfast.api.metadata import Metadata
 from holdfast.api.names import STAMP_ANNOTATION
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.actions import Action, Known, SetMetadata, SetStatus
+from holdfast.controller.actions import Action, Known, Look, SetMetadata, SetStatus
 from holdfast.controller.allowed_locations import REASON, refused_location, refused_reference
+from holdfast.controller.views import Job
 from holdfast.controller.world import World
 from holdfast.manifests.run_pod import Installation
 from holdfast.model.run import Problem
+
+_PATIENCE = dt.timedelta(seconds=20)
+"""How long a run may stand still before its reason is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,12 @@ def location_for(scene: Scene, namespace: str, name: str) -> StorageLocation | B
 
 def not_allowed(problem: Problem) -> Blocked:
     return Blocked(REASON, f"{problem.what}: {problem.why}. {problem.next}")
+
+
+def look_into(job: Job, look: Look, now: dt.datetime) -> tuple[list[Action], dt.datetime]:
+    """For a run that stands still without a reason: the look once it has done so for a while, and when to decide again."""
+    created = moment(job.metadata.creation_timestamp) or now
+    return [look] if now >= created + _PATIENCE else [], max(created, now) + _PATIENCE
 
 
 def new_status(former: Any, present: Any) -> list[Action]:

@@ -7,8 +7,6 @@ import msgspec
 from holdfast.api.metadata import Metadata
 from holdfast.model.kubernetes import Resource
 
-CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob", namespaced=True)
-JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event", namespaced=True)
@@ -32,6 +30,9 @@ class CronJob(_Fields, kw_only=True, rename="camel"):
     metadata: Metadata
     spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
     status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
+
+
+_ENDS = ("Complete", "Failed")
 
 
 class JobCondition(_Fields, kw_only=True, rename="camel"):
@@ -69,6 +70,14 @@ class Job(_Fields, kw_only=True, rename="camel"):
     @property
     def has_ended(self) -> bool:
         return self.has_succeeded or self.has_failed
+
+    @property
+    def ended_at(self) -> str:
+        """Empty while it goes on. It stays the same when the pods, with what they reported, go before the Job does."""
+        ends = (
+            one.last_transition_time for one in self.status.conditions if one.type in _ENDS and one.status == "True"
+        )
+        return next(ends, "")
 
 
 class Waiting(_Fields, kw_only=True, rename="camel"):

@@ -1,6 +1,9 @@
 """What the controller has seen of the cluster: written by the watches, read by decisions.
 
 One lock, held for short lookups only. Objects are replaced, never changed, so what was read stays as it was.
+
+What the controller itself wrote is noted as soon as the server has answered. Without that the next decision might come before the
+watches have told of it, and would write the same once more.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ from holdfast.api.names import (
 )
 from holdfast.api.restore import Restore
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.views import CRON_JOBS, JOBS, NAMESPACES, PODS, CronJob, Job, Namespace, Pod
+from holdfast.controller.views import NAMESPACES, PODS, CronJob, Job, Namespace, Pod
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 from holdfast.model.kubernetes import Resource
 
 OURS = f"{MANAGED_BY}={MANAGER}"
@@ -88,36 +92,63 @@ class World:
         self._decoders = {kind.resource.kind: msgspec.json.Decoder(kind.type) for kind in KINDS}
         self._made_for: dict[Key, dict[str, set[_Name]]] = defaultdict(lambda: defaultdict(set))
         self._unreadable: dict[Key, Unreadable] = {}
+        self._heard: dict[str, int] = defaultdict(int)  # by kind: the newest version that its watch told of
 
     def listed(self, kind: str, items: Iterable[bytes]) -> None:
         """All objects of a kind: what is not among them is gone."""
+        with self._lock:
+            self._heard[kind] = 0  # versions begin anew where somebody restored the API server's own data
         present = set()
         for item in items:
-            present.add(self.put(kind, item))
+            present.add(self._keep(kind, item, listed=True))
         with self._lock:
             gone = self._objects[kind].keys() - present
         for name in gone:
             self._remove(kind, name)
 
-    def put(self, kind: str, item: bytes) -> _Name:
+    def put(self, kind: str, item: bytes) -> None:
+        """What a watch told: an object is there, or is another now."""
+        self._keep(kind, item)
+
+    def wrote(self, kind: str, item: bytes) -> None:
+        """What the server answered to a write of our own."""
+        self._keep(kind, item, own=True)
+
+    def _keep(self, kind: str, item: bytes, *, listed: bool = False, own: bool = False) -> _Name:
         try:
             found = self._decoders[kind].decode(item)
         except msgspec.ValidationError as error:
             return self._put_unreadable(kind, item, str(error))
         name = (found.metadata.namespace, found.metadata.name)
         owner = self._owner(kind, found.metadata)
+        version = _number(found.metadata.resource_version)
         with self._lock:
+            if own and version <= self._heard[kind]:
+                return name  # the watch told of it already, and maybe of its end
+            if not own:
+                self._heard[kind] = max(self._heard[kind], version)
+            former = self._objects[kind].get(name)
+            known = _number(former.metadata.resource_version) if former is not None else 0
+            if known and (version == known or (version < known and not listed)):
+                return name  # noted when it was written
             self._objects[kind][name] = found
             if owner is not None:
                 self._unreadable.pop(owner, None)
                 if kind not in _OWN_KINDS:
                     self._made_for[owner][kind].add(name)
-        self._tell(kind, name, owner)
+        self._tell(kind, name, owner, concerns_others=_concern(former) != _concern(found))
         return name
 
     def delete(self, kind: str, item: bytes) -> None:
+        """What a watch told: an object is gone."""
         metadata = msgspec.json.decode(item, type=_OnlyMetadata).metadata
-        self._remove(kind, (metadata.namespace, metadata.name))
+        name, version = (metadata.namespace, metadata.name), _number(metadata.resource_version)
+        with self._lock:
+            self._heard[kind] = max(self._heard[kind], version)
+            known = self._objects[kind].get(name)
+            if known is not None and _number(known.metadata.resource_version) > version:
+                return  # we made another one of that name since
+        self._remove(kind, name)
 
     def get(self, kind: type[T], namespace: str, name: str) -> T | None:
         with self._lock:
@@ -197,14 +228,29 @@ class World:
         name = metadata.annotations.get(OWNER_ANNOTATION, "")
         return Key(owner, metadata.namespace, name) if owner in _OWN_KINDS and name else None
 
-    def _tell(self, kind: str, name: _Name, owner: Key | None) -> None:
+    def _tell(self, kind: str, name: _Name, owner: Key | None, *, concerns_others: bool = True) -> None:
         if owner is not None:
             self._changed(owner)
-        if kind == "StorageLocation":
-            for key in self.keys():  # plans and requests may wait for it, and other locations may share its repository
-                if key != owner and (key.namespace == name[0] or key.kind == "StorageLocation"):
+        if (
+            kind == "StorageLocation"
+        ):  # plans and requests may wait for it, and other locations may share its repository
+            for key in self.keys():
+                is_near = key.namespace == name[0]
+                if key != owner and (is_near or (concerns_others and key.kind == "StorageLocation")):
                     self._changed(key)
-        elif kind == "Namespace":
+        elif kind == "Namespace" and concerns_others:
             for key in self.keys():
                 if key.namespace == name[1]:
                     self._changed(key)
+
+
+def _concern(found: Any) -> str | bool:
+    """What matters of a location to those of other namespaces, and of a namespace to what is in it."""
+    if isinstance(found, StorageLocation):
+        return found.spec.url
+    return isinstance(found, Namespace) and found.is_going
+
+
+def _number(version: str) -> int:
+    """A resourceVersion; 0 for one of an API server that counts otherwise, where nothing can be said about the order."""
+    return int(version) if version.isdecimal() else 0

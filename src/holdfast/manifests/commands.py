@@ -44,9 +44,15 @@ def restore(backup: str, spec: RestoreSpec) -> list[str]:
     ]
 
 
-def forget(plan: str, cluster: str, retention: Retention) -> list[str]:
+def forget(plan: str, cluster: str, retention: Retention, time_zone: str) -> list[str]:
     """Needs no right in the cluster, because the rules are here."""
-    return ["backup", "forget", f"--plan={plan}", f"--host={cluster}", *retention.flags(), "--yes"]
+    whose = [f"--plan={plan}", f"--host={cluster}", f"--time-zone={time_zone}"]
+    return ["backup", "forget", *whose, *retention.flags(), "--yes"]
+
+
+def tidy() -> list[str]:
+    """Removes what no plan's rules are about: old reports, parts, safety points, and backups whose --keep-for is over."""
+    return ["backup", "forget", "--yes"]
 
 
 def delete(backup_id: str) -> list[str]:

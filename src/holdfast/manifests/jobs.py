@@ -13,10 +13,13 @@ from holdfast.api.metadata import Metadata
 from holdfast.api.names import API_VERSION, HASH_ANNOTATION, OWNER_ANNOTATION
 from holdfast.manifests.naming import Role
 from holdfast.manifests.run_pod import CONTAINER, Installation, Work, labels, pod_template
+from holdfast.model.kubernetes import Resource
 
+CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob", namespaced=True)
+JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 _FINAL_EXIT_CODES = [2, 3, 10, 12, 130]
 """Usage, partial, no repository, wrong password, cancelled: another try would end the same way."""
-_RETRIES: Mapping[Role, int] = {Role.RESTORE: 0, Role.TEST: 0}
+_RETRIES: Mapping[Role, int] = {Role.RESTORE: 0, Role.TEST: 0, Role.FORGET: 0}
 _OTHER_RETRIES = 2
 _KEPT_SECONDS: Mapping[Role, int] = {Role.TEST: 300}
 _OTHERS_KEPT_SECONDS = 24 * 3600  # logs of pods can be read so long

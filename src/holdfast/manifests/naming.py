@@ -11,6 +11,7 @@ _JOB_LIMIT = 63
 LABEL_LIMIT = 63
 _DIGEST = 8
 _MINUTE = 60
+_MINUTES_LENGTH = len("29000000")  # digits of the minutes since 1970, until the year 2160
 
 
 class Role(StrEnum):
@@ -45,9 +46,9 @@ def location_cron_job(location: str, role: Role) -> str:
 
 
 def job(kind: str, name: str, unique: str) -> str:
-    """A Job for one object: `backup-before-upgrade-3f9c2a1b`. `unique` tells objects of one name apart, as their UID does."""
-    digest = hashlib.sha256(unique.encode()).hexdigest()[:_DIGEST]
-    return f"{shortened(f'{kind.lower()}-{name}', _JOB_LIMIT - _DIGEST - 1)}-{digest}"
+    """A Job for one object: `backup-before-upgrade-3f9c2a1`. `unique` tells objects of one name apart, as their UID does."""
+    digest = hashlib.sha256(unique.encode()).hexdigest()[: _MINUTES_LENGTH - 1]  # so that it never looks like a time
+    return f"{shortened(f'{kind.lower()}-{name}', _JOB_LIMIT - _MINUTES_LENGTH)}-{digest}"
 
 
 def manual_job(cron_job: str, unique: str) -> str:
@@ -58,6 +59,6 @@ def manual_job(cron_job: str, unique: str) -> str:
 def scheduled_time(job_name: str) -> dt.datetime | None:
     """When the CronJob meant this Job to run: Kubernetes ends the Job's name with the minutes since 1970. None for others."""
     digits = job_name.rpartition("-")[2]
-    if not (digits.isdecimal() and len(digits) == len("29000000")):
+    if not (digits.isdecimal() and len(digits) == _MINUTES_LENGTH):
         return None
     return dt.datetime.fromtimestamp(int(digits) * _MINUTE, dt.UTC)

@@ -157,6 +157,7 @@ TENANT_RUNNER_BUILT_IN = RoleTable(
         Right(_NAMESPACED_CORE, READ, "A backup reads what it saves"),
         Right(("*",), READ, "The same", _NAMESPACED_GROUPS),
         Right(OWN, READ, "A scheduled run reads its plan; plans and locations are saved, too", (GROUP,)),
+        Right(("storagelocations", "backupplans"), WRITE, "They come back, and rest until somebody resumes them", (GROUP,)),
         Right(_TENANTS_CORE, WRITE, "A restore of an application; `delete` for `replace` and `--rollback`"),
         Right(("*",), WRITE, "The same", _TENANTS_GROUPS),
     ),

@@ -1,8 +1,8 @@
 """Backing up an application: its objects, read from a cluster, become one snapshot in a repository.
 
 Order: lock, capture while the lock settles, trees, record, flush (packs, then index), snapshot. Whatever ends the run, its report
-is published, or kept in a local file if the repository refuses. A run of a plan claims its name for the end of this: who has the
-claim looks once more whether another run was faster.
+is published, or kept in a local file if the repository refuses. A run with a key claims its name for the end of this: who has the
+claim looks once more whether another run of the same key was faster.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.changes import changes_since
 from holdfast.operations.contents import OBJECTS, Contents
 from holdfast.operations.object_sink import ObjectSink
-from holdfast.operations.plan_run import PlanRun, run_that_made
 from holdfast.operations.publishing import add_document, publish_report, reported, store_report
+from holdfast.operations.run_key import RunKey, run_that_made
 from holdfast.operations.run_log import RunLog
 from holdfast.repository.claim import claimed
 from holdfast.repository.lock import Lock
@@ -64,7 +64,7 @@ class BackUpOptions:
     labels: dict[str, str] = field(default_factory=dict)
     keep_for: Span | None = None  # instead of the rules of `backup forget`
     cluster_name: str = ""
-    plan: PlanRun | None = None  # None for a backup by hand
+    key: RunKey | None = None  # None for a backup by hand
 
 
 class PlannedObject(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ def preview(cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: 
 def back_up(
     repository: Repository, cluster: Cluster, options: BackUpOptions, cancel: Cancel, progress: Progress
 ) -> Run:
-    """Makes a backup and returns its run, done or partial; of a scheduled time that has a good backup already, that one's.
+    """Makes a backup and returns its run, done or partial; of a key that has its backup already, that one's.
 
     Any failure is raised, its `run` set, after its report was published or kept locally.
     """
@@ -134,16 +134,16 @@ class _BackUp:
         self._id = new_run_id(self._started)
         self._keep_until = timestamp(options.keep_for.after(self._started, dt.UTC)) if options.keep_for else ""
         self._log = RunLog(progress, self._clock)
-        self._plan = options.plan
-        self._plan_tags = options.plan.tags if options.plan else {}
+        self._key = options.key
+        self._key_tags = options.key.tags if options.key else {}
         self._name = options.name
         self._type = options.type
         self._hostname = options.cluster_name
 
     def run(self) -> Run:
-        with reported(self._repository, self._log, self._failed, self._plan_tags) as lock:
+        with reported(self._repository, self._log, self._failed, self._key_tags) as lock:
             source = self._source()
-            catalog = read_catalog(self._repository) if self._plan else None
+            catalog = read_catalog(self._repository) if self._key else None
             if catalog is not None and (made := self._made(catalog)):
                 return made
             with contextlib.closing(self._repository.writer(lock, self._cancel)) as writer:
@@ -162,6 +162,8 @@ class _BackUp:
         self._log.phase("write the backup")
         paths = list(captured.selection.paths())
         catalog = read_catalog(self._repository, known=catalog)
+        if made := self._made(catalog):
+            return made
         earlier = self._earlier(catalog, paths)
         changes = self._changes(tree, earlier)
         with self._claim(lock) as claim:
@@ -169,6 +171,7 @@ class _BackUp:
                 catalog = read_catalog(self._repository, known=catalog)
                 if made := self._made(catalog):
                     return made
+                self._refuse_taken_name(catalog)
             self._name = self._options.name or self._unused_name(catalog, captured.selection)
             record = self._record(source, captured, earlier, changes)
             add_document(tree, writer, RECORD_PATH, record, record.finished_at)
@@ -193,27 +196,28 @@ class _BackUp:
                 claim.prove()
             run.id = self._repository.save_snapshot(snapshot, lock).hex()
         publish_report(
-            self._repository, lock, run, self._log, hostname=self._hostname, tree=report, more_tags=self._plan_tags
+            self._repository, lock, run, self._log, hostname=self._hostname, tree=report, more_tags=self._key_tags
         )
         return run
 
     @contextlib.contextmanager
     def _claim(self, lock: Lock) -> Iterator[Lock | None]:
-        """Keeps other runs of the same plan and time, in whichever cluster, from publishing; None without a plan."""
-        if self._plan is None:
+        """Keeps other runs of the same key, and those that would give the same name, from publishing; None without a key."""
+        if self._key is None:
             yield None
             return
-        with claimed(self._repository, self._plan.base_name(self._started), lock, self._cancel, self._log) as claim:
+        name = self._options.name or self._key.base_name(self._started)
+        with claimed(self._repository, name, lock, self._cancel, self._log) as claim:
             yield claim
 
     def _made(self, catalog: Catalog) -> Run | None:
-        """The run of the good backup that another run made of this scheduled time."""
-        made = self._plan.made(catalog, self._hostname) if self._plan else None
+        """The run of the backup that another run of the same key made."""
+        made = self._key.made(catalog, self._hostname) if self._key else None
         return run_that_made(made) if made else None
 
     def _unused_name(self, catalog: Catalog, selection: Selection) -> str:
         started = self._started
-        name = self._plan.base_name(started) if self._plan else _default_name(selection, started)
+        name = self._key.base_name(started) if self._key else _default_name(selection, started)
         is_taken = any(entry.name == name for entry in catalog.backups)
         return f"{name}-{self._id.rpartition('-')[2]}" if is_taken else name
 
@@ -235,13 +239,8 @@ class _BackUp:
 
     def _earlier(self, catalog: Catalog, paths: list[str]) -> Entry | None:
         """The backup that this one follows. Raises UsageError if the wanted name is taken."""
-        if self._options.name and any(entry.name == self._options.name for entry in catalog.backups):
-            raise UsageError(
-                f"there is a backup named {self._options.name} already",
-                why="a name means one backup",
-                next="Choose another --name, or leave it out.",
-            )
-        if self._plan is not None and self._plan.is_full_due(catalog, self._hostname, self._started):
+        self._refuse_taken_name(catalog)
+        if self._key is not None and self._key.is_full_due(catalog, self._hostname, self._started):
             self._type = BackupType.FULL
         if self._type is BackupType.FULL:
             return None
@@ -252,6 +251,14 @@ class _BackUp:
             and (self._type is BackupType.INCREMENTAL or entry.tags.get(tags.TYPE) == BackupType.FULL)
         ]
         return candidates[-1] if candidates else None
+
+    def _refuse_taken_name(self, catalog: Catalog) -> None:
+        if self._options.name and any(entry.name == self._options.name for entry in catalog.backups):
+            raise UsageError(
+                f"there is a backup named {self._options.name} already",
+                why="a name means one backup",
+                next="Choose another --name, or leave it out.",
+            )
 
     def _changes(self, tree: TreeBuilder, earlier: Entry | None) -> Changes | None:
         objects = tree.root.directories.get(OBJECTS)
@@ -283,8 +290,8 @@ class _BackUp:
             selection=captured.selection.to_dict(),
             labels=dict(self._options.labels),
             keep_until=self._keep_until,
-            plan=self._plan_tags.get(tags.PLAN, ""),
-            scheduled_at=self._plan_tags.get(tags.SCHEDULED, ""),
+            plan=self._key_tags.get(tags.PLAN, ""),
+            scheduled_at=self._key_tags.get(tags.SCHEDULED, ""),
             resources=resource_records(captured.counts),
             empty=sorted(captured.listed - {resource.group_resource for resource in captured.counts}),
             unread=captured.unread,
@@ -308,7 +315,7 @@ class _BackUp:
             tags.RUN: self._id,
             tags.KEEP_UNTIL: self._keep_until,
             tags.OUTCOME: record.outcome.value,
-            **self._plan_tags,
+            **self._key_tags,
         }
         return tags.Tags(values | {f"{tags.LABEL_PREFIX}{key}": value for key, value in self._options.labels.items()})
 

@@ -10,13 +10,11 @@ import msgspec
 from holdfast.api.metadata import Metadata
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, NotFound
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 from holdfast.manifests.naming import manual_job, plan_cron_job
-from holdfast.model.kubernetes import Resource
 from holdfast.model.plan_name import PlanName
 from holdfast.operations.plans import read_plan
 
-_CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob", namespaced=True)
-_JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no words by chance
 _UNIQUE = 5
 
@@ -49,7 +47,7 @@ def run_now(cluster: Cluster, name: PlanName) -> str:
     """
     plan = read_plan(cluster, name)
     wanted = plan.status.cron_job or plan_cron_job(name.name)
-    found = cluster.get(_CRON_JOBS, name.namespace, wanted)
+    found = cluster.get(CRON_JOBS, name.namespace, wanted)
     if found is None:
         ready = next((one for one in plan.status.conditions if one.type == "Ready" and one.status == "False"), None)
         raise NotFound(
@@ -59,7 +57,7 @@ def run_now(cluster: Cluster, name: PlanName) -> str:
         )
     job = _job(msgspec.json.decode(found, type=_CronJob))
     try:
-        cluster.create(_JOBS, name.namespace, msgspec.json.encode(job))
+        cluster.create(JOBS, name.namespace, msgspec.json.encode(job))
     except ApiRefused as error:
         raise ApiRefused(
             f"the plan {name} cannot be run",

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
 
 from holdfast.api.backup_plan import BackupPlan
-from holdfast.api.names import BACKUP_PLANS, STAMP_ANNOTATION, STORAGE_LOCATIONS
+from holdfast.api.conditions import timestamp
+from holdfast.api.names import BACKUP_PLANS, SINCE_ANNOTATION, STAMP_ANNOTATION, STORAGE_LOCATIONS
 from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused, HoldfastError, NotFound, UsageError
+from holdfast.manifests.jobs import CRON_JOBS
+from holdfast.manifests.naming import plan_cron_job
 from holdfast.model.plan_name import PlanName
+from holdfast.model.selection import Selection
+from holdfast.objects.selection import normalise
 from holdfast.operations.plans import read_plan
 
 FIELD_MANAGER = "holdfast-cli"
 
 _NOT_FOUND = 404
+_FORBIDDEN = 403
 
 
 def list_plans(cluster: Cluster, namespace: str | None) -> list[BackupPlan]:
@@ -29,6 +36,11 @@ def list_plans(cluster: Cluster, namespace: str | None) -> list[BackupPlan]:
     except ApiRefused as error:
         raise _in_words(error, "plans cannot be listed", namespace or "") from error
     return sorted(found, key=lambda plan: plan.metadata.full_name)
+
+
+def check_selection(cluster: Cluster, selection: Selection) -> None:
+    """Raises UsageError for selectors, objects and workloads that are none, and for kinds that the cluster does not serve."""
+    normalise(selection, lambda kind: cluster.api_surface().find(kind))
 
 
 def apply_plan(cluster: Cluster, manifest: dict[str, Any], *, update: bool) -> BackupPlan:
@@ -86,6 +98,27 @@ def resume_plan(cluster: Cluster, name: PlanName) -> tuple[bool, bool]:
             change["metadata"] = {"annotations": {STAMP_ANNOTATION: None}, "uid": plan.metadata.uid}
         _merge(cluster, name, change)
     return plan.spec.suspend, copied
+
+
+def switch_cron_job(cluster: Cluster, name: PlanName, *, suspend: bool, now: dt.datetime) -> bool:
+    """Pauses or resumes the plan's CronJob at once, so that it does not take a controller. False if the caller may not.
+
+    It notes since when, as the controller does: what did not run before was not missed.
+    """
+    change = {"metadata": {"annotations": {SINCE_ANNOTATION: timestamp(now)}}, "spec": {"suspend": suspend}}
+    body = msgspec.json.encode(change)
+    cron_job = plan_cron_job(name.name)
+    try:
+        cluster.patch(
+            CRON_JOBS, name.namespace, cron_job, body, patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER
+        )
+    except ApiRefused as error:
+        if error.status == _NOT_FOUND:  # nobody made one yet, or the plan is a copy
+            return True
+        if error.status == _FORBIDDEN:
+            return False
+        raise
+    return True
 
 
 def delete_plan(cluster: Cluster, plan: BackupPlan) -> None:

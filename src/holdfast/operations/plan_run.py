@@ -1,7 +1,7 @@
 """What a run of a plan adds to a backup: which plan and scheduled time it is of, and what follows from earlier ones.
 
-A scheduled run is keyed by cluster, plan and the time that the schedule meant: a second one of the same key makes nothing if
-the first one made a good backup. Pure decisions on a catalog.
+A scheduled run is keyed by cluster, plan and the time that the schedule meant, one by hand by the Job it may be in: a second one
+of the same key makes nothing if the first one made a good backup. Pure decisions on a catalog.
 """
 
 from __future__ import annotations
@@ -14,24 +14,27 @@ from dataclasses import dataclass
 from holdfast.model import tags
 from holdfast.model.backup import BackupType
 from holdfast.model.plan_name import PlanName
-from holdfast.model.run import Outcome, Run, Verb
+from holdfast.model.run import Outcome
 from holdfast.model.span import Span
 from holdfast.operations.catalog import Catalog, Entry
-from holdfast.repository.snapshot import Summary
+from holdfast.operations.run_key import made_by_job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRun:
-    """`scheduled` is None for runs by hand, `full_every` where only the plan's type counts."""
+    """A `holdfast.operations.run_key.RunKey`. `scheduled` is None for runs by hand, which may be in a Job all the same;
+    `full_every` where only the plan's type counts.
+    """
 
     plan: PlanName
     scheduled: dt.datetime | None = None
+    job: str = ""
     full_every: Span | None = None
     zone: dt.tzinfo = dt.UTC  # of the plan's schedule: whose days `full_every` counts
 
     @property
     def tags(self) -> dict[str, str]:
-        return {tags.PLAN: str(self.plan), tags.SCHEDULED: self.scheduled_at}
+        return {tags.PLAN: str(self.plan), tags.SCHEDULED: self.scheduled_at, tags.JOB: self.job}
 
     @property
     def scheduled_at(self) -> str:
@@ -45,9 +48,9 @@ class PlanRun:
         return f"{self.plan.name}-{started:%Y%m%d-%H%M%S}"
 
     def made(self, catalog: Catalog, hostname: str) -> Entry | None:
-        """The good backup that there is of this scheduled time."""
+        """The good backup that there is of this scheduled time, or else of this Job."""
         if self.scheduled is None:
-            return None
+            return made_by_job(catalog, hostname, self.job) if self.job else None
         return next((one for one in self._good(catalog, hostname) if scheduled_time(one) == self.scheduled), None)
 
     def is_full_due(self, catalog: Catalog, hostname: str, now: dt.datetime) -> bool:
@@ -74,29 +77,3 @@ def scheduled_time(entry: Entry) -> dt.datetime | None:
         moment = dt.datetime.fromisoformat(entry.tags.get(tags.SCHEDULED))
         return moment if moment.tzinfo else None
     return None
-
-
-def run_that_made(made: Entry) -> Run:
-    """The run of a good backup as far as its snapshot tells, for one that has nothing left to do."""
-    time = made.snapshot.time
-    summary = made.snapshot.summary or Summary(backup_start=time, backup_end=time)
-    return Run(
-        id=made.id.hex(),
-        run=made.tags.get(tags.RUN),
-        verb=Verb.BACKUP_CREATE,
-        name=made.name,
-        kind=made.kind,
-        type=made.tags.get(tags.TYPE),
-        outcome=made.outcome,
-        started_at=summary.backup_start,
-        finished_at=summary.backup_end,
-        counts={"objects": summary.total_files_processed},
-        bytes={
-            "objects": summary.total_bytes_processed,
-            "added": summary.data_added,
-            "stored": summary.data_added_packed,
-        },
-        errors=[],
-        notes=["This backup existed already; another run made it for the same scheduled time, and this run made none"],
-        keep_until=made.tags.get(tags.KEEP_UNTIL),
-    )

@@ -85,9 +85,10 @@ def back_up_options(
         labels={**wanted.labels, **labels},
         keep_for=Span.parse(wanted.keep_for, "keepFor") if wanted.keep_for else None,
         cluster_name=cluster_name,
-        plan=PlanRun(
+        key=PlanRun(
             plan=PlanName(plan.metadata.namespace, plan.metadata.name),
             scheduled=scheduled_time(job),
+            job=job,
             full_every=Span.parse(full_every, "fullEvery") if full_every else None,
             zone=_zone(plan.spec.time_zone),
         ),

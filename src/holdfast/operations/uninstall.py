@@ -29,6 +29,7 @@ from holdfast.api.names import (
 from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused
 from holdfast.manifests.installation import DEFINITIONS, DEPLOYMENTS, PART_LABEL
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 from holdfast.manifests.rights import Part
 from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
@@ -38,8 +39,6 @@ from holdfast.operations.applying import FIELD_MANAGER, Became, InstallStep, key
 from holdfast.operations.install import made_by, refuse_others
 from holdfast.operations.rollout import wait_stopped
 
-_CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJob", namespaced=True)
-_JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 _OURS = f"{MANAGED_BY}={MANAGER},{KIND_LABEL}"
 _PATIENCE = 120.0  # seconds
 
@@ -58,8 +57,8 @@ def look(cluster: Cluster) -> Present:
     """Raises ApiRefused."""
     definitions = [one for one in listed(cluster, DEFINITIONS) if at(one, "spec").get("group") == GROUP]
     return Present(
-        [one for one in listed(cluster, _CRON_JOBS, label_selector=_OURS) if not at(one, "spec").get("suspend")],
-        [one for one in listed(cluster, _JOBS, label_selector=_OURS) if not _has_ended(one)],
+        [one for one in listed(cluster, CRON_JOBS, label_selector=_OURS) if not at(one, "spec").get("suspend")],
+        [one for one in listed(cluster, JOBS, label_selector=_OURS) if not _has_ended(one)],
         definitions,
         Counter(resource.kind for resource, _ in _our_objects(cluster, definitions)),
     )
@@ -97,10 +96,10 @@ def uninstall(
     else:
         needed_by = [*present.schedules, *present.running]
         steps += [
-            InstallStep(str(key_of(_CRON_JOBS, one)), Became.KEPT, "goes on by its schedule")
+            InstallStep(str(key_of(CRON_JOBS, one)), Became.KEPT, "goes on by its schedule")
             for one in present.schedules
         ]
-    steps += [InstallStep(str(key_of(_JOBS, one)), Became.KEPT, "is running") for one in present.running]
+    steps += [InstallStep(str(key_of(JOBS, one)), Became.KEPT, "is running") for one in present.running]
     if needed_by:
         return steps + [InstallStep(str(key_of(*one)), Became.KEPT, "these runs need it") for one in runners]
     return steps + [remove(cluster, *one, dry_run=dry_run) for one in runners]
@@ -126,8 +125,8 @@ def _part(obj: Object) -> str:
 def _pause(cluster: Cluster, cron_job: Object, *, dry_run: bool) -> InstallStep:
     """Without the digest of what the controller wrote: the next controller makes it as its plan says, and so lets it go on."""
     change = {"spec": {"suspend": True}, "metadata": {"annotations": {HASH_ANNOTATION: None}}}
-    _patch(cluster, _CRON_JOBS, cron_job, change, dry_run=dry_run)
-    return InstallStep(str(key_of(_CRON_JOBS, cron_job)), Became.PAUSED)
+    _patch(cluster, CRON_JOBS, cron_job, change, dry_run=dry_run)
+    return InstallStep(str(key_of(CRON_JOBS, cron_job)), Became.PAUSED)
 
 
 def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_run: bool) -> list[InstallStep]:
@@ -137,7 +136,7 @@ def _remove_definitions(cluster: Cluster, definitions: Sequence[Object], *, dry_
     """
     steps = [
         remove(cluster, resource, one, dry_run=dry_run)
-        for resource in (_CRON_JOBS, _JOBS)
+        for resource in (CRON_JOBS, JOBS)
         for one in listed(cluster, resource, label_selector=_OURS)
         if any(owner.get("apiVersion") == API_VERSION for owner in items(one, "metadata", "ownerReferences"))
     ]

@@ -14,10 +14,12 @@ from holdfast.schedule.fields import HOUR, MINUTE, Bounds, FieldError
 PRESETS: Mapping[str, str] = {
     "hourly": "H * * * *",
     "daily": "H H(4-6) * * *",
-    "weekly": "H H(4-6) * * sun",
+    "weekly": "H H(4-6) * * mon",
     "monthly": "H H(4-6) 1 * *",
 }
-"""At night, in hours that no time zone skips or doubles when its clocks change: a test looks at all of them."""
+"""At night, in hours that no time zone skips or doubles when its clocks change, and on days that none leaves out because its
+clocks change at midnight, as on some Fridays and Sundays. A test looks at all time zones.
+"""
 
 _SPREAD = re.compile(r"H(?:\((?P<low>[0-9]{1,2})-(?P<high>[0-9]{1,2})\))?(?:/(?P<step>[0-9]{1,4}))?", re.ASCII)
 

@@ -29,6 +29,12 @@ def next_time(fields: Sequence[Field], zone: ZoneInfo, moment: dt.datetime) -> d
     return None
 
 
+def fits_day(day: Field, weekday: Field, date: dt.date) -> bool:
+    """Cron's old rule: where both fields restrict, a day that fits one of them is enough."""
+    fits = (date.day in day.values, date.isoweekday() % 7 in weekday.values)
+    return all(fits) if day.star or weekday.star else any(fits)
+
+
 class _Search:
     """A moment `t` that moves on to what one field after the other allows.
 
@@ -37,7 +43,6 @@ class _Search:
 
     def __init__(self, fields: Sequence[Field], zone: ZoneInfo, moment: dt.datetime) -> None:
         self._minute, self._hour, self._day, self._month, self._weekday = fields
-        self._either_day = not (self._day.star or self._weekday.star)
         self._zone = zone
         self._moved = False  # once it has, all that is smaller than the field at hand is at its beginning
         self.t = _plus(moment.replace(microsecond=0), _SECOND).astimezone(zone)
@@ -51,7 +56,7 @@ class _Search:
         return True
 
     def to_day(self) -> bool:
-        while not self._fits_day():
+        while not fits_day(self._day, self._weekday, self.t):
             self._begin(hour=0, minute=0, second=0)
             self.t = self._a_day_later()
             if self.t.day == 1:
@@ -89,11 +94,6 @@ class _Search:
     @property
     def _wall(self) -> dt.datetime:
         return self.t.replace(tzinfo=None)
-
-    def _fits_day(self) -> bool:
-        """Cron's old rule: where both fields restrict, a day that fits one of them is enough."""
-        fits = (self.t.day in self._day.values, self.t.isoweekday() % 7 in self._weekday.values)
-        return any(fits) if self._either_day else all(fits)
 
     def _a_day_later(self) -> dt.datetime:
         later = _on_clocks(self._zone, self._wall + _DAY)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from holdfast.api.names import KIND_LABEL, OWNER_ANNOTATION
 from holdfast.controller.actions import Delete
-from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job
+from holdfast.controller.views import CronJob, Job
 from holdfast.controller.world import Key, World
+from holdfast.manifests.jobs import CRON_JOBS, JOBS
 
 
 def leftovers(world: World) -> list[Delete]:

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import msgspec
 
 from holdfast.api.conditions import Condition, ConditionType
 from holdfast.api.names import HASH_ANNOTATION, ROLE_LABEL, STORAGE_LOCATIONS
 from holdfast.api.run_status import RunStatus
-from holdfast.api.storage_location import StorageLocation, StorageLocationStatus
+from holdfast.api.storage_location import Maintenance, StorageLocation, StorageLocationStatus
 from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Tell
 from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
-from holdfast.controller.decisions.plan import GOOD, describe
-from holdfast.controller.outcomes import DEADLINE_EXCEEDED, HOLDUPS, observe
-from holdfast.controller.subject import Blocked, Scene, copied, is_copy, moment, new_status, not_allowed, stamp
-from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
+from holdfast.controller.outcomes import DEADLINE_EXCEEDED, GOOD, HOLDUPS, describe, observe
+from holdfast.controller.subject import (
+    Blocked,
+    Scene,
+    copied,
+    is_copy,
+    look_into,
+    moment,
+    new_status,
+    not_allowed,
+    stamp,
+)
+from holdfast.controller.views import CronJob, Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
 from holdfast.manifests import commands, naming
-from holdfast.manifests.jobs import Timing, cron_job, run_job
+from holdfast.manifests.jobs import CRON_JOBS, JOBS, Timing, cron_job, run_job
 from holdfast.manifests.naming import Role, location_cron_job
 from holdfast.manifests.run_pod import Work
 from holdfast.schedule.schedule import Schedule
 
 _AGAIN_WHEN_READY = dt.timedelta(hours=1)
 _AGAIN_WHEN_NOT = dt.timedelta(seconds=45)
-_LOOK_AGAIN = dt.timedelta(seconds=20)
+_AGAIN_WHEN_LONG_NOT = dt.timedelta(minutes=5)
+_LONG = dt.timedelta(minutes=15)
+"""After so long without success a location is tried less often: each trial is a pod, and writes into a bucket."""
 _MAINTENANCE_DEADLINE = 3600  # seconds
 
 
@@ -77,29 +89,27 @@ class _LocationDecision:
         return not_allowed(refused) if refused is not None else None
 
     def _note_results(self) -> None:
-        """What tests and maintenance runs found since the last look."""
+        """What tests found since the last look. Other runs tell of what they did, which is not how the repository is."""
         pods = self._scene.world.made_for(self._key, Pod)
         for one in self._jobs:
+            if one.metadata.labels.get(ROLE_LABEL) != Role.TEST:
+                continue
             observed = observe(one, [pod for pod in pods if pod.job == one.metadata.name], self._scene.known)
-            run = observed.run
-            is_test = one.metadata.labels.get(ROLE_LABEL) == Role.TEST
-            if run.outcome:
-                self._note(run, is_test=is_test)
-            elif is_test:
-                self._hold_up(one, run)
-                if observed.look is not None:
-                    created = moment(one.metadata.creation_timestamp) or self._now
-                    if self._now >= created + _LOOK_AGAIN:
-                        self._actions.append(observed.look)
-                    self._again.append(max(created, self._now) + _LOOK_AGAIN)
+            if observed.run.outcome:
+                if one.ended_at > self._status.last_checked:
+                    self._note(observed.run, one.ended_at)
+                continue
+            self._hold_up(one, observed.run)
+            if observed.look is not None:
+                looks, again = look_into(one, observed.look, self._now)
+                self._actions += looks
+                self._again.append(again)
 
-    def _note(self, run: RunStatus, *, is_test: bool) -> None:
+    def _note(self, run: RunStatus, ended_at: str) -> None:
         self._status.backups = run.counts.get("backups", self._status.backups)
         self._status.stored_bytes = run.bytes.get("stored", self._status.stored_bytes)
-        if not is_test or run.finished_at <= self._status.last_checked:
-            return
         was = self._conditions.get(ConditionType.READY)
-        self._status.last_checked = run.finished_at
+        self._status.last_checked = ended_at
         self._status.repository = run.id or self._status.repository
         if was is not None and was.reason in HOLDUPS and run.reason == DEADLINE_EXCEEDED:
             return  # its pod did not begin, and why is told already
@@ -132,8 +142,7 @@ class _LocationDecision:
         if any(not one.has_ended for one in self._jobs if one.metadata.labels.get(ROLE_LABEL) == Role.TEST):
             return
         last = moment(self._status.last_checked)
-        is_ready = self._conditions.is_true(ConditionType.READY)
-        due = last + (_AGAIN_WHEN_READY if is_ready else _AGAIN_WHEN_NOT) if last is not None else self._now
+        due = last + self._interval() if last is not None else self._now
         changed = self._location.status.observed_generation != self._location.metadata.generation
         refused = self._scene.known.refusals.get(self._key)
         if refused is not None:
@@ -150,44 +159,43 @@ class _LocationDecision:
         self._actions.append(Create(JOBS, run_job(name, self._location.metadata, work, self._scene.installation)))
         self._again.append(self._now + _AGAIN_WHEN_NOT)
 
+    def _interval(self) -> dt.timedelta:
+        ready = self._conditions.get(ConditionType.READY)
+        if ready is None or ready.status != "False":
+            return _AGAIN_WHEN_READY
+        since = moment(ready.last_transition_time) or self._now
+        return _AGAIN_WHEN_NOT if self._now - since < _LONG else _AGAIN_WHEN_LONG_NOT
+
     def _maintain(self) -> None:
         maintenance = self._location.spec.maintenance
         names = set()
-        if maintenance is not None:
+        for role, cron, suspend, command in _maintenance_runs(maintenance) if maintenance is not None else ():
+            assert maintenance is not None
+            try:
+                schedule = Schedule.parse(cron, maintenance.time_zone, f"{self._location.metadata.full_name}/{role}")
+            except UsageError as error:
+                message = f"maintenance, {role}: {error.what}: {error.why}. {error.next}"
+                self._conditions.set(ConditionType.READY, False, "InvalidSpec", message)
+                continue
+            timing = Timing(
+                cron=schedule.cron,
+                time_zone=maintenance.time_zone,
+                suspend=suspend,
+                starting_deadline=_MAINTENANCE_DEADLINE,
+            )
             secret = maintenance.secret or self._location.spec.secret
-            runs = [
-                (Role.PRUNE, maintenance.prune, commands.prune(maintenance.prune) if maintenance.prune else []),
-                (Role.CHECK, maintenance.check, commands.check(maintenance.check) if maintenance.check else []),
-            ]
-            for role, settings, command in runs:
-                if settings is None:
-                    continue
-                try:
-                    schedule = Schedule.parse(
-                        settings.schedule, maintenance.time_zone, f"{self._location.metadata.full_name}/{role}"
-                    )
-                except UsageError as error:
-                    message = f"maintenance.{role}: {error.what}: {error.why}. {error.next}"
-                    self._conditions.set(ConditionType.READY, False, "InvalidSpec", message)
-                    continue
-                timing = Timing(
-                    cron=schedule.cron,
-                    time_zone=maintenance.time_zone,
-                    suspend=settings.suspend,
-                    starting_deadline=_MAINTENANCE_DEADLINE,
-                )
-                body = cron_job(
-                    location_cron_job(self._key.name, role),
-                    self._location.metadata,
-                    self._work(role, command, secret, maintenance.service_account_name),
-                    timing,
-                    self._scene.installation,
-                )
-                names.add(body["metadata"]["name"])
-                live = self._cron_jobs.get(body["metadata"]["name"])
-                wanted = body["metadata"]["annotations"][HASH_ANNOTATION]
-                if live is None or live.metadata.annotations.get(HASH_ANNOTATION) != wanted:
-                    self._actions.append(Apply(CRON_JOBS, body))
+            body = cron_job(
+                location_cron_job(self._key.name, role),
+                self._location.metadata,
+                self._work(role, command, secret, maintenance.service_account_name),
+                timing,
+                self._scene.installation,
+            )
+            names.add(body["metadata"]["name"])
+            live = self._cron_jobs.get(body["metadata"]["name"])
+            wanted = body["metadata"]["annotations"][HASH_ANNOTATION]
+            if live is None or live.metadata.annotations.get(HASH_ANNOTATION) != wanted:
+                self._actions.append(Apply(CRON_JOBS, body))
         self._keep_cron_jobs(names)
 
     def _keep_cron_jobs(self, names: set[str]) -> None:
@@ -207,3 +215,12 @@ class _LocationDecision:
             service_account=service_account,
             settings=self._location.spec.pod,
         )
+
+
+def _maintenance_runs(maintenance: Maintenance) -> Iterator[tuple[Role, str, bool, list[str]]]:
+    """Role, schedule, whether it is suspended, and the command."""
+    yield Role.FORGET, maintenance.forget_schedule, False, commands.tidy()
+    if maintenance.prune is not None:
+        yield Role.PRUNE, maintenance.prune.schedule, maintenance.prune.suspend, commands.prune(maintenance.prune)
+    if maintenance.check is not None:
+        yield Role.CHECK, maintenance.check.schedule, maintenance.check.suspend, commands.check(maintenance.check)

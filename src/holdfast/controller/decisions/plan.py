@@ -8,31 +8,33 @@ import msgspec
 
 from holdfast.api.backup_plan import BackupPlan, BackupPlanStatus
 from holdfast.api.conditions import ConditionType, timestamp
-from holdfast.api.names import BACKUP_PLANS, HASH_ANNOTATION, ROLE_LABEL, SINCE_ANNOTATION
-from holdfast.api.run_status import RunStatus
+from holdfast.api.names import BACKUP_PLANS
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Look, Tell
+from holdfast.controller.actions import Action, Create, Decision, Look, Tell
 from holdfast.controller.conditions import Conditions
-from holdfast.controller.outcomes import observe
-from holdfast.controller.subject import Blocked, Scene, copied, is_copy, location_for, moment, new_status, stamp
-from holdfast.controller.views import CRON_JOBS, JOBS, CronJob, Job, Pod
+from holdfast.controller.decisions.plan_cron_jobs import PlanCronJobs
+from holdfast.controller.decisions.plan_runs import PlanRuns
+from holdfast.controller.outcomes import GOOD
+from holdfast.controller.subject import (
+    Blocked,
+    Scene,
+    copied,
+    is_copy,
+    location_for,
+    moment,
+    new_status,
+    stamp,
+)
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
-from holdfast.manifests import commands
-from holdfast.manifests.jobs import Timing, cron_job, run_job
-from holdfast.manifests.naming import Role, job, plan_cron_job
-from holdfast.manifests.run_pod import Work
-from holdfast.model.run import Outcome
+from holdfast.manifests.jobs import JOBS, run_job
+from holdfast.manifests.naming import job, plan_cron_job
 from holdfast.model.span import Span
 from holdfast.schedule.schedule import Schedule
 
-GOOD = frozenset((Outcome.DONE.value, Outcome.PARTIAL.value))
-_RECENT = 10
 _LATENESS = dt.timedelta(seconds=30)
 """How long after a starting deadline a run that does not exist is missed: the CronJob controller looks every ten seconds."""
-_LOOK_AGAIN = dt.timedelta(seconds=20)
-"""How long a run may stand still before its reason is looked for."""
-_FORGET_DEADLINE = 3600  # seconds
+_SECOND = dt.timedelta(seconds=1)
 
 
 def decide_plan(plan: BackupPlan, scene: Scene) -> Decision:
@@ -54,21 +56,23 @@ class _PlanDecision:
         self._conditions = Conditions(plan.status.conditions, plan.metadata.generation, scene.now)
         self._actions: list[Action] = []
         self._again: list[dt.datetime] = []
-        self._in_force = scene.now  # since when the CronJob has the times that it has
-        self._cron_jobs = {one.metadata.name: one for one in scene.world.made_for(self._key, CronJob)}
-        self._jobs = scene.world.made_for(self._key, Job)
+        self._cron_jobs = PlanCronJobs(plan, self._key, scene)
+        self._runs = PlanRuns(self._key, self._status, self._conditions, scene)
 
     def make(self) -> Decision:
-        self._note_runs()
+        self._runs.note()
         ready = self._schedule()
         if isinstance(ready, Blocked):
             self._conditions.set(ConditionType.READY, False, ready.reason, ready.message)
-        self._judge_health()
+        self._runs.judge_health()
         self._status.notified = self._scene.known.told.get(self._key, self._status.notified)
         self._status.observed_generation = self._plan.metadata.generation
         self._status.conditions = self._conditions.all
-        self._actions += new_status(self._plan.status, self._status)
-        return Decision(self._actions, min(self._again, default=None))
+        actions = [*self._runs.actions, *self._cron_jobs.actions, *self._actions]
+        return Decision(
+            actions + new_status(self._plan.status, self._status),
+            min([*self._again, *self._runs.again], default=None),
+        )
 
     def _schedule(self) -> Blocked | None:
         """Brings the CronJobs to what the plan says, or tells why that cannot be."""
@@ -88,94 +92,15 @@ class _PlanDecision:
         location = location_for(self._scene, plan.metadata.namespace, plan.spec.location)
         if isinstance(location, Blocked):
             if location.reason == "LocationNotAllowed":
-                self._remove_cron_jobs()
+                self._cron_jobs.remove()
+                self._status.next_run = ""
             return location
         self._actions += stamp(plan.metadata)
-        self._write_cron_jobs(schedule, location)
+        self._cron_jobs.write(schedule, location)
         self._status.cron, self._status.cron_job = schedule.cron, plan_cron_job(plan.metadata.name)
         self._look_ahead(schedule)
         self._forget_after_runs(location)
         return self._readiness(location)
-
-    def _write_cron_jobs(self, schedule: Schedule, location: StorageLocation) -> None:
-        spec = self._plan.spec
-        timing = Timing(
-            cron=schedule.cron,
-            time_zone=spec.time_zone,
-            suspend=spec.suspend,
-            starting_deadline=spec.starting_deadline_seconds,
-        )
-        wanted = {Role.BACKUP: (timing, self._backup_work(location))}
-        if spec.retention is not None and location.spec.maintenance is not None:
-            maintenance = location.spec.maintenance
-            daily = Schedule.parse(maintenance.forget_schedule, maintenance.time_zone, self._name)
-            timing = Timing(
-                cron=daily.cron,
-                time_zone=maintenance.time_zone,
-                suspend=spec.suspend,
-                starting_deadline=_FORGET_DEADLINE,
-            )
-            wanted[Role.FORGET] = (timing, self._forget_work(location))
-        names = set()
-        for role, (when, work) in wanted.items():
-            body = cron_job(
-                plan_cron_job(self._plan.metadata.name, role),
-                self._plan.metadata,
-                work,
-                when,
-                self._scene.installation,
-            )
-            names.add(body["metadata"]["name"])
-            live = self._cron_jobs.get(body["metadata"]["name"])
-            since = body["metadata"]["annotations"][SINCE_ANNOTATION] = self._since(live, when)
-            if role is Role.BACKUP:
-                self._in_force = moment(since) or self._now
-            if live is None or not _is_as_wanted(live, body):
-                self._actions.append(Apply(CRON_JOBS, body))
-        for name, live in self._cron_jobs.items():
-            if name not in names:
-                self._actions.append(Delete(CRON_JOBS, live.metadata.namespace, name, live.metadata.uid))
-
-    def _since(self, live: CronJob | None, timing: Timing) -> str:
-        """When the CronJob began to have these times; at earlier ones nothing was missed."""
-        if live is not None and _times(live) == (timing.cron, timing.time_zone, timing.suspend):
-            return live.metadata.annotations.get(SINCE_ANNOTATION, live.metadata.creation_timestamp)
-        return timestamp(self._now)
-
-    def _remove_cron_jobs(self) -> None:
-        for live in self._cron_jobs.values():
-            self._actions.append(Delete(CRON_JOBS, live.metadata.namespace, live.metadata.name, live.metadata.uid))
-        self._status.next_run = ""
-
-    def _backup_work(self, location: StorageLocation) -> Work:
-        spec = self._plan.spec
-        return Work(
-            kind=self._key.kind,
-            name=self._key.name,
-            namespace=self._key.namespace,
-            role=Role.BACKUP,
-            command=commands.back_up_plan(self._name),
-            url=location.spec.url,
-            secret=location.spec.secret,
-            service_account=spec.service_account_name,
-            settings=spec.pod,
-        )
-
-    def _forget_work(self, location: StorageLocation) -> Work:
-        retention, maintenance = self._plan.spec.retention, location.spec.maintenance
-        assert retention is not None
-        assert maintenance is not None
-        return Work(
-            kind=self._key.kind,
-            name=self._key.name,
-            namespace=self._key.namespace,
-            role=Role.FORGET,
-            command=commands.forget(self._name, self._scene.installation.cluster, retention),
-            url=location.spec.url,
-            secret=maintenance.secret or location.spec.secret,
-            service_account=maintenance.service_account_name,
-            settings=location.spec.pod,
-        )
 
     def _readiness(self, location: StorageLocation) -> Blocked | None:
         """Sets Ready, or says what is not as it should be although runs are scheduled."""
@@ -204,13 +129,16 @@ class _PlanDecision:
         if self._plan.spec.suspend:
             self._status.next_run = ""
             return
-        live = self._cron_jobs.get(plan_cron_job(self._plan.metadata.name))
+        live = self._cron_jobs.live
         began = moment(live.status.last_schedule_time) if live is not None else None
-        anchor = began or self._in_force  # from what `@every` counts
-        following = schedule.next_after(self._now, anchor)
+        anchor = began or self._cron_jobs.in_force  # from what `@every` counts
+        # A run at an earlier time cannot be missed. It mostly has none after it until now: one look then says all.
+        earliest = max(self._cron_jobs.in_force - _SECOND, began or self._cron_jobs.in_force - _SECOND)
+        last, following = None, schedule.next_after(min(earliest, self._now), anchor)
+        if following is not None and following <= self._now:
+            last, following = schedule.latest_before(self._now, anchor), schedule.next_after(self._now, anchor)
         self._status.next_run = timestamp(following) if following else ""
         deadline = dt.timedelta(seconds=self._plan.spec.starting_deadline_seconds) + _LATENESS
-        last = schedule.latest_before(self._now, anchor)
         if following is not None:
             self._again.append(following + deadline)
         if last is None or live is None:
@@ -218,9 +146,9 @@ class _PlanDecision:
         if self._now < last + deadline:
             self._again.append(last + deadline)
             return
-        if self._in_force > last or (began is not None and began >= last) or self._status.missed == timestamp(last):
+        if self._status.missed == timestamp(last):
             return
-        if any(not one.has_ended for one in self._jobs if _role(one) == Role.BACKUP):
+        if self._runs.is_going_on:
             why = "the run before was still going on, and two at once are not allowed"
         else:
             why = self._scene.known.events.get(Look("CronJob", self._key.namespace, live.metadata.name), "")
@@ -230,73 +158,6 @@ class _PlanDecision:
         self._status.missed = timestamp(last)
         self._status.failures += 1
         self._actions.append(Tell("Warning", "RunMissed", f"The run of {timestamp(last)} did not begin: {why}."))
-
-    def _note_runs(self) -> None:
-        """Takes over what became of Jobs, newest first."""
-        known = {run.job: run for run in self._status.recent}
-        pods = self._scene.world.made_for(self._key, Pod)
-        for one in self._jobs:
-            role = _role(one)
-            if role not in (Role.BACKUP, Role.FORGET):
-                continue
-            if one.has_ended and (one.metadata.name in known and known[one.metadata.name].outcome):
-                continue
-            observed = observe(one, [pod for pod in pods if pod.job == one.metadata.name], self._scene.known)
-            if observed.look is not None:
-                self._look_later(one, observed.look)
-            if role == Role.FORGET:
-                self._note_forget(observed.run)
-                continue
-            if len(self._status.recent) == _RECENT and _begin(observed.run) < _begin(self._status.recent[-1]):
-                continue  # it was noted, and is older than all that is kept
-            known[one.metadata.name] = observed.run
-            if observed.run.outcome:
-                self._note_end(observed.run)
-        self._lose_vanished(known)
-        recent = sorted(known.values(), key=_begin, reverse=True)
-        self._status.recent = recent[:_RECENT]
-        self._status.last_run = recent[0] if recent else None
-
-    def _lose_vanished(self, known: dict[str, RunStatus]) -> None:
-        """A run that was going on and whose Job is gone was lost: somebody deleted it."""
-        present = {one.metadata.name for one in self._jobs}
-        for name, run in known.items():
-            if not run.outcome and name not in present:
-                run.outcome, run.reason, run.finished_at = Outcome.FAILED.value, "JobDeleted", timestamp(self._now)
-                self._note_end(run)
-
-    def _look_later(self, one: Job, look: Look) -> None:
-        created = moment(one.metadata.creation_timestamp) or self._now
-        if self._now >= created + _LOOK_AGAIN:
-            self._actions.append(look)
-        self._again.append(max(created, self._now) + _LOOK_AGAIN)
-
-    def _note_end(self, run: RunStatus) -> None:
-        if run.outcome in GOOD:
-            self._status.failures = 0
-            self._status.last_success = max(self._status.last_success, run.finished_at)
-            words = "is done" if run.outcome == Outcome.DONE else "is partial; its report names what is missing"
-            self._actions.append(
-                Tell(
-                    "Normal",
-                    "BackupDone" if run.outcome == Outcome.DONE else "BackupPartial",
-                    f"{run.name or run.job} {words}.",
-                )
-            )
-        else:
-            self._status.failures += 1
-            self._actions.append(Tell("Warning", "BackupFailed", f"{run.job}: {describe(run)}"))
-
-    def _note_forget(self, run: RunStatus) -> None:
-        former = self._status.retention
-        if not run.outcome or (former is not None and run.finished_at <= former.finished_at):
-            return
-        self._status.retention = run
-        if run.reason == "TooManyRemovals":
-            self._conditions.set(ConditionType.RETENTION_HELD, True, run.reason, describe(run))
-            self._actions.append(Tell("Warning", "RetentionHeld", describe(run)))
-        elif run.outcome in GOOD:
-            self._conditions.drop(ConditionType.RETENTION_HELD)
 
     def _forget_after_runs(self, location: StorageLocation) -> None:
         """One Job of `backup forget` after each good run."""
@@ -308,62 +169,11 @@ class _PlanDecision:
         finished = moment(last.finished_at)
         is_old = finished is None or finished < self._now - dt.timedelta(hours=1)
         done = self._status.retention is not None and self._status.retention.job == name
-        if is_old or done or any(one.metadata.name == name for one in self._jobs):
+        if is_old or done or any(one.metadata.name == name for one in self._runs.jobs):
             return
         self._actions.append(
-            Create(JOBS, run_job(name, self._plan.metadata, self._forget_work(location), self._scene.installation))
-        )
-
-    def _judge_health(self) -> None:
-        status = self._status
-        last = status.last_run
-        missed = bool(status.missed) and status.missed > (_begin(last)[0] if last else "")
-        if missed:
-            message = (
-                f"The run of {status.missed} did not begin. `kubectl describe cronjob {status.cron_job}` tells more."
+            Create(
+                JOBS,
+                run_job(name, self._plan.metadata, self._cron_jobs.forget_work(location), self._scene.installation),
             )
-            self._conditions.set(ConditionType.HEALTHY, False, "RunMissed", message)
-            return
-        ended = next((run for run in status.recent if run.outcome), None)
-        if last is not None and not last.outcome and last.reason:
-            self._conditions.set(ConditionType.HEALTHY, False, last.reason, describe(last))
-        elif ended is None:
-            self._conditions.set(ConditionType.HEALTHY, None, "NoRunYet", "No run has ended yet.")
-        elif ended.outcome == Outcome.DONE:
-            self._conditions.set(ConditionType.HEALTHY, True, "LastRunDone")
-        elif ended.outcome == Outcome.PARTIAL:
-            self._conditions.set(ConditionType.HEALTHY, False, "LastRunPartial", describe(ended))
-        else:
-            self._conditions.set(ConditionType.HEALTHY, False, ended.reason or "LastRunFailed", describe(ended))
-
-
-def _begin(run: RunStatus) -> tuple[str, str]:
-    """By what runs are ordered."""
-    return run.scheduled_at or run.started_at, run.job
-
-
-def describe(run: RunStatus) -> str:
-    """The first problem of a run, in one line."""
-    if not run.errors:
-        return f"The run ended with `{run.outcome or 'nothing'}`{f' ({run.reason})' if run.reason else ''}."
-    first = run.errors[0]
-    return " ".join(
-        part for part in (f"{first.what}: {first.why}." if first.why else f"{first.what}.", first.next) if part
-    )
-
-
-def _role(one: Job) -> str:
-    return one.metadata.labels.get(ROLE_LABEL, "")
-
-
-def _is_as_wanted(live: CronJob, body: dict[str, object]) -> bool:
-    """Whether nobody changed what the controller wrote; a person's `kubectl edit` of what matters is put back."""
-    metadata, spec = body["metadata"], body["spec"]
-    assert isinstance(metadata, dict)
-    assert isinstance(spec, dict)
-    same = live.metadata.annotations.get(HASH_ANNOTATION) == metadata["annotations"][HASH_ANNOTATION]
-    return same and _times(live) == (spec["schedule"], spec["timeZone"], spec["suspend"])
-
-
-def _times(live: CronJob) -> tuple[str, str, bool]:
-    return live.spec.schedule, live.spec.time_zone, live.spec.suspend
+        )

@@ -14,20 +14,18 @@ from holdfast.api.run_status import RunStatus
 from holdfast.api.storage_location import StorageLocation
 from holdfast.controller.actions import Action, Create, Decision, SetMetadata, Tell
 from holdfast.controller.conditions import Conditions
-from holdfast.controller.decisions.plan import GOOD, describe
-from holdfast.controller.outcomes import Observed, observe
-from holdfast.controller.subject import Blocked, Scene, copied, is_copy, location_for, moment, new_status, stamp
-from holdfast.controller.views import JOBS, Job, Pod
+from holdfast.controller.outcomes import GOOD, Observed, describe, observe
+from holdfast.controller.subject import Blocked, Scene, copied, is_copy, location_for, look_into, new_status, stamp
+from holdfast.controller.views import Job, Pod
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
 from holdfast.manifests import commands, naming
-from holdfast.manifests.jobs import run_job
+from holdfast.manifests.jobs import JOBS, run_job
 from holdfast.manifests.naming import Role
 from holdfast.manifests.run_pod import Work
 from holdfast.model.run import Outcome
 
 _RETRY = dt.timedelta(seconds=30)
-_LOOK_AGAIN = dt.timedelta(seconds=20)
 _LET_GO = "Set deletionPolicy to Retain to let the object go and the data stay."
 _WAIT_FOR = frozenset(("LocationNotFound",))
 """What may come right by itself: the order in which manifests are applied is nobody's fault."""
@@ -146,10 +144,8 @@ class _RequestDecision:
     def _show_progress(self, existing: Job, observed: Observed, *, runs: bool) -> None:
         run = observed.run
         if observed.look is not None:
-            created = moment(existing.metadata.creation_timestamp) or self._now
-            if self._now >= created + _LOOK_AGAIN:
-                self._actions.append(observed.look)
-            self._again = max(created, self._now) + _LOOK_AGAIN
+            looks, self._again = look_into(existing, observed.look, self._now)
+            self._actions += looks
         self._status.phase = "Running" if runs else "Pending"
         reason = run.reason or self._status.phase
         message = describe(run) if run.errors else f"The Job {existing.metadata.name} runs it."

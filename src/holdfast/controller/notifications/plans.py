@@ -64,7 +64,7 @@ def _runs_since(plan: BackupPlan, moment: dt.datetime) -> list[_Run]:
 
 def _missed(plan: BackupPlan, told: Told, runs: list[_Run]) -> Message | None:
     missed = parse(plan.status.missed)
-    if missed is None or missed <= max(told.when(_MISSED), told.when(_RECOVERED)):
+    if missed is None or missed <= told.when(_MISSED):
         return None
     good_since = next((run.ended for run in reversed(runs) if run.is_good and run.ended > missed), None)
     lines = [f"No run of {_what(plan)} began at {_written(missed)}."]

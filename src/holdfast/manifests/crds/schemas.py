@@ -16,8 +16,6 @@ from holdfast.api.rules import Rule
 
 Schema = dict[str, Any]
 
-_PRESERVES = "x-kubernetes-preserve-unknown-fields"
-
 
 def schema_of(model: type[msgspec.Struct]) -> Schema:
     """Raises TypeError for a type that no custom resource can have."""
@@ -27,7 +25,7 @@ def schema_of(model: type[msgspec.Struct]) -> Schema:
 def _schema(kind: inspect.Type) -> Schema:  # noqa: C901 - a table of types
     match kind:
         case inspect.Metadata(type=inner, extra_json_schema=extra):
-            return {**(extra or {}), **_preserving(_schema(inner), extra), **_texts(extra)}
+            return _schema(inner) | (extra or {})  # what a field says of itself goes before what its type says
         case inspect.UnionType(types=types):
             # A field that may be None is one that may be left out; API servers drop the nulls of others.
             [inner] = [one for one in types if not isinstance(one, inspect.NoneType)]
@@ -45,21 +43,10 @@ def _schema(kind: inspect.Type) -> Schema:  # noqa: C901 - a table of types
         case inspect.ListType(item_type=item, min_length=fewest, max_length=most):
             return {"type": "array", "items": _schema(item), **_limits(minItems=fewest, maxItems=most)}
         case inspect.DictType(value_type=inspect.AnyType()):
-            return {"type": "object"}  # which needs a mark, see `_preserving`
+            return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         case inspect.DictType(value_type=value, max_length=most):
             return {"type": "object", "additionalProperties": _schema(value), **_limits(maxProperties=most)}
     raise TypeError(f"no custom resource can have a {kind}")
-
-
-def _preserving(schema: Schema, extra: Schema | None) -> Schema:
-    if schema == {"type": "object"} and _PRESERVES not in (extra or {}):
-        raise TypeError("an object of any fields must be marked as ANY_OBJECT, or its fields would be dropped")
-    return schema
-
-
-def _texts(extra: Schema | None) -> Schema:
-    """What a field says of itself goes before what its type says."""
-    return {"description": extra["description"]} if extra and "description" in extra else {}
 
 
 def _limits(**limits: Any) -> Schema:
