@@ -6,6 +6,15 @@ from tests.in_cluster.installed import ACCOUNT, HOME, SECRET_VALUE, until
 pytestmark = pytest.mark.cluster
 
 
+@pytest.fixture(scope="module")
+def curious(installed):
+    """A tenant that has asked for a Backup of Holdfast's namespace. Kubernetes tries it three times."""
+    tenant = installed.tenant()
+    tenant.backup("curious", HOME, serviceAccountName=ACCOUNT)
+    yield tenant
+    tenant.leave()
+
+
 def test_the_data_of_a_deleted_backup_goes_if_that_is_wanted(installed, home, shop):
     home.backup("retained", shop.namespace)
     home.backup("dropped", shop.namespace, deletionPolicy="Delete")
@@ -57,14 +66,6 @@ def test_two_clusters_use_one_location(installed, home, shop, second_cluster, ma
 
 
 class TestTenant:
-    @pytest.fixture(scope="class")
-    def curious(self, installed):
-        """A tenant that has asked for a Backup of Holdfast's namespace. Kubernetes tries it three times."""
-        tenant = installed.tenant()
-        tenant.backup("curious", HOME, serviceAccountName=ACCOUNT)
-        yield tenant
-        tenant.leave()
-
     @pytest.mark.usefixtures("curious")
     def test_a_plan_of_the_own_namespace_runs(self, installed, tenant):
         tenant.plan("own", tenant.namespace)
