@@ -6,6 +6,15 @@ from tests.in_cluster.installed import ACCOUNT, HOME, SECRET_VALUE, until
 pytestmark = pytest.mark.cluster
 
 
+@pytest.fixture(scope="module")
+def curious(installed):
+    """A tenant that has asked for a Backup of Holdfast's namespace. Kubernetes tries it three times."""
+    tenant = installed.tenant()
+    tenant.backup("curious", HOME, serviceAccountName=ACCOUNT)
+    yield tenant
+    tenant.leave()
+
+
 def test_the_data_of_a_deleted_backup_goes_if_that_is_wanted(installed, home, shop):
     home.backup("retained", shop.namespace)
     home.backup("dropped", shop.namespace, deletionPolicy="Delete")
@@ -57,6 +66,7 @@ def test_two_clusters_use_one_location(installed, home, shop, second_cluster, ma
 
 
 class TestTenant:
+    @pytest.mark.usefixtures("curious")
     def test_a_plan_of_the_own_namespace_runs(self, installed, tenant):
         tenant.plan("own", tenant.namespace)
         tenant.run_by_hand("own", "plan-own-run-1")
@@ -83,11 +93,6 @@ class TestTenant:
         shop.wait("Restore", "greedy", "Failed", "True", "LocationNotAllowed")
         assert not shop.list("Job")
 
-    def test_a_run_does_not_read_other_namespaces(self, tenant):
-        tenant.backup("curious", HOME, serviceAccountName=ACCOUNT)
-        _, _, message = tenant.wait("Backup", "curious", "Failed", "True", "Forbidden")
-        assert HOME in message
-
     def test_what_was_restored_is_as_it_was(self, tenant):
         tenant.backup("mine", tenant.namespace, serviceAccountName=ACCOUNT)
         tenant.wait("Backup", "mine", "Complete", "True")
@@ -96,3 +101,7 @@ class TestTenant:
         tenant.wait("Restore", "mine", "Complete", "True")
         assert SECRET_VALUE not in str(tenant.status("Restore", "mine"))
         tenant.kubectl("get", "secret", "token")
+
+    def test_a_run_does_not_read_other_namespaces(self, curious):
+        _, _, message = curious.wait("Backup", "curious", "Failed", "True", "Forbidden")
+        assert HOME in message
