@@ -9,17 +9,15 @@ from tests.in_cluster.installed import until
 pytestmark = pytest.mark.cluster
 
 BEGINNING = "/locks/"
-FIRST_DATA = "/data/"
+"""Where a run may still stop, and has no claim to its backup yet: one that is killed with it keeps others waiting for minutes."""
 
 
 @pytest.fixture
 def held(home, shop, gate):
-    """`held(name)` → the pod of a new Backup of that name, which stands still, by default at its first data, until
-    `gate.let_go()`.
-    """
+    """`held(name)` → the pod of a new Backup of that name, which stands still until `gate.let_go()`."""
 
-    def begin(name, at=FIRST_DATA, **spec):
-        gate.hold(at)
+    def begin(name, **spec):
+        gate.hold(BEGINNING)
         home.backup(name, shop.namespace, location="gated", **spec)
         assert gate.held.wait(300)
         return job_pods(home, name)[-1]["metadata"]["name"]
@@ -60,7 +58,7 @@ def is_done_once(installed, home, backup):
 
 
 def test_another_pod_finishes_what_an_evicted_one_began(installed, home, gate, held):
-    pod = held("evicted", at=BEGINNING)  # where it can still stop; at the end it would rather finish
+    pod = held("evicted")
     evict(home, pod)
     wait_for_signal(home, pod)
     gate.let_go()
@@ -78,7 +76,7 @@ def test_another_pod_finishes_what_a_killed_one_began(installed, home, gate, hel
 
 
 def test_a_pod_that_somebody_deletes_ends_its_run_with_a_reason(home, gate, held):
-    pod = held("deleted", at=BEGINNING)
+    pod = held("deleted")
     home.kubectl("delete", "pod", pod, "--wait=false")
     wait_for_signal(home, pod)
     gate.let_go()
