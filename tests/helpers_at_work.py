@@ -12,7 +12,7 @@ import pytest
 from holdfast.operations.processors import processors
 
 PROGRAM = "holdfast.operations.helper"
-PATIENCE = 60.0  # seconds; only a failing test waits so long
+PATIENCE = 180.0  # seconds; only a failing test waits so long
 
 
 def make_tree(root, files=4000, size=2000):
@@ -34,14 +34,15 @@ def needs_helpers():
 def caught(parent, touching):
     """Waits for a helper of the process `parent` that has a file open whose path holds `touching`, and stops it there.
 
-    The parent goes on for a moment at a time only: helpers need longer to start than it needs to do all the work alone.
+    Once it has helpers, the parent goes on for a moment at a time only: they need longer to begin than it needs to do all
+    the work alone.
     """
     parent = psutil.Process(parent)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if is_gone(parent):
             pytest.fail("the run was over before a helper was caught")
-        found = _found(parent, touching)
+        found = _found(parent, touching) if parent.children() else None
         if found is not None:
             return found
         time.sleep(0.001)
