@@ -15,7 +15,7 @@ PROGRAM = "holdfast.operations.helper"
 PATIENCE = 180.0  # seconds; only a failing test waits so long
 
 
-def make_tree(root, files=4000, size=2000):
+def make_tree(root, files=4000, size=20_000):
     """Small files, each of its own content, enough for helpers to be started and busy; and a few long ones."""
     for number in range(files):
         path = root / f"{number // 100:03}" / f"{number}"
@@ -34,8 +34,8 @@ def needs_helpers():
 def caught(parent, touching):
     """Waits for a helper of the process `parent` that has a file open whose path holds `touching`, and stops it there.
 
-    Once it has helpers, the parent goes on for a moment at a time only: they need longer to begin than it needs to do all
-    the work alone.
+    Until helpers are at work the parent goes on for a moment at a time only, because they need longer to begin than it needs
+    to do much of the work alone; then both stand still while they are looked at.
     """
     parent = psutil.Process(parent)
     deadline = time.monotonic() + PATIENCE
@@ -45,7 +45,6 @@ def caught(parent, touching):
         found = _found(parent, touching) if parent.children() else None
         if found is not None:
             return found
-        time.sleep(0.001)
     pytest.fail(f"no helper of {parent.pid} was seen with {touching}")
 
 
@@ -53,36 +52,39 @@ def _found(parent, touching):
     """A helper that was stopped with such a file open, or None. The parent goes on in any case."""
     _stop(parent)
     try:
-        time.sleep(0.01)
-        for helper in parent.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if _runs_its_program(helper) and _held(helper, touching):
-                    return helper
+        helpers = parent.children()
+        if not all(map(_is_at_work, helpers)):
+            time.sleep(0.02)
+            return None
+        for helper in helpers:
+            if _held(helper, touching):
+                return helper
     finally:
         parent.send_signal(signal.SIGCONT)
     return None
 
 
 def _held(helper, touching):
-    _stop(helper)
-    if _touches(helper, touching):
-        return True
-    helper.send_signal(signal.SIGCONT)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        _stop(helper)
+        if _touches(helper, touching):
+            return True
+        helper.send_signal(signal.SIGCONT)
     return False
+
+
+def _is_at_work(helper):
+    """Whether it has begun its own program and loaded what it needs: the libraries of its work are in its memory."""
+    try:
+        return PROGRAM in helper.cmdline() and any("zstandard" in one.path for one in helper.memory_maps())
+    except (psutil.NoSuchProcess, OSError):
+        return False
 
 
 def _stop(process):
     process.send_signal(signal.SIGSTOP)
     while process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
         time.sleep(0.0002)
-
-
-def _runs_its_program(helper):
-    """It is a copy of its parent, with all that has open, until it begins its own program."""
-    try:
-        return PROGRAM in helper.cmdline()
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _touches(helper, touching):
