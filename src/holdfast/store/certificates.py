@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +13,8 @@ Certificates: TypeAlias = Path | bytes
 
 def checked_pem(certificates: Certificates) -> bytes:
     """The certificates in PEM format. Raises UsageError if they are none."""
+    import ssl  # noqa: PLC0415 - a repository in a directory must not wait for it
+
     try:
         content = certificates if isinstance(certificates, bytes) else certificates.read_bytes()
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii", "replace"))
