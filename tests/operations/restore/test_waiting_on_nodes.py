@@ -28,6 +28,12 @@ def deployment(name, *, command=SLEEP, image=IMAGE, env_from=None, probe=None, v
     return workload("Deployment", name, replicas=1, template=template, selector={"matchLabels": labels})
 
 
+def available_late(body):
+    """So that a container which has just been started again does not count as ready for that moment."""
+    body["spec"]["minReadySeconds"] = 60
+    return body
+
+
 def moved(lab, wait, *things):
     """The report of a restore of these into another namespace."""
     shop, copy = lab.new_namespace("shop"), unique("copy")
@@ -64,7 +70,7 @@ BROKEN = {
         'configmap "gone" not found',
         "gone",
     ),
-    "crash": (deployment("crash", command=["sh", "-c", "exit 7"]), "exit code 7", "kubectl logs"),
+    "crash": (available_late(deployment("crash", command=["sh", "-c", "exit 7"])), "exit code 7", "kubectl logs"),
     "probe": (
         deployment("probe", probe={"exec": {"command": ["sh", "-c", "echo not yet; exit 1"]}, "periodSeconds": 1}),
         "Readiness probe failed: not yet",
