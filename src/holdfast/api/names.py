@@ -22,6 +22,9 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "holdfast"
 """Value of that label on every CronJob, Job and pod made here; also the field manager of the controller."""
 
+CLI_MANAGER = "holdfast-cli"
+"""The field manager of what people write with the command line."""
+
 KIND_LABEL = "holdfast.dev/kind"
 """On CronJobs, Jobs and pods: the kind of the object that they work for (`BackupPlan`, `Backup`, `Restore`,
 `StorageLocation`)."""

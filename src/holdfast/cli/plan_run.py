@@ -58,6 +58,7 @@ def run_plan(session: Session, /, reference: str, within: str, wait: bool) -> in
 
 def _outcome(session: Session, cluster: Cluster, namespace: str, job: str) -> RunStatus:
     """The run when it has ended. What holds it up meanwhile is said once."""
+    from holdfast.cluster.listing import whole  # noqa: PLC0415
     from holdfast.controller.actions import Known  # noqa: PLC0415
     from holdfast.controller.outcomes import observe  # noqa: PLC0415
     from holdfast.controller.views import PODS, Job, Pod  # noqa: PLC0415
@@ -72,9 +73,9 @@ def _outcome(session: Session, cluster: Cluster, namespace: str, job: str) -> Ru
                 why="somebody deleted it before it had ended",
                 next="See in `holdfast backup list` whether it left a backup.",
             )
-        pods: list[Pod] = []
-        for page in cluster.list(PODS, namespace=namespace, label_selector=f"batch.kubernetes.io/job-name={job}"):
-            pods += [msgspec.json.decode(item, type=Pod) for item in page.items]
+        of_job = f"batch.kubernetes.io/job-name={job}"
+        items = whole(cluster.list(PODS, namespace=namespace, label_selector=of_job)).items
+        pods = [msgspec.json.decode(item, type=Pod) for item in items]
         pods.sort(key=lambda pod: pod.metadata.creation_timestamp)
         seen = msgspec.json.decode(found, type=Job)
         run, look = observe(seen, pods, known)

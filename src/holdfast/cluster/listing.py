@@ -9,7 +9,7 @@ ones held. Each new try asks for larger pages, so that a large kind and a slow r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +31,25 @@ class Page(NamedTuple):
     resource_version: str  # the moment that the list shows; the same for all pages until a restart
     remaining: int | None  # objects after this page; None where the server does not say
     restarted: bool  # this list begins anew: earlier pages are void
+
+
+class Whole(NamedTuple):
+    """A list whose pages are all there, none of them void."""
+
+    items: list[bytes]
+    resource_version: str
+
+
+def whole(pages: Iterable[Page]) -> Whole:
+    """For lists that fit into memory. Raises what the pages raise."""
+    items: list[bytes] = []
+    version = ""
+    for page in pages:
+        if page.restarted:
+            items = []
+        items += page.items
+        version = page.resource_version
+    return Whole(items, version)
 
 
 class _Metadata(msgspec.Struct, rename="camel"):

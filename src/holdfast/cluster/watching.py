@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 
 from holdfast.cluster import paths, retry
 from holdfast.cluster.connection import Connection
-from holdfast.cluster.listing import list_objects
+from holdfast.cluster.listing import list_objects, whole
 from holdfast.cluster.watch_events import Event, Interrupted, Listed, Synced, parse
 from holdfast.errors import ApiRefused, ClusterError, ClusterUnreachable
 from holdfast.model.cancel import Cancel
@@ -54,7 +54,16 @@ def watch(
         began = connection.clock.monotonic()
         try:
             if not position:
-                items, position = _everything(connection, resource, namespace, label_selector, cancel)
+                items, position = whole(
+                    list_objects(
+                        connection,
+                        resource,
+                        namespace=namespace,
+                        label_selector=label_selector,
+                        page_size=_PAGE_SIZE,
+                        cancel=cancel,
+                    )
+                )
                 started = True
                 yield Listed(items)
             with contextlib.closing(_told(connection, path, labels, position, what, cancel)) as told:
@@ -75,21 +84,6 @@ def watch(
             advice = None
         fruitless = 1 if connection.clock.monotonic() - began > _LASTING else fruitless + 1
         connection.sleep(max(retry.backoff(fruitless), min(advice or 0.0, retry.LONGEST_ADVICE)))
-
-
-def _everything(
-    connection: Connection, resource: Resource, namespace: str | None, label_selector: str, cancel: Cancel
-) -> tuple[list[bytes], str]:
-    items: list[bytes] = []
-    version = ""
-    for page in list_objects(
-        connection, resource, namespace=namespace, label_selector=label_selector, page_size=_PAGE_SIZE, cancel=cancel
-    ):
-        if page.restarted:
-            items = []
-        items += page.items
-        version = page.resource_version
-    return items, version
 
 
 def _told(

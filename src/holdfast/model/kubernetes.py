@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
+
+_NAME = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
+_REFERENCE = re.compile(rf"(?:({_NAME})/)?({_NAME})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,9 @@ class ObjectKey(NamedTuple):
     def __str__(self) -> str:
         """`deployments.apps/shop/web`, `clusterroles.rbac.authorization.k8s.io/viewer`"""
         return "/".join(part for part in (self.group_resource, self.namespace, self.name) if part)
+
+
+def namespace_and_name(text: str) -> tuple[str, str] | None:
+    """Of `shop/nightly`, and of `nightly` with an empty namespace; None for what Kubernetes would not take for names."""
+    found = _REFERENCE.fullmatch(text)
+    return (found[1] or "", found[2]) if found else None

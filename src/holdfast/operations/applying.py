@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from holdfast.cluster.cluster import Cluster, PatchType
+from holdfast.cluster.listing import whole
 from holdfast.errors import ApiRefused
 from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.objects.fields import Object, at, name_of, namespace_of
@@ -79,12 +80,8 @@ def listed(
     cluster: Cluster, resource: Resource, *, namespace: str | None = None, label_selector: str = ""
 ) -> list[Object]:
     """All objects of a kind, decoded. Raises ApiRefused."""
-    found: list[Object] = []
-    for page in cluster.list(resource, namespace=namespace, label_selector=label_selector):
-        if page.restarted:
-            found.clear()
-        found += (msgspec.json.decode(item) for item in page.items)
-    return found
+    items = whole(cluster.list(resource, namespace=namespace, label_selector=label_selector)).items
+    return [msgspec.json.decode(item) for item in items]
 
 
 def _content(body: bytes) -> Any:

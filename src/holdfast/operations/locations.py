@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from holdfast.api.backup_plan import BackupPlan
-from holdfast.api.names import API_VERSION, BACKUP_PLANS, DEFAULT_NAMESPACE, MANAGED_BY, MANAGER, STORAGE_LOCATIONS
+from holdfast.api.names import (
+    API_VERSION,
+    BACKUP_PLANS,
+    CLI_MANAGER,
+    DEFAULT_NAMESPACE,
+    MANAGED_BY,
+    MANAGER,
+    STORAGE_LOCATIONS,
+)
 from holdfast.api.storage_location import StorageLocation
 from holdfast.cluster.answers import decode
 from holdfast.cluster.cluster import Cluster, PatchType
+from holdfast.cluster.listing import whole
 from holdfast.errors import ApiRefused, ClusterError, NotFound, UsageError
-from holdfast.model.kubernetes import Resource
+from holdfast.model.kubernetes import Resource, namespace_and_name
 from holdfast.operations.credentials import Credentials
 
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret", namespaced=True)
-_FIELD_MANAGER = "holdfast-cli"
-_NAME = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
-_LOCATION = re.compile(rf"(?:({_NAME})/)?({_NAME})", re.ASCII)
 
 
 class LocationName(NamedTuple):
@@ -34,14 +39,14 @@ class LocationName(NamedTuple):
     @classmethod
     def parse(cls, text: str, namespace: str = DEFAULT_NAMESPACE) -> LocationName:
         """`shop/main`, or `main` in `namespace`. Raises UsageError."""
-        found = _LOCATION.fullmatch(text)
+        found = namespace_and_name(text)
         if found is None:
             raise UsageError(
                 f"{text!r:.100} does not name a location",
                 why="it must be NAMESPACE/NAME, or NAME for one in Holdfast's own namespace",
                 next="List those that there are with `holdfast location list`.",
             )
-        return cls(found[1] or namespace, found[2])
+        return cls(found[0] or namespace, found[1])
 
 
 def read_location(cluster: Cluster, location: LocationName) -> StorageLocation:
@@ -92,7 +97,7 @@ def read_secret(cluster: Cluster, namespace: str, name: str) -> dict[str, bytes]
 def list_locations(cluster: Cluster, namespace: str | None) -> list[StorageLocation]:
     """Of one namespace, or of all, by their names."""
     try:
-        items = _listed(cluster, STORAGE_LOCATIONS, namespace)
+        items = whole(cluster.list(STORAGE_LOCATIONS, namespace=namespace)).items
     except ApiRefused as error:
         raise _explained(error, "storagelocations", namespace or "") from error
     found = [decode(item, StorageLocation, "a location") for item in items]
@@ -102,7 +107,7 @@ def list_locations(cluster: Cluster, namespace: str | None) -> list[StorageLocat
 def plans_of(cluster: Cluster, location: LocationName) -> list[str]:
     """Names of the plans that back up to it; they are all in its namespace."""
     try:
-        items = _listed(cluster, BACKUP_PLANS, location.namespace)
+        items = whole(cluster.list(BACKUP_PLANS, namespace=location.namespace)).items
     except ApiRefused as error:
         if error.status == 404:  # a cluster without plans
             return []
@@ -141,7 +146,7 @@ def apply(cluster: Cluster, resource: Resource, body: Mapping[str, Any], *, dry_
             name,
             msgspec.json.encode(body),
             patch_type=PatchType.APPLY,
-            field_manager=_FIELD_MANAGER,
+            field_manager=CLI_MANAGER,
             force=True,
             dry_run=dry_run,
         )
@@ -159,13 +164,6 @@ def remove_location(cluster: Cluster, location: LocationName) -> None:
 
 class _Secret(msgspec.Struct):
     data: dict[str, str] | None = None
-
-
-def _listed(cluster: Cluster, resource: Resource, namespace: str | None) -> list[bytes]:
-    items: list[bytes] = []
-    for page in cluster.list(resource, namespace=namespace):
-        items = page.items if page.restarted else items + page.items
-    return items
 
 
 def _explained(error: ApiRefused, plural: str, namespace: str) -> ClusterError:

@@ -9,8 +9,9 @@ import msgspec
 
 from holdfast.api.backup_plan import BackupPlan
 from holdfast.api.conditions import timestamp
-from holdfast.api.names import BACKUP_PLANS, SINCE_ANNOTATION, STAMP_ANNOTATION, STORAGE_LOCATIONS
+from holdfast.api.names import BACKUP_PLANS, CLI_MANAGER, SINCE_ANNOTATION, STAMP_ANNOTATION, STORAGE_LOCATIONS
 from holdfast.cluster.cluster import Cluster, PatchType
+from holdfast.cluster.listing import whole
 from holdfast.errors import ApiRefused, HoldfastError, NotFound, UsageError
 from holdfast.manifests.jobs import CRON_JOBS
 from holdfast.manifests.naming import plan_cron_job
@@ -19,22 +20,17 @@ from holdfast.model.selection import Selection
 from holdfast.objects.selection import normalise
 from holdfast.operations.plans import read_plan
 
-FIELD_MANAGER = "holdfast-cli"
-
 _NOT_FOUND = 404
 _FORBIDDEN = 403
 
 
 def list_plans(cluster: Cluster, namespace: str | None) -> list[BackupPlan]:
     """Those of one namespace, or of all (None), by name. Raises NotFound if the cluster knows no plans; ApiRefused."""
-    found: list[BackupPlan] = []
     try:
-        for page in cluster.list(BACKUP_PLANS, namespace=namespace):
-            if page.restarted:
-                found.clear()
-            found += [msgspec.json.decode(item, type=BackupPlan) for item in page.items]
+        items = whole(cluster.list(BACKUP_PLANS, namespace=namespace)).items
     except ApiRefused as error:
         raise _in_words(error, "plans cannot be listed", namespace or "") from error
+    found = [msgspec.json.decode(item, type=BackupPlan) for item in items]
     return sorted(found, key=lambda plan: plan.metadata.full_name)
 
 
@@ -63,7 +59,7 @@ def apply_plan(cluster: Cluster, manifest: dict[str, Any], *, update: bool) -> B
             name,
             msgspec.json.encode(manifest),
             patch_type=PatchType.APPLY,
-            field_manager=FIELD_MANAGER,
+            field_manager=CLI_MANAGER,
             force=True,
         )
     except ApiRefused as error:
@@ -109,9 +105,7 @@ def switch_cron_job(cluster: Cluster, name: PlanName, *, suspend: bool, now: dt.
     body = msgspec.json.encode(change)
     cron_job = plan_cron_job(name.name)
     try:
-        cluster.patch(
-            CRON_JOBS, name.namespace, cron_job, body, patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER
-        )
+        cluster.patch(CRON_JOBS, name.namespace, cron_job, body, patch_type=PatchType.MERGE, field_manager=CLI_MANAGER)
     except ApiRefused as error:
         if error.status == _NOT_FOUND:  # nobody made one yet, or the plan is a copy
             return True
@@ -133,7 +127,7 @@ def _merge(cluster: Cluster, name: PlanName, change: dict[str, Any]) -> None:
         name.name,
         msgspec.json.encode(change),
         patch_type=PatchType.MERGE,
-        field_manager=FIELD_MANAGER,
+        field_manager=CLI_MANAGER,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from holdfast.cluster.cluster import Cluster
+from holdfast.cluster.listing import whole
 from holdfast.cluster.surface import ApiSurface
 from holdfast.errors import ApiRefused
 from holdfast.model.kubernetes import ObjectKey, Resource
@@ -109,12 +110,8 @@ class Target:
         return str(at(found, "status").get("phase", "Active"))
 
     def _list(self, resource: Resource, namespace: str) -> dict[str, bytes]:
-        listed: dict[str, bytes] = {}
-        for page in self.cluster.list(resource, namespace=namespace or None):
-            if page.restarted:
-                listed.clear()
-            listed.update((glimpse(data).name, data) for data in page.items)
-        return listed
+        items = whole(self.cluster.list(resource, namespace=namespace or None)).items
+        return {glimpse(data).name: data for data in items}
 
 
 def _decode(data: bytes) -> Object:
