@@ -45,9 +45,15 @@ def timestamp(moment: dt.datetime) -> str:
     return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def find(conditions: Iterable[Condition], type_: ConditionType) -> Condition | None:
+    """The condition of this type."""
+    return next((condition for condition in conditions if condition.type == type_), None)
+
+
 def is_true(conditions: Iterable[Condition], type_: ConditionType) -> bool:
     """Whether the condition of this type is there and says `True`."""
-    return any(condition.type == type_ and condition.status == "True" for condition in conditions)
+    condition = find(conditions, type_)
+    return condition is not None and condition.status == "True"
 
 
 def with_condition(existing: Iterable[Condition], new: Condition) -> list[Condition]:

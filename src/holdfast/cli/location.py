@@ -167,10 +167,12 @@ def _maintenance(maintenance: Maintenance | None) -> str:
 
 
 def _ready(location: StorageLocation) -> str:
-    for condition in location.status.conditions:
-        if condition.type == "Ready":
-            return "yes" if condition.status == "True" else f"no: {condition.reason}"
-    return "not tried yet"
+    from holdfast.api.conditions import ConditionType, find  # noqa: PLC0415
+
+    ready = find(location.status.conditions, ConditionType.READY)
+    if ready is None:
+        return "not tried yet"
+    return "yes" if ready.status == "True" else f"no: {ready.reason}"
 
 
 def _condition(condition: Condition) -> str:

@@ -38,7 +38,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class SetStatus:
-    """Merges into the status of the object that the decision is about."""
+    """Makes the status of the object that the decision is about what this says, and no more."""
 
     status: dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from holdfast.api.conditions import Condition, ConditionType, timestamp, with_condition
+from holdfast.api.conditions import Condition, ConditionType, find, is_true, timestamp, with_condition
 
 _MESSAGE_LIMIT = 1000  # characters; people read it in a terminal
 
@@ -32,8 +32,7 @@ class Conditions:
         self.all = [condition for condition in self.all if condition.type != kind]
 
     def get(self, kind: ConditionType) -> Condition | None:
-        return next((condition for condition in self.all if condition.type == kind), None)
+        return find(self.all, kind)
 
     def is_true(self, kind: ConditionType) -> bool:
-        condition = self.get(kind)
-        return condition is not None and condition.status == "True"
+        return is_true(self.all, kind)

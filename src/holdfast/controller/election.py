@@ -20,7 +20,7 @@ _OUTDATED = _LOST_RACE | {"NotFound"}
 
 
 class Election:
-    """`acquire` returns when this one is the holder; `lost` is then requested as soon as it may not work any more."""
+    """`acquire` returns when this one is the holder; `cancel` is requested as soon as it may not work any more."""
 
     def __init__(
         self,

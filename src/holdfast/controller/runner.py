@@ -126,7 +126,7 @@ class Runner:
     def _decide(self, key: Key) -> None:
         unreadable = self.world.unreadable(key)
         if unreadable is not None:
-            self._say(f"{key.kind} {key.namespace}/{key.name} cannot be read and is left alone: {unreadable.why}")
+            self._say(f"{key.kind} {key.namespace}/{key.name} cannot be read and is left alone: {unreadable}")
             return
         subject = self.world.get(TYPES[key.kind], key.namespace, key.name)
         if subject is None:

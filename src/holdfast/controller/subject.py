@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,10 +12,11 @@ import msgspec
 from holdfast.api.metadata import Metadata
 from holdfast.api.names import STAMP_ANNOTATION
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.actions import Action, Known, Look, SetMetadata, SetStatus
+from holdfast.controller.actions import Action, Delete, Known, Look, SetMetadata, SetStatus
 from holdfast.controller.allowed_locations import REASON, refused_location, refused_reference
-from holdfast.controller.views import Job
+from holdfast.controller.views import CronJob, Job
 from holdfast.controller.world import World
+from holdfast.manifests.jobs import CRON_JOBS
 from holdfast.manifests.run_pod import Installation
 from holdfast.model.run import Problem
 
@@ -79,6 +81,15 @@ def location_for(scene: Scene, namespace: str, name: str) -> StorageLocation | B
 
 def not_allowed(problem: Problem) -> Blocked:
     return Blocked(REASON, f"{problem.what}: {problem.why}. {problem.next}")
+
+
+def all_but(names: Collection[str], live: Mapping[str, CronJob]) -> list[Action]:
+    """Deletes the CronJobs that are there and not among `names`."""
+    return [
+        Delete(CRON_JOBS, one.metadata.namespace, name, one.metadata.uid)
+        for name, one in live.items()
+        if name not in names
+    ]
 
 
 def look_into(job: Job, look: Look, now: dt.datetime) -> tuple[list[Action], dt.datetime]:

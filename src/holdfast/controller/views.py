@@ -12,21 +12,17 @@ NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespa
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event", namespaced=True)
 
 
-class _Fields(msgspec.Struct, kw_only=True, rename="camel"):
-    pass
-
-
-class CronJobSpec(_Fields, kw_only=True, rename="camel"):
+class CronJobSpec(msgspec.Struct, kw_only=True, rename="camel"):
     schedule: str = ""
     time_zone: str = ""
     suspend: bool = False
 
 
-class CronJobStatus(_Fields, kw_only=True, rename="camel"):
+class CronJobStatus(msgspec.Struct, kw_only=True, rename="camel"):
     last_schedule_time: str = ""
 
 
-class CronJob(_Fields, kw_only=True, rename="camel"):
+class CronJob(msgspec.Struct, kw_only=True, rename="camel"):
     metadata: Metadata
     spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
     status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
@@ -35,7 +31,7 @@ class CronJob(_Fields, kw_only=True, rename="camel"):
 _ENDS = ("Complete", "Failed")
 
 
-class JobCondition(_Fields, kw_only=True, rename="camel"):
+class JobCondition(msgspec.Struct, kw_only=True, rename="camel"):
     type: str
     status: str
     reason: str = ""
@@ -43,7 +39,7 @@ class JobCondition(_Fields, kw_only=True, rename="camel"):
     last_transition_time: str = ""
 
 
-class JobStatus(_Fields, kw_only=True, rename="camel"):
+class JobStatus(msgspec.Struct, kw_only=True, rename="camel"):
     conditions: list[JobCondition] = []
     start_time: str = ""
     completion_time: str = ""
@@ -52,7 +48,7 @@ class JobStatus(_Fields, kw_only=True, rename="camel"):
     failed: int = 0
 
 
-class Job(_Fields, kw_only=True, rename="camel"):
+class Job(msgspec.Struct, kw_only=True, rename="camel"):
     metadata: Metadata
     status: JobStatus = msgspec.field(default_factory=JobStatus)
 
@@ -80,28 +76,28 @@ class Job(_Fields, kw_only=True, rename="camel"):
         return next(ends, "")
 
 
-class Waiting(_Fields, kw_only=True, rename="camel"):
+class Waiting(msgspec.Struct, kw_only=True, rename="camel"):
     reason: str = ""
     message: str = ""
 
 
-class Terminated(_Fields, kw_only=True, rename="camel"):
+class Terminated(msgspec.Struct, kw_only=True, rename="camel"):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
 
 
-class ContainerState(_Fields, kw_only=True, rename="camel"):
+class ContainerState(msgspec.Struct, kw_only=True, rename="camel"):
     waiting: Waiting | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(_Fields, kw_only=True, rename="camel"):
+class ContainerStatus(msgspec.Struct, kw_only=True, rename="camel"):
     name: str = ""
     state: ContainerState = msgspec.field(default_factory=ContainerState)
 
 
-class PodStatus(_Fields, kw_only=True, rename="camel"):
+class PodStatus(msgspec.Struct, kw_only=True, rename="camel"):
     phase: str = ""
     reason: str = ""
     message: str = ""
@@ -109,7 +105,7 @@ class PodStatus(_Fields, kw_only=True, rename="camel"):
     container_statuses: list[ContainerStatus] = []
 
 
-class Pod(_Fields, kw_only=True, rename="camel"):
+class Pod(msgspec.Struct, kw_only=True, rename="camel"):
     metadata: Metadata
     status: PodStatus = msgspec.field(default_factory=PodStatus)
 
@@ -123,7 +119,7 @@ class Pod(_Fields, kw_only=True, rename="camel"):
         return self.status.phase in ("Succeeded", "Failed")
 
 
-class Namespace(_Fields, kw_only=True, rename="camel"):
+class Namespace(msgspec.Struct, kw_only=True, rename="camel"):
     metadata: Metadata
 
     @property

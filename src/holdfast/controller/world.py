@@ -26,6 +26,7 @@ from holdfast.api.names import (
     MANAGED_BY,
     MANAGER,
     OWNER_ANNOTATION,
+    RESOURCES,
     RESTORES,
     STORAGE_LOCATIONS,
 )
@@ -68,14 +69,7 @@ KINDS = (
 
 T = TypeVar("T")
 _Name = tuple[str, str]  # namespace, name
-_OWN_KINDS = frozenset(("StorageLocation", "BackupPlan", "Backup", "Restore"))
-
-
-class Unreadable(NamedTuple):
-    """One of our objects that does not decode: an older or newer Holdfast's, or made before there was a schema."""
-
-    metadata: Metadata
-    why: str
+_OWN_KINDS = frozenset(resource.kind for resource in RESOURCES)
 
 
 class _OnlyMetadata(msgspec.Struct):
@@ -91,7 +85,7 @@ class World:
         self._objects: dict[str, dict[_Name, Any]] = {kind.resource.kind: {} for kind in KINDS}
         self._decoders = {kind.resource.kind: msgspec.json.Decoder(kind.type) for kind in KINDS}
         self._made_for: dict[Key, dict[str, set[_Name]]] = defaultdict(lambda: defaultdict(set))
-        self._unreadable: dict[Key, Unreadable] = {}
+        self._unreadable: dict[Key, str] = {}  # why: an older or newer Holdfast's, or made before there was a schema
         self._heard: dict[str, int] = defaultdict(int)  # by kind: the newest version that its watch told of
 
     def listed(self, kind: str, items: Iterable[bytes]) -> None:
@@ -165,7 +159,8 @@ class World:
             found = [self._objects[kind.__name__][name] for name in names]
         return sorted(found, key=lambda one: (one.metadata.creation_timestamp, one.metadata.name))
 
-    def unreadable(self, key: Key) -> Unreadable | None:
+    def unreadable(self, key: Key) -> str | None:
+        """Why one of our objects does not decode; None if it does."""
         with self._lock:
             return self._unreadable.get(key)
 
@@ -184,7 +179,7 @@ class World:
         if kind in _OWN_KINDS:
             key = Key(kind, *name)
             with self._lock:
-                self._unreadable[key] = Unreadable(metadata, why)
+                self._unreadable[key] = why
             self._changed(key)
         return name
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdfast.manifests.pods import container_security, from_pod, pod_security
 from holdfast.manifests.rbac import CONTROLLER_ACCOUNT
-from holdfast.manifests.run_pod import USER
 
 NAME = "holdfast-controller"
 NOTIFICATIONS_SECRET = "holdfast-notifications"  # noqa: S105 - the name of a Secret
@@ -32,13 +32,7 @@ def deployment(namespace: str, image: object, replicas: object, resources: objec
                     "serviceAccountName": CONTROLLER_ACCOUNT,
                     "automountServiceAccountToken": True,
                     "enableServiceLinks": False,
-                    "securityContext": {
-                        "runAsNonRoot": True,
-                        "runAsUser": USER,
-                        "runAsGroup": USER,
-                        "fsGroup": USER,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
+                    "securityContext": pod_security(),
                     "topologySpreadConstraints": [
                         {
                             "maxSkew": 1,
@@ -87,19 +81,15 @@ def _container(image: object, resources: object) -> Object:
         "args": ["controller"],
         "env": [
             {"name": "HOLDFAST_IMAGE", "value": image},  # of the pods that it has made
-            _from_pod("HOLDFAST_NAMESPACE", "metadata.namespace"),
-            _from_pod("HOLDFAST_POD_NAME", "metadata.name"),  # its name in the Lease
+            from_pod("HOLDFAST_NAMESPACE", "metadata.namespace"),
+            from_pod("HOLDFAST_POD_NAME", "metadata.name"),  # its name in the Lease
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - a directory of this pod alone
         ],
         "ports": [{"name": "http", "containerPort": PORT}],
         "livenessProbe": _probe("/healthz", every=20),
         "readinessProbe": _probe("/readyz", every=5),
         "resources": resources,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - see HOME
             {"name": "notifications", "mountPath": NOTIFICATIONS, "readOnly": True},
@@ -109,7 +99,3 @@ def _container(image: object, resources: object) -> Object:
 
 def _probe(path: str, *, every: int) -> Object:
     return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": every, "timeoutSeconds": 5}
-
-
-def _from_pod(name: str, path: str) -> Object:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}

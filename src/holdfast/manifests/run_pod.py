@@ -11,10 +11,9 @@ from typing import Any
 from holdfast.api.names import KIND_LABEL, MANAGED_BY, MANAGER, NAME_LABEL, OWNER_ANNOTATION, ROLE_LABEL
 from holdfast.api.pod_settings import PodSettings
 from holdfast.manifests.naming import Role, shortened
+from holdfast.manifests.pods import container_security, from_pod, pod_security
 
 CONTAINER = "holdfast"
-USER = 65532
-"""The user that runs in Holdfast's image."""
 CREDENTIALS = "/run/holdfast/credentials"
 RESULT = "/dev/termination-log"
 _CACHE = "/var/cache/holdfast"
@@ -72,13 +71,7 @@ def pod_template(work: Work, installation: Installation) -> dict[str, Any]:
             "automountServiceAccountToken": work.needs_token,
             "enableServiceLinks": False,  # no variables about every Service of the namespace
             "terminationGracePeriodSeconds": 60,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": pod_security(),
             **({"nodeSelector": settings.node_selector} if settings.node_selector else {}),
             **({"priorityClassName": settings.priority_class_name} if settings.priority_class_name else {}),
             "tolerations": [*settings.tolerations, *_leaving("not-ready"), *_leaving("unreachable")],
@@ -107,15 +100,11 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
         "args": [*work.command, "--progress=lines"],
         "env": [
             *({"name": name, "value": value} for name, value in environment.items()),
-            _from_pod("HOLDFAST_JOB", "metadata.labels['batch.kubernetes.io/job-name']"),
-            _from_pod("HOLDFAST_POD_UID", "metadata.uid"),
+            from_pod("HOLDFAST_JOB", "metadata.labels['batch.kubernetes.io/job-name']"),
+            from_pod("HOLDFAST_POD_UID", "metadata.uid"),
         ],
         "resources": work.settings.resources or {"requests": _REQUESTS, "limits": _LIMITS},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             {"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True},
             {"name": "cache", "mountPath": _CACHE},
@@ -124,10 +113,6 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
         "terminationMessagePath": RESULT,
         "terminationMessagePolicy": "File",
     }
-
-
-def _from_pod(name: str, path: str) -> dict[str, Any]:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
 def _leaving(state: str) -> list[dict[str, Any]]:

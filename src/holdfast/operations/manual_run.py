@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.api.conditions import ConditionType, find
 from holdfast.api.metadata import Metadata
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, NotFound
@@ -49,10 +50,11 @@ def run_now(cluster: Cluster, name: PlanName) -> str:
     wanted = plan.status.cron_job or plan_cron_job(name.name)
     found = cluster.get(CRON_JOBS, name.namespace, wanted)
     if found is None:
-        ready = next((one for one in plan.status.conditions if one.type == "Ready" and one.status == "False"), None)
+        ready = find(plan.status.conditions, ConditionType.READY)
+        why = ready.message if ready and ready.status == "False" else "the controller has not made it yet"
         raise NotFound(
             f"the plan {name} cannot be run",
-            why=f"it has no CronJob {wanted}; {ready.message if ready else 'the controller has not made it yet'}",
+            why=f"it has no CronJob {wanted}; {why}",
             next=f"Look at it with `holdfast plan show {name}`, and whether the controller is at work.",
         )
     job = _job(msgspec.json.decode(found, type=_CronJob))

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from holdfast.api.conditions import timestamp
 from holdfast.model import tags
 from holdfast.model.backup import BackupType
 from holdfast.model.plan_name import PlanName
@@ -39,7 +40,7 @@ class PlanRun:
     @property
     def scheduled_at(self) -> str:
         """`2026-11-26T02:00:00Z`; "" for runs by hand."""
-        return f"{self.scheduled.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}" if self.scheduled else ""
+        return timestamp(self.scheduled) if self.scheduled else ""
 
     def base_name(self, started: dt.datetime) -> str:
         """What the backup is called if nothing else is called so: `nightly-20261126-0200`, by hand with seconds."""

@@ -11,13 +11,14 @@ from holdfast.api.conditions import Condition, ConditionType
 from holdfast.api.names import HASH_ANNOTATION, ROLE_LABEL, STORAGE_LOCATIONS
 from holdfast.api.run_status import RunStatus
 from holdfast.api.storage_location import Maintenance, StorageLocation, StorageLocationStatus
-from holdfast.controller.actions import Action, Apply, Create, Decision, Delete, Tell
+from holdfast.controller.actions import Action, Apply, Create, Decision, Tell
 from holdfast.controller.allowed_locations import refused_location
 from holdfast.controller.conditions import Conditions
 from holdfast.controller.outcomes import DEADLINE_EXCEEDED, GOOD, HOLDUPS, describe, observe
 from holdfast.controller.subject import (
     Blocked,
     Scene,
+    all_but,
     copied,
     is_copy,
     look_into,
@@ -69,7 +70,7 @@ class _LocationDecision:
         blocked = self._blocked()
         if blocked is not None:
             self._conditions.set(ConditionType.READY, False, blocked.reason, blocked.message)
-            self._keep_cron_jobs(set())
+            self._actions += all_but((), self._cron_jobs)
         else:
             self._actions += stamp(self._location.metadata)
             self._note_results()
@@ -196,12 +197,7 @@ class _LocationDecision:
             wanted = body["metadata"]["annotations"][HASH_ANNOTATION]
             if live is None or live.metadata.annotations.get(HASH_ANNOTATION) != wanted:
                 self._actions.append(Apply(CRON_JOBS, body))
-        self._keep_cron_jobs(names)
-
-    def _keep_cron_jobs(self, names: set[str]) -> None:
-        for name, live in self._cron_jobs.items():
-            if name not in names:
-                self._actions.append(Delete(CRON_JOBS, live.metadata.namespace, name, live.metadata.uid))
+        self._actions += all_but(names, self._cron_jobs)
 
     def _work(self, role: Role, command: list[str], secret: str, service_account: str = "default") -> Work:
         return Work(

@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 
 from holdfast.api.backup_plan import BackupPlan, BackupPlanStatus
-from holdfast.api.conditions import ConditionType, timestamp
+from holdfast.api.conditions import ConditionType, find, timestamp
 from holdfast.api.names import BACKUP_PLANS
 from holdfast.api.storage_location import StorageLocation
 from holdfast.controller.actions import Action, Create, Decision, Look, Tell
@@ -107,7 +107,7 @@ class _PlanDecision:
         refused = self._scene.known.refusals.get(self._key)
         if refused is not None:
             return Blocked(refused.reason, refused.message)
-        ready = Conditions(location.status.conditions, 0, self._now).get(ConditionType.READY)
+        ready = find(location.status.conditions, ConditionType.READY)
         if ready is not None and ready.status == "False":
             return Blocked("LocationNotReady", f"{location.metadata.name}: {ready.message}")
         if self._plan.spec.suspend:

@@ -6,8 +6,8 @@ from holdfast.api.backup_plan import BackupPlan
 from holdfast.api.conditions import timestamp
 from holdfast.api.names import HASH_ANNOTATION, SINCE_ANNOTATION
 from holdfast.api.storage_location import StorageLocation
-from holdfast.controller.actions import Action, Apply, Delete
-from holdfast.controller.subject import Scene, moment
+from holdfast.controller.actions import Action, Apply
+from holdfast.controller.subject import Scene, all_but, moment
 from holdfast.controller.views import CronJob
 from holdfast.controller.world import Key
 from holdfast.errors import UsageError
@@ -72,14 +72,11 @@ class PlanCronJobs:
                 self.in_force = moment(since) or self._scene.now
             if live is None or not _is_as_wanted(live, body):
                 self.actions.append(Apply(CRON_JOBS, body))
-        for name, live in self._live.items():
-            if name not in names:
-                self.actions.append(Delete(CRON_JOBS, live.metadata.namespace, name, live.metadata.uid))
+        self.actions += all_but(names, self._live)
 
     def remove(self) -> None:
         """For a plan that may not run at all."""
-        for live in self._live.values():
-            self.actions.append(Delete(CRON_JOBS, live.metadata.namespace, live.metadata.name, live.metadata.uid))
+        self.actions += all_but((), self._live)
 
     def forget_work(self, location: StorageLocation) -> Work:
         """For a plan with retention and a location with maintenance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.api.conditions import ConditionType
+from holdfast.api.conditions import ConditionType, find
 from holdfast.api.storage_location import StorageLocation
 from holdfast.controller.notifications.message import Message, MessageKind
 from holdfast.controller.notifications.told import Told, parse
@@ -16,7 +16,7 @@ def what_to_tell(location: StorageLocation) -> Message | None:
     told = Told(location.status.notified)
     name = location.metadata.full_name
     about = Key("StorageLocation", location.metadata.namespace, location.metadata.name)
-    ready = next((one for one in location.status.conditions if one.type == ConditionType.READY), None)
+    ready = find(location.status.conditions, ConditionType.READY)
     since = parse(ready.last_transition_time) if ready else None
     if ready is None or since is None:
         return None
