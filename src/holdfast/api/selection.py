@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import dataclasses
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -58,6 +59,13 @@ class SelectionFields(msgspec.Struct, kw_only=True, rename="camel", omit_default
             workloads=tuple(self.workloads),
             cluster_objects=ClusterObjects(self.cluster_objects),
         )
+
+
+def selection_fields(selection: Selection) -> dict[str, Any]:
+    """The other way round, as arguments of SelectionFields; each name once, because the API server refuses others."""
+    values = {field.name: getattr(selection, field.name) for field in dataclasses.fields(selection)}
+    lists = {name: list(dict.fromkeys(value)) for name, value in values.items() if isinstance(value, tuple)}
+    return {**values, **lists, "cluster_objects": selection.cluster_objects.value}
 
 
 class BackupFields(SelectionFields, kw_only=True, rename="camel", omit_defaults=True):

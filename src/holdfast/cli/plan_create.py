@@ -136,7 +136,7 @@ def _location(session: Session, plan: PlanName) -> str:
 def _spec(flags: dict[str, Any], location: str, selection: Selection) -> BackupPlanSpec:
     """Raises UsageError for what contradicts itself or is out of bounds."""
     from holdfast.api.backup_plan import RUNNER, BackupPlanSpec  # noqa: PLC0415
-    from holdfast.api.selection import BackupFields  # noqa: PLC0415
+    from holdfast.api.selection import BackupFields, selection_fields  # noqa: PLC0415
     from holdfast.objects.label_selector import LabelSelector  # noqa: PLC0415
 
     if flags["full_every"]:
@@ -152,17 +152,7 @@ def _spec(flags: dict[str, Any], location: str, selection: Selection) -> BackupP
         service_account_name=flags["service_account"] or RUNNER,
         full_every=flags["full_every"],
         backup=BackupFields(
-            namespaces=_each_once(selection.namespaces),
-            all_namespaces=selection.all_namespaces,
-            exclude_namespaces=_each_once(selection.exclude_namespaces),
-            namespace_selector=selection.namespace_selector,
-            selector=selection.selector,
-            exclude_selector=selection.exclude_selector,
-            include_kinds=_each_once(selection.include_kinds),
-            exclude_kinds=_each_once(selection.exclude_kinds),
-            objects=_each_once(selection.objects),
-            workloads=_each_once(selection.workloads),
-            cluster_objects=selection.cluster_objects.value,
+            **selection_fields(selection),
             volumes=flags["volumes"],
             type=flags["backup_type"],
             labels=parse_labels(flags["labels"]),
@@ -180,11 +170,6 @@ def _spec(flags: dict[str, Any], location: str, selection: Selection) -> BackupP
             next="Correct the flag that it comes from.",
         ) from error
     return spec
-
-
-def _each_once(values: tuple[str, ...]) -> list[str]:
-    """The API server refuses lists that name something twice."""
-    return list(dict.fromkeys(values))
 
 
 def _retention(flags: dict[str, Any]) -> Retention | None:
