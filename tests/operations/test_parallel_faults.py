@@ -25,8 +25,8 @@ def tree(tmp_path_factory):
 
 @pytest.fixture
 def store(monkeypatch):
-    """An empty repository's, with packs so small that there are many."""
-    monkeypatch.setitem(writer.PACK_SIZE, BlobType.DATA, 256 << 10)
+    """An empty repository's, with packs so small that there are many, even if each long file is a single blob."""
+    monkeypatch.setitem(writer.PACK_SIZE, BlobType.DATA, 32 << 10)
     store = MemoryStore()
     init(store)
     return store
