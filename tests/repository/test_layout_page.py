@@ -8,7 +8,8 @@ import pytest
 from holdfast.codec import chunker, compression
 from holdfast.codec.crypto import DEFAULT_COST
 from holdfast.model import tags
-from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, ResourceRecord, VolumeRecord
+from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, ResourceRecord
+from holdfast.model.volume import VolumeRecord
 from holdfast.repository import lock, lock_file, writer
 from holdfast.repository.layout import CONFIG, Directory
 from holdfast.repository.pack import BlobType

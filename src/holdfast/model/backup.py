@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.model.kubernetes import Resource
 from holdfast.model.run import Outcome, Problem
+from holdfast.model.volume import VolumeRecord
 
 
 class BackupType(StrEnum):
@@ -64,15 +65,6 @@ class Unread(msgspec.Struct, kw_only=True, frozen=True):
 
     kind: str  # "deployments.apps"
     namespace: str  # "" for all of them, and for cluster-scoped kinds
-
-
-class VolumeRecord(msgspec.Struct, kw_only=True, frozen=True):
-    """What became of the data of one PersistentVolumeClaim."""
-
-    namespace: str
-    name: str
-    saved: bool
-    why: str = ""  # of a volume that was not saved
 
 
 class Changes(msgspec.Struct, kw_only=True, frozen=True):

@@ -24,7 +24,6 @@ from holdfast.model.backup import (
     BackupType,
     Changes,
     ClusterRecord,
-    VolumeRecord,
     VolumesMode,
     resource_records,
 )
@@ -34,6 +33,7 @@ from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
 from holdfast.model.span import Span
+from holdfast.model.volume import VolumeRecord
 from holdfast.operations.capture import Capture, Captured, Taken
 from holdfast.operations.catalog import Catalog, Entry, read_catalog
 from holdfast.operations.changes import changes_since

@@ -12,8 +12,9 @@ import msgspec
 
 from holdfast.errors import DamagedData
 from holdfast.model import tags
-from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, ResourceRecord, VolumeRecord
+from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, ResourceRecord
 from holdfast.model.run import Outcome, Problem
+from holdfast.model.volume import VolumeRecord
 from holdfast.objects.paths import CLUSTER, CORE, ROOT, SUFFIX
 from holdfast.operations.catalog import Entry
 from holdfast.operations.contents import Contents
