@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,7 +43,6 @@ class RestoreOptions:
     verify: bool = True  # read back and compare what was written
     volumes: Volumes = Volumes.AUTO
     volume_claims: tuple[str, ...] = ()  # as the backup names them, `shop/data`: only their data; empty: of all claims
-    volume_sizes: Mapping[str, str] = field(default_factory=dict)  # the same names → `20Gi`
 
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
