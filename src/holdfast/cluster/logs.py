@@ -1,8 +1,8 @@
 """What a container writes, line by line, while it writes it, from its first line to its last.
 
-The connection to a node's kubelet breaks as any other does, and a request that ends well may only have been cut off on its way. So
-the log is asked for again, from the second of the last line that was given, and what was given is passed over: kubelets stamp each
-line with its time. It is complete when a request that was begun after the container's end was answered to the end.
+The connection to a node's kubelet breaks as any other does, and a request that ends well may only have been cut off on its way.
+So the log is asked for again, from the second of the last line that was given, and what was given is passed over: kubelets stamp
+each line with its time. It is complete when a request that was begun after the container's end was answered to the end.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def follow_log(
 ) -> Iterator[bytes]:
     """Each line once, without its newline; half a line at the end is not given. Waits while the container has not begun yet.
 
-    `go_on` is called several times a second and raises what is to end this. `has_ended` says whether the container has come to its
-    end, as far as is known. A server in trouble, or a node that does not answer, is asked again and again. Raises what `go_on`
-    raises, and ApiRefused if the pod is gone or this account may not read its log.
+    `go_on` is called several times a second and raises what is to end this. `has_ended` says whether the container has come to
+    its end, as far as is known. A server in trouble, or a node that does not answer, is asked again and again. Raises what
+    `go_on` raises, and ApiRefused if the pod is gone or this account may not read its log.
     """
     what = f"cannot read the log of {namespace}/{pod}"
     path = paths.single(_PODS, namespace, pod, "log")

@@ -16,6 +16,10 @@ from holdfast.manifests.pods import container_security, from_pod, pod_security
 CONTAINER = "holdfast"
 CREDENTIALS = "/run/holdfast/credentials"
 RESULT = "/dev/termination-log"
+IMAGE_VARIABLE = "HOLDFAST_IMAGE"
+NAMESPACE_VARIABLE = "HOLDFAST_NAMESPACE"
+SECRET_VARIABLE = "HOLDFAST_SECRET"  # noqa: S105 - the name of a variable, whose value is the name of a Secret
+"""By these a run knows how to make movers beside itself: with which image, where, and with whose credentials."""
 _CACHE = "/var/cache/holdfast"
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS = {"memory": "1Gi"}
@@ -65,6 +69,11 @@ class Work:
     def needs_token(self) -> bool:
         """Whether it speaks to the API server. Who only looks after a repository gets no token."""
         return self.role in (Role.BACKUP, Role.RESTORE)
+
+    @property
+    def moves_volumes(self) -> bool:
+        """Whether it may make movers: other pods, which mount volumes."""
+        return self.needs_token
 
 
 def labels(kind: str, name: str, role: Role) -> dict[str, str]:
@@ -129,6 +138,7 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
         "env": [
             *environment(work.url, installation.cluster),
             from_pod("HOLDFAST_JOB", "metadata.labels['batch.kubernetes.io/job-name']"),
+            *_for_movers(work, installation),
         ],
         "resources": work.settings.resources or {"requests": _REQUESTS, "limits": _LIMITS},
         "securityContext": container_security(),
@@ -136,3 +146,14 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
         "terminationMessagePath": RESULT,
         "terminationMessagePolicy": "File",
     }
+
+
+def _for_movers(work: Work, installation: Installation) -> list[dict[str, Any]]:
+    """With what a run makes movers of its own."""
+    if not work.moves_volumes:
+        return []
+    return [
+        {"name": IMAGE_VARIABLE, "value": installation.image},
+        {"name": SECRET_VARIABLE, "value": work.secret},
+        from_pod(NAMESPACE_VARIABLE, "metadata.namespace"),
+    ]

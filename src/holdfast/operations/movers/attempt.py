@@ -21,7 +21,7 @@ _SILENT_NODE = 20.0  # seconds beyond the time at which a node kills a pod for c
 _GRACE = 30.0  # seconds, if the pod does not say
 
 
-class _Over(Exception):  # noqa: N818 - nothing went wrong here
+class _Over(Exception):
     """Nothing more is to be expected."""
 
 
@@ -39,7 +39,7 @@ class Attempt:
         self._told_to_end: float | None = None  # when that was noticed
 
     def lines(self) -> Iterator[bytes]:
-        """What its container writes, until its end or until no more can be expected. Raises ApiRefused, and what `check` raises."""
+        """What its container writes, until no more can be expected. Raises ApiRefused, and what `check` raises."""
         if outcomes.has_ended(self.pod) and not outcomes.terminated(self.pod):
             return  # it never had one
         with contextlib.suppress(_Over):

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from holdfast.cluster.cluster import Cluster, PatchType
+from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, ClusterError
 from holdfast.manifests.mover import run_labels
 from holdfast.manifests.naming import run_lease
-from holdfast.objects.fields import at
+from holdfast.objects.fields import Object, put, text
 from holdfast.operations.movers.kinds import LEASES
 from holdfast.operations.movers.making import make
 
@@ -34,14 +34,18 @@ class RunLease:
         self._cluster = cluster
         self._namespace = namespace
         self._run = run
-        self._uid = ""
+        self._held: Object = {}  # as it was written last
         self._released = threading.Event()
         self._failure: ClusterError | None = None
         self._renewer = threading.Thread(target=self._renew, name="lease of the run", daemon=True)
 
     @property
+    def _uid(self) -> str:
+        return text(self._held, "metadata", "uid")
+
+    @property
     def is_taken(self) -> bool:
-        return bool(self._uid)
+        return bool(self._held)
 
     @property
     def owner(self) -> dict[str, Any]:
@@ -72,7 +76,7 @@ class RunLease:
                 "renewTime": now,
             },
         }
-        self._uid = str(at(make(self._cluster, LEASES, self._namespace, body), "metadata").get("uid"))
+        self._held = make(self._cluster, LEASES, self._namespace, body)
         self._renewer.start()
 
     def check(self) -> None:
@@ -85,7 +89,7 @@ class RunLease:
         self._released.set()
         if self._renewer.is_alive():
             self._renewer.join()
-        if self._uid:
+        if self.is_taken:
             try:
                 self._cluster.delete(LEASES, self._namespace, run_lease(self._run), uid=self._uid)
             except ApiRefused as error:
@@ -97,14 +101,11 @@ class RunLease:
         renewed = clock.monotonic()
         while not self._released.wait(_RENEW_EVERY):
             try:
-                self._write(_micro_time(clock.now()))
+                if not self._write(_micro_time(clock.now())):
+                    self._failure = self._lost("this run was taken for dead, or somebody deleted it")
                 renewed = clock.monotonic()
             except ApiRefused as error:
-                if error.reason in ("NotFound", "Conflict"):
-                    self._failure = self._lost(
-                        "another run or the controller took this one for dead, or somebody deleted it"
-                    )
-                elif clock.monotonic() - renewed > DURATION.total_seconds():
+                if clock.monotonic() - renewed > DURATION.total_seconds():
                     self._failure = self._lost(f"it could not be renewed: {error.why or error.what}")
             except ClusterError as error:
                 if clock.monotonic() - renewed > _UNREACHABLE_FOR:
@@ -112,14 +113,21 @@ class RunLease:
             if self._failure is not None:
                 return
 
-    def _write(self, renewed: str) -> None:
-        self._cluster.patch(
-            LEASES,
-            self._namespace,
-            run_lease(self._run),
-            msgspec.json.encode({"metadata": {"uid": self._uid}, "spec": {"renewTime": renewed}}),
-            patch_type=PatchType.MERGE,
-        )
+    def _write(self, renewed: str) -> bool:
+        """Whether it is still there. Raises ApiRefused, ClusterUnreachable."""
+        name = run_lease(self._run)
+        put(self._held, "spec", "renewTime", value=renewed)
+        try:
+            answer: bytes | None = self._cluster.replace(LEASES, self._namespace, name, msgspec.json.encode(self._held))
+        except ApiRefused as error:
+            if error.reason not in ("NotFound", "Conflict"):
+                raise
+            answer = self._cluster.get(LEASES, self._namespace, name)  # it was written without an answer, or is gone
+        found: Object = msgspec.json.decode(answer) if answer is not None else {}
+        if text(found, "metadata", "uid") != self._uid:
+            return False
+        self._held = found
+        return True
 
     def _lost(self, why: str) -> ClusterError:
         return ClusterError(
