@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ClusterError, DamagedData, NotFound
@@ -28,8 +29,8 @@ def load_dumps(
 ) -> list[HookRecord]:
     """Streams the dumps among `saved`, the backup's records, into pods of the same name, else of the same workload.
 
-    `contents` is the backup; `pods` are those of the target that may be written to, `namespaces` maps the backup's names to those of
-    the target. A record for each dump, whatever becomes of it. Raises Cancelled, ClusterUnreachable.
+    `contents` is the backup; `pods` are those of the target that may be written to, `namespaces` maps the backup's names to
+    those of the target. A record for each dump, whatever becomes of it. Raises Cancelled, ClusterUnreachable.
     """
     if given.dumps is DumpMode.NONE or not given.enabled:
         return []
@@ -62,7 +63,7 @@ def _pod_for(dump: HookRecord, pods: Iterable[Object], namespace: str, used: set
         and f"{namespace}/{name_of(pod)}/{dump.container}/{dump.name}" not in used
     ]
     found = next(iter(by_name or alike), None)
-    return found and PodHooks(namespace=namespace, pod=name_of(found), workload=workload_of(found))
+    return PodHooks(namespace=namespace, pod=name_of(found), workload=workload_of(found)) if found else None
 
 
 def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: PodHooks | None) -> HookRecord:
@@ -79,6 +80,7 @@ def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: P
             "nothing says by which command it is taken in",
             f"{recipes}give --hook-load {pod.name}:{dump.container}/{dump.name}=COMMAND.",
         )
+    hook = replace(hook, command=hook.load)
     attempt = Attempt(cluster, pod, hook, When.LOAD)
     if impossible := attempt.not_possible():
         return impossible
@@ -87,7 +89,7 @@ def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: P
         with cluster.running(
             pod.namespace,
             pod.pod,
-            hook.load,
+            hook.command,
             container=hook.container,
             timeout=hook.timeout,
             give=contents.pieces(dump.path),

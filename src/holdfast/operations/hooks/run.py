@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from holdfast.cluster.cluster import Cluster
@@ -24,13 +24,6 @@ from holdfast.operations.hooks.timer import Timer
 _Result = TypeVar("_Result")
 _TRIES = 5  # to reach the API server, when an application waits to be thawed
 _PAUSE = 2.0  # seconds, longer each time
-
-
-@dataclass(slots=True)
-class _Begun:
-    """A pod whose hooks were begun."""
-
-    frozen: list[_Frozen] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -49,7 +42,7 @@ class HookRunner:
         self._cancel = cancel
         self._progress = progress
         self._lock = threading.Lock()
-        self._begun: dict[str, _Begun] = {}
+        self._begun: dict[str, list[_Frozen]] = {}  # of pods whose hooks were begun, by name
 
     def before(self, group: Sequence[PodHooks]) -> list[HookRecord]:
         """Runs the hooks of pods that share volumes, pod by pod. A record that `stops` means: do not read the volumes.
@@ -61,7 +54,7 @@ class HookRunner:
             stops = any(record.stops for record in records)
             if not stops and (pod.before or pod.after):
                 with self._lock:
-                    self._begun[pod.name] = _Begun()
+                    self._begun[pod.name] = []
             for hook in pod.before:
                 if any(record.stops for record in records):
                     attempt = Attempt(self._cluster, pod, hook)
@@ -99,14 +92,14 @@ class HookRunner:
         except ClusterError as error:
             return attempt.broke(error)
         frozen = _Frozen(hook, timer)
-        self._begun[pod.name].frozen.append(frozen)
+        self._begun[pod.name].append(frozen)
         frozen.record = carry_out(self._cluster, pod, hook)
         return frozen.record
 
-    def _after(self, calm: Cluster, pod: PodHooks, begun: _Begun) -> list[HookRecord]:
+    def _after(self, calm: Cluster, pod: PodHooks, begun: list[_Frozen]) -> list[HookRecord]:
         records = [self._after_hook(calm, pod, hook) for hook in pod.after]
         are_done = bool(records) and all(record.outcome is HookOutcome.DONE for record in records)
-        for frozen in reversed(begun.frozen):
+        for frozen in reversed(begun):
             records += self._thaw(calm, pod, frozen, is_thawed=frozen.hook.thaw_is_spare and are_done)
         return records
 
@@ -121,11 +114,12 @@ class HookRunner:
 
     def _thaw(self, calm: Cluster, pod: PodHooks, frozen: _Frozen, *, is_thawed: bool) -> list[HookRecord]:
         """None but what went wrong is told if hooks have thawed already."""
-        hook, records = frozen.hook, []
+        hook = replace(frozen.hook, command=frozen.hook.thaw)
+        records: list[HookRecord] = []
         attempt = Attempt(calm, pod, hook, When.AFTER_BACKUP)
         try:
             if not is_thawed:
-                record = _patiently(calm, lambda: carry_out(calm, pod, hook, when=When.AFTER_BACKUP, command=hook.thaw))
+                record = _patiently(calm, lambda: carry_out(calm, pod, hook, When.AFTER_BACKUP))
                 if record.outcome is not HookOutcome.DONE:
                     return [self._not_thawed(attempt, frozen, record)]
                 records.append(record)
