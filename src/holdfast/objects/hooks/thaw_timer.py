@@ -1,9 +1,9 @@
 """The thaw timer: a process in the container that undoes what a hook froze, if nobody else has done it in time.
 
 It is begun before the hook, by an `exec` that ends at once, and belongs to nobody: Holdfast, its connection and its machine
-may go. It needs `sh` and `sleep`, and writes no file, since the file system may be frozen. It always ends well, and what it began ends
-before it does, also when it is called off: a database that is the container's first process takes an orphan that was killed for
-one of its own that crashed.
+may go. It needs `sh` and `sleep`, and writes no file, since the file system may be frozen. It always ends well, and what it
+began ends before it does, also when it is called off: a database that is the container's first process takes an orphan that was
+killed for one of its own that crashed.
 """
 
 from __future__ import annotations
