@@ -51,6 +51,9 @@ class VolumeRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     error_count: int = 0
 
 
+VOLUMES = "volumes"  # the directory of all of them in a backup
+
+
 def volume_path(namespace: str, claim: str) -> str:
     """Where the files of a claim are in a backup."""
-    return f"/volumes/{namespace}/{claim}"
+    return f"/{VOLUMES}/{namespace}/{claim}"
