@@ -15,7 +15,8 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.model.run import Outcome
 from holdfast.model.selection import ClusterObjects, Selection
-from holdfast.operations.back_up import BackUpOptions, preview
+from holdfast.operations.back_up_options import BackUpOptions
+from holdfast.operations.back_up_preview import preview
 from holdfast.repository.lock_file import own_username
 from holdfast.repository.tree import content_ids
 from holdfast.version import PROGRAM_VERSION, VERSION

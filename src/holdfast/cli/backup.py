@@ -82,7 +82,7 @@ def create(
         cluster, options = plan_options(session, flags["plan"], name=name, labels=parse_labels(labels))
     else:
         from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
-        from holdfast.operations.back_up import BackUpOptions  # noqa: PLC0415
+        from holdfast.operations.back_up_options import BackUpOptions  # noqa: PLC0415
         from holdfast.operations.run_key import JobRun  # noqa: PLC0415
 
         options = BackUpOptions(

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.model.hooks import HookRecord
 from holdfast.model.kubernetes import Resource
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeRecord
@@ -98,6 +99,7 @@ class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     namespaces: list[str]
     excluded: dict[str, int]  # exclusion rule → objects it kept out
     volumes: list[VolumeRecord]
+    hooks: list[HookRecord] = []
     changes: Changes | None
     errors: list[Problem]
     keep_until: str = ""  # as of its Run

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.model.hooks import HookOutcome, HookRecord
+from holdfast.errors import HoldfastError
+from holdfast.model.hooks import Hook, HookOutcome, HookRecord
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome, VolumeRecord
+from holdfast.objects.hooks.select import PodHooks
 from holdfast.operations.movers.contract import Moved
 from holdfast.operations.movers.task import MoverEnd
 from holdfast.operations.volumes_of_backup.plan import failed
@@ -67,12 +69,45 @@ def stopped_by(hook: HookRecord) -> Problem:
     )
 
 
-_LEAVE_OUT = "Its PersistentVolumeClaim is in the backup. A volume policy, or --volumes none, leaves the data out knowingly."
+def lost_part(error: HoldfastError) -> Problem:
+    """Why a volume that its mover has saved is not in the backup all the same."""
+    return Problem(
+        "the part was lost",
+        f"its mover saved it, but what it stored cannot be read: {error}",
+        "Back up again; if that does not help, `holdfast repository check` tells what is damaged.",
+    )
+
+
+def not_dumped(pod: PodHooks, hook: Hook) -> HookRecord:
+    """The record of a dump that was not begun, because a hook before it failed."""
+    return HookRecord(
+        namespace=pod.namespace,
+        pod=pod.pod,
+        container=hook.container,
+        name=hook.name,
+        when=hook.when,
+        outcome=HookOutcome.LEFT_OUT,
+        origin=hook.origin,
+        program=hook.program,
+        on_error=hook.on_error,
+        why="a hook before it failed in this pod",
+        recipe=hook.recipe,
+        workload=pod.workload,
+    )
+
+
+def with_what(problem: Problem) -> Problem:
+    """With the whole cause in `why`, which is all that a record keeps of it."""
+    return Problem(problem.what, ": ".join(filter(None, (problem.what, problem.why))), problem.next)
+
+
+_LEAVE_OUT = (
+    "Its PersistentVolumeClaim is in the backup. A volume policy, or --volumes none, leaves the data out knowingly."
+)
 
 
 def _cause(end: MoverEnd) -> Problem:
-    problem = end.problem or Problem("the mover told nothing of its end", "", "Back up again.")
-    return Problem(problem.what, ": ".join(filter(None, (problem.what, problem.why))), problem.next)
+    return with_what(end.problem or Problem("the mover told nothing of its end", "", "Back up again."))
 
 
 def _with_times(record: VolumeRecord, moved: Moved | None) -> VolumeRecord:

@@ -24,7 +24,10 @@ def group_volumes(moves: Iterable[Move], hooks: Iterable[PodHooks]) -> list[Grou
     A pod that has hooks and no volume to read is a group too. All volumes without hooks are the last one.
     """
     with_hooks = {(pod.namespace, pod.pod): pod for pod in hooks if pod.before or pod.after}
-    used = [(move, [key for pod in move.facts.pods if (key := (namespace_of(pod), name_of(pod))) in with_hooks]) for move in moves]
+    used = [
+        (move, [key for pod in move.facts.pods if (key := (namespace_of(pod), name_of(pod))) in with_hooks])
+        for move in moves
+    ]
     leader = {key: key for key in with_hooks}
     for _, pods in used:
         for pod in pods[1:]:

@@ -28,15 +28,20 @@ class Begun(Protocol):
         ...
 
 
-class VolumeMovers(Protocol):
-    def settings(self, cluster_name: str) -> MoverSettings:
-        """Asked for only when a volume needs a mover. Raises UsageError if there can be none: no pod reaches the repository."""
+class ReadyMovers(Protocol):
+    """Movers of which nothing hinders the start, as far as can be known before."""
+
+    def begin(self, run_id: str, cancel: Cancel, progress: Progress) -> AbstractContextManager[Begun]:
+        """At the end of the `with` block, nothing of them is left. Raises what hinders all of them."""
         ...
 
-    def begin(
-        self, settings: MoverSettings, run_id: str, cancel: Cancel, progress: Progress
-    ) -> AbstractContextManager[Begun]:
-        """At the end of the `with` block, nothing of the movers is left. Raises what hinders all of them."""
+
+class VolumeMovers(Protocol):
+    def prepare(self, cluster_name: str) -> ReadyMovers:
+        """Asked for only if a volume needs a mover. Nothing is made yet.
+
+        Raises PlanRefused or UsageError if there can be none: no pod reaches the repository, say.
+        """
         ...
 
 
@@ -44,16 +49,22 @@ class PodMovers:
     """Movers as pods of a cluster."""
 
     def __init__(self, cluster: Cluster, settings: Callable[[str], MoverSettings]) -> None:
-        """`settings` makes them for the name of a cluster."""
+        """`settings` makes them for the name of a cluster, and raises what `VolumeMovers.prepare` raises."""
         self._cluster = cluster
-        self._make_settings = settings
+        self._settings = settings
 
-    def settings(self, cluster_name: str) -> MoverSettings:
-        return self._make_settings(cluster_name)
+    def prepare(self, cluster_name: str) -> ReadyMovers:
+        return _ReadyPods(self._cluster, self._settings(cluster_name))
+
+
+class _ReadyPods:
+    def __init__(self, cluster: Cluster, settings: MoverSettings) -> None:
+        self._cluster = cluster
+        self._settings = settings
 
     @contextlib.contextmanager
-    def begin(self, settings: MoverSettings, run_id: str, cancel: Cancel, progress: Progress) -> Iterator[Begun]:
-        with Movers(self._cluster, settings, run_id, cancel, progress) as movers:
+    def begin(self, run_id: str, cancel: Cancel, progress: Progress) -> Iterator[Begun]:
+        with Movers(self._cluster, self._settings, run_id, cancel, progress) as movers:
             exposures = Exposures(self._cluster, movers)
             try:
                 yield _PodsBegun(movers, exposures)

@@ -10,7 +10,7 @@ import msgspec
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.model.placement import Placement
 from holdfast.model.run import Problem
-from holdfast.model.volume import VolumeOutcome, VolumeRecord, Way, volume_path
+from holdfast.model.volume import CLAIM, VolumeOutcome, VolumeRecord, Way, volume_path
 from holdfast.objects.storage.claims import ClaimFacts
 from holdfast.objects.storage.placement import backup_placement
 from holdfast.objects.storage.pod_volumes import PodVolume, pod_volumes
@@ -38,6 +38,10 @@ class VolumePlan:
 
     moves: Sequence[Move] = ()
     settled: Sequence[VolumeRecord] = ()  # nothing is moved for these
+
+    def without_movers(self, problem: Problem) -> VolumePlan:
+        """What remains if there can be no movers: every volume that needs one has failed."""
+        return VolumePlan(settled=[*self.settled, *(failed(move.record, problem) for move in self.moves)])
 
 
 class PlannedVolume(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +81,7 @@ def leave_out(claims: Iterable[ObjectKey], why: str) -> VolumePlan:
 def planned_volumes(plan: VolumePlan) -> list[PlannedVolume]:
     """The plan as a dry run shows it, claims first."""
     lines = [_line(move.record, move.placement) for move in plan.moves] + [_line(record) for record in plan.settled]
-    return sorted(lines, key=lambda line: (line.namespace, line.kind != _CLAIM, line.name))
-
-
-_CLAIM = "persistentVolumeClaim"
+    return sorted(lines, key=lambda line: (line.namespace, line.kind != CLAIM, line.name))
 
 
 def _line(record: VolumeRecord, placement: Placement | None = None) -> PlannedVolume:
