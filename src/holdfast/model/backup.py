@@ -10,7 +10,7 @@ import msgspec
 
 from holdfast.model.hooks import HookRecord
 from holdfast.model.kubernetes import Resource
-from holdfast.model.run import Outcome, Problem
+from holdfast.model.run import Outcome, Problem, Run
 from holdfast.model.volume import VolumeRecord
 
 
@@ -76,6 +76,13 @@ class Changes(msgspec.Struct, kw_only=True, frozen=True):
     changed: int
     removed: int
     unchanged: int
+
+
+class BackupReport(Run, kw_only=True, rename="camel"):
+    """The run of a backup, and what became of each volume and hook."""
+
+    volumes: list[VolumeRecord] = []
+    hooks: list[HookRecord] = []
 
 
 class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):

@@ -19,10 +19,10 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, DamagedData, HoldfastError, NothingSelected, PlanRefused, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
-from holdfast.model.backup import RECORD_PATH, BackupType, Changes, ClusterRecord
+from holdfast.model.backup import RECORD_PATH, BackupReport, BackupType, Changes, ClusterRecord
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
-from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestamp
+from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
 from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.backup_record import MadeBackup
@@ -40,7 +40,7 @@ from holdfast.operations.volumes_of_backup.parents import find_parents
 from holdfast.operations.volumes_of_backup.parts import EarlierVolumes
 from holdfast.operations.volumes_of_backup.plan import VolumePlan
 from holdfast.operations.volumes_of_backup.planning import plan_work
-from holdfast.operations.volumes_of_backup.run import BackupRun, VolumeSaver, VolumeWork
+from holdfast.operations.volumes_of_backup.run import BackupInProgress, VolumeSaver, VolumeWork
 from holdfast.repository.claim import claimed
 from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_username
@@ -60,7 +60,7 @@ def back_up(
     progress: Progress,
     *,
     movers: VolumeMovers,
-) -> Run:
+) -> BackupReport:
     """Makes a backup and returns its run, done or partial; of a key that has its backup already, that one's.
 
     `movers` are asked for only if a volume needs one.
@@ -102,7 +102,7 @@ class _BackUp:
         self._type = options.type
         self._hostname = options.cluster_name
 
-    def run(self) -> Run:
+    def run(self) -> BackupReport:
         with reported(self._repository, self._log, self._failed, self._key_tags) as lock:
             source = self._source()
             catalog = read_catalog(self._repository) if self._key else None
@@ -111,7 +111,7 @@ class _BackUp:
             with contextlib.closing(self._repository.writer(lock, self._cancel)) as writer:
                 return self._write(writer, lock, source, catalog)
 
-    def _write(self, writer: BlobWriter, lock: Lock, source: ClusterRecord, catalog: Catalog | None) -> Run:
+    def _write(self, writer: BlobWriter, lock: Lock, source: ClusterRecord, catalog: Catalog | None) -> BackupReport:
         lost = self._repository.forget_lost_packs()
         if lost:
             self._log.warn(f"{lost} packs of the repository are lost; what this backup needs of them is stored again")
@@ -177,8 +177,8 @@ class _BackUp:
             self._log.warn(f"no volume is saved: {error}")
             return plan.without_movers(with_what(Problem.of(error))), None
 
-    def _run_with(self, writer: BlobWriter, tree: TreeBuilder) -> BackupRun:
-        return BackupRun(
+    def _run_with(self, writer: BlobWriter, tree: TreeBuilder) -> BackupInProgress:
+        return BackupInProgress(
             id=self._id,
             repository=self._repository,
             cluster=self._cluster,
@@ -196,7 +196,7 @@ class _BackUp:
         lock: Lock,
         claim: Lock | None,
         earlier: Entry | None,
-    ) -> tuple[Run, str]:
+    ) -> tuple[BackupReport, str]:
         """The run, and the tree of its report, which is stored with the rest."""
         record = backup.record()
         add_document(tree, writer, RECORD_PATH, record, record.finished_at)
@@ -231,7 +231,7 @@ class _BackUp:
         with claimed(self._repository, name, lock, self._cancel, self._log) as claim:
             yield claim
 
-    def _made(self, catalog: Catalog) -> Run | None:
+    def _made(self, catalog: Catalog) -> BackupReport | None:
         """The run of the backup that another run of the same key made."""
         made = self._key.made(catalog, self._hostname) if self._key else None
         return run_that_made(made) if made else None
@@ -303,9 +303,9 @@ class _BackUp:
             has_volume=EarlierVolumes(self._repository).has,
         )
 
-    def _failed(self, error: HoldfastError) -> Run:
+    def _failed(self, error: HoldfastError) -> BackupReport:
         """The run as its report keeps it when no backup came of it."""
-        return Run(
+        return BackupReport(
             id=self._id,
             run=self._id,
             verb=Verb.BACKUP_CREATE,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.model import tags
-from holdfast.model.backup import BackupRecord, BackupType, Changes, ClusterRecord, resource_records
-from holdfast.model.run import Outcome, Run, Verb
+from holdfast.model.backup import BackupRecord, BackupReport, BackupType, Changes, ClusterRecord, resource_records
+from holdfast.model.run import Outcome, Verb
 from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.capture import Captured
 from holdfast.operations.volumes_of_backup.planning import notes_on_volumes
@@ -97,7 +97,7 @@ class MadeBackup:
             total_bytes_processed=self.object_bytes + self._volume_bytes + self._dump_bytes,
         )
 
-    def describe(self, record: BackupRecord) -> Run:
+    def describe(self, record: BackupRecord) -> BackupReport:
         changes = record.changes
         claims = [volume for volume in record.volumes if volume.is_claim]
         counts = {
@@ -112,7 +112,7 @@ class MadeBackup:
         }
         if changes:
             counts |= {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
-        return Run(
+        return BackupReport(
             id=self.run,
             run=self.run,
             verb=Verb.BACKUP_CREATE,
@@ -133,6 +133,8 @@ class MadeBackup:
             errors=record.errors,
             notes=[*self.notes, *notes_on_volumes(record.volumes)],
             keep_until=record.keep_until,
+            volumes=record.volumes,
+            hooks=record.hooks,
         )
 
     @property

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from holdfast.cluster.cluster import Cluster
+from holdfast.errors import ClusterError
 from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Progress
 from holdfast.objects.fields import Object
@@ -69,7 +70,10 @@ class _ReadyPods:
             try:
                 yield _PodsBegun(movers, exposures)
             finally:
-                exposures.withdraw_all()
+                try:
+                    exposures.withdraw_all()
+                except ClusterError as error:
+                    progress.warn(f"{error}; the next run that has movers removes what is left")
 
 
 class _PodsBegun:

@@ -38,7 +38,7 @@ def plan_work(cluster: Cluster, captured: Captured, options: BackUpOptions, prog
         plan = plan_volumes(facts, options.volume_policy)
     else:
         plan = leave_out(captured.claims, "left out with --volumes none")
-    hooks = select_hooks(facts.pods, options.hooks) if options.hooks.enabled else []
+    hooks = select_hooks(facts.pods, options.hooks)
     return PlannedWork(plan=plan, hooks=hooks, notes=[*_notes_on_hooks(hooks), *options.volume_policy.notes])
 
 
@@ -56,5 +56,4 @@ def notes_on_volumes(records: Sequence[VolumeRecord]) -> Iterator[str]:
 
 def _notes_on_hooks(hooks: Sequence[PodHooks]) -> Iterator[str]:
     for pod in hooks:
-        yield from (f"Found {found}, in the pod {pod.namespace}/{pod.pod}" for found in pod.found)
-        yield from (f"{note} (pod {pod.namespace}/{pod.pod})" for note in pod.notes)
+        yield from (f"{note} (pod {pod.name})" for note in pod.notes)

@@ -72,7 +72,7 @@ class VolumeWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackupRun:
+class BackupInProgress:
     """The backup that is being made."""
 
     id: str
@@ -87,7 +87,7 @@ class BackupRun:
 class VolumeSaver:
     """Use once. Parts are grafted into the tree, dumps stored by the writer and entered there."""
 
-    def __init__(self, run: BackupRun) -> None:
+    def __init__(self, run: BackupInProgress) -> None:
         self._run = run
         self._hooks = HookRunner(run.cluster, run.id, run.cancel, run.progress)
         self._records: list[VolumeRecord] = []
