@@ -10,9 +10,19 @@ from typing import Protocol
 from holdfast.errors import PlanRefused
 from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result, Volumes
+from holdfast.model.restore import (
+    Action,
+    ObjectPlan,
+    ObjectResult,
+    OnConflict,
+    Result,
+    VolumeAction,
+    VolumePlan,
+    Volumes,
+)
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
+from holdfast.model.volume import VolumeRecord
 from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.patching.patch import Patch
@@ -47,6 +57,7 @@ class RestoreOptions:
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
 CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
+MOVING = frozenset((VolumeAction.FILL, VolumeAction.OVERWRITE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,25 @@ class PlannedObject:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedVolume:
+    """The data of one claim, with all that is needed to bring it back."""
+
+    view: VolumePlan
+    item: PlannedObject  # the claim itself
+    record: VolumeRecord | None
+    desired: Object  # the claim as it is to be in the target
+    pod_spec: Object | None = None  # of the pods that will mount it
+    mounted_by: tuple[ObjectKey, ...] = ()  # objects of the plan
+    keeps_data: bool = False  # the backup's volume had the reclaim policy Retain
+    bound_beforehand: bool = False  # the claim names its PersistentVolume
+
+    @property
+    def moves(self) -> bool:
+        """Whether a mover has to write it."""
+        return self.view.action in MOVING
+
+
 class ObjectReader(Protocol):
     """Where the content of planned objects is read from; a BackupSource is one."""
 
@@ -107,6 +137,7 @@ class RestorePlan:
     notes: list[str] = field(default_factory=list)
     status_kinds: frozenset[str] = frozenset()  # group resources
     to_hold: list[ObjectKey] = field(default_factory=list)  # what holds still while the plan is carried out
+    volumes: list[PlannedVolume] = field(default_factory=list)
 
     @property
     def counts(self) -> Counter[Action]:
