@@ -27,6 +27,7 @@ from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
+from holdfast.operations.movers.task import MoverSettings
 from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.quarantine import refuse_foreign_namespaces
 from holdfast.operations.restore.target import NAMESPACES, Target
@@ -138,6 +139,7 @@ class RestorePlan:
     status_kinds: frozenset[str] = frozenset()  # group resources
     to_hold: list[ObjectKey] = field(default_factory=list)  # what holds still while the plan is carried out
     volumes: list[PlannedVolume] = field(default_factory=list)
+    movers: MoverSettings | None = None  # None if no volume needs a mover
 
     @property
     def counts(self) -> Counter[Action]:

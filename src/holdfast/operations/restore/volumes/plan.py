@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.errors import NotFound
@@ -10,6 +10,7 @@ from holdfast.model.backup import BackupRecord
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.model.restore import Action, VolumeAction, VolumePlan
 from holdfast.objects.fields import Object, at, copied, items, name_of, namespace_of, text
+from holdfast.operations.movers.task import MoverSettings
 from holdfast.operations.restore.plan import CREATING, PlannedObject, PlannedVolume, RestorePlan
 from holdfast.operations.restore.volumes.judgement import Subject, Verdict, class_of, judge, size_of
 from holdfast.operations.restore.volumes.mounting import CLAIMS, MOUNTING, Mounting, pods_on
@@ -21,14 +22,16 @@ _CLASSES = "storageclasses.storage.k8s.io"
 _DRIVERS = "csidrivers.storage.k8s.io"
 
 
-def plan_volumes(plan: RestorePlan, record: BackupRecord) -> None:
+def plan_volumes(plan: RestorePlan, record: BackupRecord, movers: Callable[[], MoverSettings]) -> None:
     """Sets the plan's `volumes`, and blocks the objects that must not be made without their data.
 
-    Raises NotFound for a claim of --volume that the restore does not have; ApiRefused, ClusterUnreachable.
+    `movers` is asked only if there is data to restore; it raises PlanRefused for a repository that pods cannot reach. Raises
+    NotFound for a claim of --volume that the restore does not have; ApiRefused, ClusterUnreachable.
     """
-    planner = _VolumePlanner(plan, record)
-    plan.volumes = planner.run()
+    plan.volumes = _VolumePlanner(plan, record).run()
     plan.objects = blocked(plan.objects, plan.volumes)
+    if any(volume.moves for volume in plan.volumes):
+        plan.movers = movers()
 
 
 class _Read(NamedTuple):
