@@ -61,6 +61,11 @@ class Data(Protocol):
         """What must not be made because data is missing, and why; empty before `restore`."""
         ...
 
+    @property
+    def staying_still(self) -> Mapping[ObjectKey, str]:
+        """Workloads that were scaled down for it and must not get pods again, and why."""
+        ...
+
     def restore(self, make: Callable[[PlannedObject, Change], ObjectResult]) -> None:
         """`make` creates a claim, perhaps changed. Raises what ends the run; all else is a result."""
         ...
@@ -122,6 +127,10 @@ class Execution:
                 else:
                     self._restore_wave(items, pool)
             self.results[:] = release(self._target, self._writer.held.values(), self.results, unready)
+
+    def staying_still(self) -> Mapping[ObjectKey, str]:
+        """What was scaled down and must not be let go, now that the data of claims was tried, and why."""
+        return self._data.staying_still if self._data else {}
 
     @contextmanager
     def saying_what_is_held(self) -> Iterator[None]:

@@ -102,6 +102,7 @@ class PlannedVolume:
     pod_spec: Object | None = None  # of the pods that will mount it
     mounted_by: tuple[ObjectKey, ...] = ()  # objects of the plan
     keeps_data: bool = False  # the backup's volume had the reclaim policy Retain
+    stopped: tuple[ObjectKey, ...] = ()  # what uses the claim now, and holds still while it is written
     bound_beforehand: bool = False  # the claim names its PersistentVolume
 
     @property

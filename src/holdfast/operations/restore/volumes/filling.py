@@ -15,7 +15,7 @@ from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreacha
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.model.progress import Progress
-from holdfast.model.restore import ObjectResult, Result, VolumeAction, VolumeResult
+from holdfast.model.restore import ObjectResult, Result, VolumeResult
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome
 from holdfast.objects.fields import text
@@ -41,7 +41,7 @@ StartMovers = Callable[[Cluster, MoverSettings, str, Cancel, Progress], Abstract
 class Filling:
     """Of one restore; see `holdfast.operations.restore.execution.Data`. Results grow while it goes on."""
 
-    def __init__(  # noqa: PLR0913 - a run brings all of these
+    def __init__(
         self,
         plan: RestorePlan,
         *,
@@ -64,6 +64,7 @@ class Filling:
         self._results = {volume.item.key: left_out(volume) for volume in plan.volumes if not volume.moves}
         self._claims: dict[ObjectKey, ObjectResult] = {}
         self._missing: list[tuple[PlannedVolume, str]] = []
+        self._begun: list[PlannedVolume] = []
         self.withheld: Mapping[ObjectKey, str] = {}
         self.claims = frozenset(volume.item.key for volume in self._to_move if volume.item.action in CREATING)
 
@@ -84,9 +85,14 @@ class Filling:
         return list(self._claims.values())
 
     @property
-    def unsafe(self) -> list[PlannedVolume]:
-        """Claims that exist and do not hold what they should, after `restore`."""
-        return [volume for volume, _ in self._missing if volume.item.action not in CREATING]
+    def staying_still(self) -> Mapping[ObjectKey, str]:
+        """However the run ended: a volume that a mover was let at, and that is not as it should be."""
+        return {
+            key: f"the data of its volume {volume.view.name} is not complete"
+            for volume in self._begun
+            if (result := self._results.get(volume.item.key)) is None or result.outcome is not VolumeOutcome.DONE
+            for key in volume.stopped
+        }
 
     def restore(self, make: Make) -> None:
         """Raises Cancelled, ClusterUnreachable, and ApiRefused for a credential that has expired."""
@@ -130,6 +136,7 @@ class Filling:
                     raise
                 self._fail(volume, way, Problem.of(error))
                 continue
+            self._begun.append(volume)
             task = self._task(volume, mounted, overwrites=way.overwrites)
             ways[task.name] = volume, way
             tasks.append(task)
@@ -139,9 +146,7 @@ class Filling:
         for ending in endings:
             ending.result()
 
-    def _way(
-        self, volume: PlannedVolume, movers: RunOfMovers, exposures: Exposures, make: Make, number: int
-    ) -> Way:
+    def _way(self, volume: PlannedVolume, movers: RunOfMovers, exposures: Exposures, make: Make, number: int) -> Way:
         elsewhere = volume.item.key.namespace != movers.settings.namespace
         if elsewhere and volume.item.action in CREATING and not volume.bound_beforehand:
             return Handover(self._cluster, movers, volume, number, make)

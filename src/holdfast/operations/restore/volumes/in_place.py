@@ -80,9 +80,7 @@ class InPlace:
             return None
         if self._made is None or self._made.result not in _THERE:
             return self._made
-        return result_of(
-            self._volume.item, Result.FAILED, f"it is there, but {why}", next_step, uid=self._made.uid
-        )
+        return result_of(self._volume.item, Result.FAILED, f"it is there, but {why}", next_step, uid=self._made.uid)
 
     def _marked(self, desired: Object) -> Object:
         claim: Object = copied(desired)

@@ -97,7 +97,7 @@ class _VolumePlanner:
         record = self._records.get(name)
         live = None if item.action in CREATING else self._plan.target.live(item.key)
         users = pods_on(around.pods, item.key.namespace, item.key.name)
-        stopped = [pod for pod in users if not self._will_stop(pod)]
+        left = [pod for pod in users if not self._will_stop(pod)]
         subject = Subject(
             original,
             desired,
@@ -105,8 +105,8 @@ class _VolumePlanner:
             item.action,
             live,
             self._volume_of(live or desired, volumes),
-            stopped,
-            _what_stops(stopped),
+            left,
+            _what_stops(left),
         )
         if item.action is Action.BLOCKED:
             verdict = Verdict(VolumeAction.BLOCKED, item.why, item.next)
@@ -130,6 +130,7 @@ class _VolumePlanner:
             record=record,
             desired=desired,
             pod_spec=mounting.pod_spec(item.key.namespace, item.key.name),
+            stopped=tuple(key for key in self._plan.to_hold if key in {_stopper(pod) for pod in users}),
             mounted_by=tuple(mounting.of(item.key.namespace, item.key.name)),
             keeps_data=was is not None and text(was[0], "spec", "persistentVolumeReclaimPolicy") == "Retain",
             bound_beforehand=bool(text(desired, "spec", "volumeName")),
