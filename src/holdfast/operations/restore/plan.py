@@ -151,6 +151,11 @@ class RestorePlan:
         """What would overwrite or delete something that exists."""
         return [item for item in self.objects if item.action in DESTRUCTIVE]
 
+    @property
+    def overwritten_data(self) -> list[PlannedVolume]:
+        """Claims whose files would be replaced; no safety point holds these."""
+        return [volume for volume in self.volumes if volume.view.action is VolumeAction.OVERWRITE]
+
     def check(self) -> None:
         """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs; with a quarantine,
         when a namespace exists that is none.
