@@ -15,7 +15,7 @@ _MOVING = (
         "Says that the run lives, and owns what it makes",
         ("coordination.k8s.io",),
     ),
-    Right(("persistentvolumeclaims",), (*READ, "create", "delete"), "Those that movers mount, in the place of one of another namespace"),
+    Right(("persistentvolumeclaims",), (*READ, "create", "delete"), "Those that movers mount, in the place of another's"),
 )  # fmt: skip
 
 RUNNER_VOLUMES = RoleTable(
