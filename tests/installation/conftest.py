@@ -108,7 +108,7 @@ def log_in(bare_cluster):
 
 
 def may(api, who, question):
-    """The API server's word on `may(api, who, "list secrets in shop")`; `who` is a user, or an account as `holdfast/holdfast-runner`."""
+    """`may(api, who, "list secrets in shop")`; `who` is a user, or an account as `holdfast/holdfast-runner`."""
     verb, what, *place = question.replace(" in ", " ").split()
     resource, _, group = what.partition(".")
     resource, _, subresource = resource.partition("/")

@@ -1,4 +1,4 @@
-"""Rights for the data of volumes and for hooks: enough for movers where they run, none elsewhere, and none where they are not wanted."""
+"""Rights for the data of volumes and for hooks: enough where movers run, none elsewhere, and none where they are not wanted."""
 
 import functools
 
