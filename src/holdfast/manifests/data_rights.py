@@ -11,7 +11,7 @@ _MOVING = (
     Right(("events",), ("list",), "Why a Job gets no pod or a claim no volume: a quota, a missing class"),
     Right(
         ("leases",),
-        (*READ, "create", "update", "delete"),
+        (*READ, "create", "patch", "delete"),
         "Says that the run lives, and owns what it makes",
         ("coordination.k8s.io",),
     ),
@@ -31,6 +31,7 @@ RUNNER_VOLUMES = RoleTable(
             (*READ, "create", "patch", "delete"),
             "A second one with the same source brings a volume to Holdfast's namespace, where no tenant is; it keeps the data",
         ),
+        Right(("nodes",), ("list",), "Whether the node of a volume is there, and takes pods"),
     ),
 )  # fmt: skip
 
