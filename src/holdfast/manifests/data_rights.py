@@ -11,7 +11,7 @@ _MOVING = (
     Right(("events",), ("list",), "Why a Job gets no pod or a claim no volume: a quota, a missing class"),
     Right(
         ("leases",),
-        (*READ, "create", "patch", "delete"),
+        (*READ, "create", "update", "delete"),
         "Says that the run lives, and owns what it makes",
         ("coordination.k8s.io",),
     ),
