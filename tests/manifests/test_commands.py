@@ -53,7 +53,7 @@ def test_what_a_restore_says_of_volumes_arrives():
     command = restore_command(
         volumes="overwrite", volumeClaims=["shop/data"], volumeSizes={"shop/data": "20Gi"}, movers=MOVERS
     )
-    expected = {"--volumes=overwrite", "--volume-claim=shop/data", "--volume-size=shop/data=20Gi", *MOVER_FLAGS}
+    expected = {"--volumes=overwrite", "--volume=shop/data", "--volume-size=shop/data=20Gi", *MOVER_FLAGS}
     assert expected <= set(command)
 
 

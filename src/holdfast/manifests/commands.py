@@ -46,7 +46,7 @@ def restore(backup: str, spec: RestoreSpec) -> list[str]:
         *_switch("--delete-data", spec.delete_data),
         *_each("--restore-status", spec.restore_status),
         *([] if spec.volumes == _AUTO else [f"--volumes={spec.volumes}"]),
-        *_each("--volume-claim", spec.volume_claims),
+        *_each("--volume", spec.volume_claims),
         *_pairs("--volume-size", spec.volume_sizes),
         *_mover_flags(spec.movers),
         *_switch("--quarantine", spec.quarantine),
