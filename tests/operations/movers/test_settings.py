@@ -88,9 +88,7 @@ def test_servers_that_the_environment_names_are_looked_at_too(url, variable, ser
         refusal(reachable_repository, url, {variable: server})
 
 
-@pytest.mark.parametrize(
-    "url", ["file:///srv/backups", "https://s3/b", "s3:https://k:key-secret@host/bucket"]
-)
+@pytest.mark.parametrize("url", ["file:///srv/backups", "https://s3/b", "s3:https://k:key-secret@host/bucket"])
 def test_what_is_no_repository_is_refused(url):
     refusal(reachable_repository, url, {}, error=UsageError)
 
@@ -134,7 +132,9 @@ def test_keys_from_a_profile(tmp_path):
 def test_the_other_stores(tmp_path):
     key = tmp_path / "key.json"
     key.write_text('{"private_key": "account-secret"}')
-    google = mover_credentials("gs://bucket/p", "p", {"GOOGLE_APPLICATION_CREDENTIALS": str(key), "AWS_REGION": "x"}, None)
+    google = mover_credentials(
+        "gs://bucket/p", "p", {"GOOGLE_APPLICATION_CREDENTIALS": str(key), "AWS_REGION": "x"}, None
+    )
     assert google == {"GOOGLE_APPLICATION_CREDENTIALS": key.read_bytes(), "password": b"p"}
     assert mover_credentials("gs://bucket/p", "p", {"GOOGLE_ACCESS_TOKEN": "t"}, None)["GOOGLE_ACCESS_TOKEN"] == b"t"
     azure = {"AZURE_ACCOUNT_NAME": "a", "AZURE_ACCOUNT_KEY": "account-secret"}
