@@ -323,13 +323,12 @@ def small_disk(shop, make_pod):
     lay = """
         truncate -s 16M /disk && mkdir /data
         for attempt in 1 2 3 4 5; do device=$(losetup -f); losetup "$device" /disk && break; done
-        echo "$device" >/tmp/device
-        mke2fs "$device" >/dev/null && mount -t ext2 "$device" /data
+        mke2fs "$device" >/dev/null && mount -t ext2 "$device" /data && losetup -d "$device"  # goes when it is unmounted
     """
     done = shop.cluster.execute(shop.namespace, "db-0", ["sh", "-c", lay], container="db")
     assert done.exit_code == 0, done
     yield "/data"
-    end = "fsfreeze --unfreeze /data 2>/dev/null; umount /data && losetup -d $(cat /tmp/device)"
+    end = "fsfreeze --unfreeze /data 2>/dev/null; umount /data"
     assert shop.cluster.execute(shop.namespace, "db-0", ["sh", "-c", end], container="db").exit_code == 0
 
 
@@ -343,7 +342,7 @@ def test_a_file_system_that_a_dead_process_froze_is_written_to_again(node_cluste
     """With a hook as Velero's documentation has it, which knows of no timer."""
     freeze = hook(("/bin/fsfreeze", "--freeze", small_disk))
     (planned,) = group(shop, ["db-0"], freeze)
-    assert planned.before[0].thaw == ("/bin/fsfreeze", "-u", small_disk)
+    assert planned.before[0].thaw == ("/bin/fsfreeze", "--unfreeze", small_disk)
     die_after_freezing(node_cluster, shop, replace(freeze, thaw_after=4.0))
     write_in_the_background(shop, small_disk)
     assert not is_there(shop, "/tmp/written")

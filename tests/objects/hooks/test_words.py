@@ -68,7 +68,7 @@ def test_any_text_is_a_command(text):
 @pytest.mark.parametrize(
     ("command", "thaw"),
     [
-        (("/sbin/fsfreeze", "--freeze", "/var/log/nginx"), ("/sbin/fsfreeze", "-u", "/var/log/nginx")),
+        (("/sbin/fsfreeze", "--freeze", "/var/log/nginx"), ("/sbin/fsfreeze", "--unfreeze", "/var/log/nginx")),
         (("fsfreeze", "-f", "/data"), ("fsfreeze", "-u", "/data")),
         (("xfs_freeze", "-f", "/data"), ("xfs_freeze", "-u", "/data")),
         (("fsfreeze", "--unfreeze", "/data"), ()),
@@ -78,7 +78,7 @@ def test_any_text_is_a_command(text):
         (("/bin/bash", "-c", "sync; fsfreeze -f /data"), ("/bin/sh", "-c", "fsfreeze -u /data")),
         (
             ("sh", "-c", "fsfreeze -f '/my data' && /sbin/fsfreeze --freeze /b"),
-            ("/bin/sh", "-c", "/sbin/fsfreeze -u /b; fsfreeze -u '/my data'"),
+            ("/bin/sh", "-c", "/sbin/fsfreeze --unfreeze /b; fsfreeze -u '/my data'"),
         ),
         (("sh", "-c", "fsfreeze -u /data"), ()),
         (("sh", "-c", 'fsfreeze -f "$(reboot)"'), ()),
