@@ -1,14 +1,16 @@
 """One Kubernetes cluster: what it serves, who it is, and its objects as bytes.
 
-Every call but `watch` is one request (with retries); nothing is cached but what the cluster serves. Bodies are JSON and
-come and go untouched. All methods may be called from many threads and raise ClusterUnreachable, Cancelled, and ApiRefused, whose
-`reason` tells AlreadyExists, Conflict, Invalid, Forbidden and NotFound apart.
+Every call but `watch` and `follow_log` is one request (with retries); nothing is cached but what the cluster serves. Bodies are
+JSON and come and go untouched. All methods may be called from many threads and raise ClusterUnreachable, Cancelled, and
+ApiRefused, whose `reason` tells AlreadyExists, Conflict, Invalid, Forbidden and NotFound apart.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,6 +22,7 @@ from holdfast.cluster.connection import JSON, Connection
 from holdfast.cluster.custom_resources import wait_established
 from holdfast.cluster.discovery import discover
 from holdfast.cluster.listing import Page, list_objects
+from holdfast.cluster.logs import follow_log
 from holdfast.cluster.surface import ApiSurface
 from holdfast.cluster.watch_events import Event
 from holdfast.cluster.watching import watch
@@ -124,6 +127,20 @@ class Cluster:
             label_selector=label_selector,
             cancel=self.connection.cancel,
         )
+
+    def follow_log(
+        self, namespace: str, pod: str, container: str, *, go_on: Callable[[], None], has_ended: Callable[[], bool]
+    ) -> Iterator[bytes]:
+        """What a container writes, line by line until its end, see `logs.follow_log`."""
+        return follow_log(self.connection, namespace, pod, container, go_on=go_on, has_ended=has_ended)
+
+    def now(self) -> dt.datetime:
+        """The time by the API server's clock, to the second: that by which it stamps objects, whatever ours says."""
+        headers = self.connection.request("GET", "/version", what="cannot read the API server's time").headers
+        try:
+            return email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
+        except (TypeError, ValueError, AttributeError):  # some gateway between us took it away
+            return self.connection.clock.now()
 
     def get(self, resource: Resource, namespace: str, name: str) -> bytes | None:
         """The object, or None if there is none. A kind that is not served raises ApiRefused all the same."""

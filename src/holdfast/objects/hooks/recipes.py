@@ -14,7 +14,7 @@ from holdfast.objects.hooks.commands import shell
 
 ANY_RECIPE = "auto"
 
-_FINDS_SECRET = """\
+_ACCESS = """\
 secret() {
   for name in "$@"; do
     eval "value=\\${$name-} file=\\${${name}_FILE-}"
@@ -28,7 +28,7 @@ secret() {
 _MYSQL_ACCESS = f"""\
 set -eu
 unset MYSQL_HOST
-{_FINDS_SECRET}\
+{_ACCESS}\
 secret MARIADB_ROOT_PASSWORD MYSQL_ROOT_PASSWORD MARIADB_MASTER_ROOT_PASSWORD MYSQL_MASTER_ROOT_PASSWORD
 user=${{MARIADB_ROOT_USER:-${{MYSQL_ROOT_USER:-root}}}} what=--all-databases
 empty=${{MARIADB_ALLOW_EMPTY_ROOT_PASSWORD-}}${{MARIADB_ALLOW_EMPTY_PASSWORD-}}${{MYSQL_ALLOW_EMPTY_PASSWORD-}}${{ALLOW_EMPTY_PASSWORD-}}
@@ -51,15 +51,23 @@ case $("$dump" --help 2>/dev/null) in *set-gtid-purged*) set -- "$@" --set-gtid-
 if [ "$what" = --databases ]; then set -- "$@" --no-tablespaces --databases "$database"; else set -- "$@" "$what"; fi
 exec "$dump" "$@"
 """
+# What a new database's first start does is done without a port, by a server that stops again: the port tells when that is over.
 _MYSQL_LOAD = f"""\
 {_MYSQL_ACCESS}\
-exec "$(program mariadb mysql)" --user="$user" --default-character-set=utf8mb4 --binary-mode
+client=$(program mariadb mysql) tries=60
+until said=$("$client" --user="$user" --protocol=tcp --host=127.0.0.1 --execute='select 1' 2>&1 </dev/null); do
+  case $said in *2002* | *2003* | *2013*) ;; *) break ;; esac
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || break
+  sleep 1
+done
+exec "$client" --user="$user" --default-character-set=utf8mb4 --binary-mode
 """
 
 _POSTGRESQL_ACCESS = f"""\
 set -eu
 unset PGDATABASE
-{_FINDS_SECRET}\
+{_ACCESS}\
 secret POSTGRESQL_POSTGRES_PASSWORD POSTGRES_POSTGRES_PASSWORD
 if [ -n "$value" ]; then
   user=postgres
@@ -77,6 +85,8 @@ exec pg_dumpall --no-password --clean --if-exists
 _POSTGRESQL_LOAD = f"""\
 {_POSTGRESQL_ACCESS}\
 export PGOPTIONS="-c lc_messages=C"
+tries=60
+until pg_isready --quiet --host=127.0.0.1 || [ $((tries -= 1)) -le 0 ]; do sleep 1; done
 exec psql --no-psqlrc --no-password --quiet --output=/dev/null --dbname=postgres
 """
 _POSTGRESQL_ERROR = re.compile(rb"\b(?:ERROR|FATAL|PANIC): +(.*)")
