@@ -39,7 +39,9 @@ def plan_work(cluster: Cluster, captured: Captured, options: BackUpOptions, prog
     else:
         plan = leave_out(captured.claims, "left out with --volumes none")
     hooks = select_hooks(facts.pods, options.hooks)
-    return PlannedWork(plan=plan, hooks=hooks, notes=[*_notes_on_hooks(hooks), *options.volume_policy.notes])
+    return PlannedWork(
+        plan=plan, hooks=hooks, notes=[*options.volume_policy.notes, *options.hooks.notes, *_notes_on_hooks(hooks)]
+    )
 
 
 def notes_on_volumes(records: Sequence[VolumeRecord]) -> Iterator[str]:
