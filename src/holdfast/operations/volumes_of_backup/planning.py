@@ -33,7 +33,8 @@ def plan_work(cluster: Cluster, captured: Captured, options: BackUpOptions, prog
         progress.phase("look at the volumes")
     facts = read_facts(cluster, claims, pods)
     for kind in facts.unread:
-        progress.note(f"{kind} may not be read by this account; volumes and hooks are planned without")
+        tell = progress.warn if kind.startswith("pods") else progress.note
+        tell(f"{kind} may not be read by this account; volumes and hooks are planned without")
     if with_volumes:
         plan = plan_volumes(facts, options.volume_policy)
     else:
