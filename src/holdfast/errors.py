@@ -21,6 +21,8 @@
     │   ├── ClusterUnreachable        1   may work when tried again
     │   ├── KubeconfigInvalid         2
     │   └── ApiRefused                1   the API server answered with an error status
+    ├── VolumeError                   1   a volume that is to be read or written, as a whole
+    │   └── TargetNotEmpty            1
     ├── PlanRefused                   1   a plan that failed its own check
     │   └── TooManyRemovals           1   more of a plan's backups would go than rules usually remove
     └── Cancelled                   130
@@ -165,6 +167,16 @@ class ApiRefused(ClusterError):
         self.reason = reason
         self.causes = causes
         self.retry_after = retry_after
+
+
+class VolumeError(HoldfastError):
+    default_next = "Look at the volume: is it mounted where --root says, and may this account use it?"
+
+
+class TargetNotEmpty(VolumeError):
+    """A restore would put its files among others."""
+
+    default_next = "Restore into an empty volume, or add --overwrite."
 
 
 class PlanRefused(HoldfastError):

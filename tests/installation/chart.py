@@ -12,8 +12,10 @@ import msgspec
 
 from holdfast.cli.output import to_yaml
 from holdfast.manifests.crds.__main__ import files as definitions
+from holdfast.manifests.data_rights import HOOKS, VOLUMES
 from holdfast.manifests.installation import InstallOptions, parts
-from holdfast.manifests.rights import RUNNER_RESTORE, Part
+from holdfast.manifests.rights import RUNNER_RESTORE
+from holdfast.manifests.role_table import Part
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "holdfast"
 _HEAD = "{{- /* generated from src/holdfast/manifests by `python -m tests.installation.chart` */}}\n"
@@ -26,6 +28,12 @@ _EXPRESSIONS = {
     "@pull_secrets": "{{ toJson .Values.imagePullSecrets }}",
     "@keep": '{{ if .Values.keepRunnerOnUninstall }}{"helm.sh/resource-policy": keep}{{ else }}{}{{ end }}',
 }
+_CONDITIONS = {
+    RUNNER_RESTORE.name: "not .Values.backupsOnly",
+    **{table.name: ".Values.volumes" for table in VOLUMES},
+    **{table.name: ".Values.hooks" for table in HOOKS},
+}
+"""By names of roles, which their bindings have, too."""
 _OPTIONS = InstallOptions(
     namespace="@namespace",
     image="@image",
@@ -48,9 +56,8 @@ def generated():
 def _template(obj):
     text = re.sub(r"'(@\w+)'", lambda marker: _EXPRESSIONS[marker[1]], to_yaml(msgspec.json.encode(obj)))
     text = f"---\n{text}"
-    if obj["metadata"]["name"] == RUNNER_RESTORE.name:
-        text = f"{{{{- if not .Values.backupsOnly }}}}\n{text}{{{{- end }}}}\n"
-    return text
+    condition = _CONDITIONS.get(obj["metadata"]["name"])
+    return f"{{{{- if {condition} }}}}\n{text}{{{{- end }}}}\n" if condition else text
 
 
 if __name__ == "__main__":

@@ -99,6 +99,9 @@ def test_fields_of_kubernetes_are_kept_as_they_are():
     assert [
         path for path, part in walk(schema(BY_KIND["Backup"])) if "x-kubernetes-preserve-unknown-fields" in part
     ] == [
+        ".spec.volumePolicy.volumePolicies[].conditions",
+        ".spec.volumePolicy.volumePolicies[].action.parameters",
+        ".spec.movers.resources",
         ".spec.pod.resources",
         ".spec.pod.tolerations[]",
     ]

@@ -17,6 +17,7 @@ from holdfast.objects.metadata import Glimpse, glimpse
 
 ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
 ROOT = Path(__file__).parents[2]
+MADE_FOR_A_MOVER = {names.MANAGED_BY: names.MANAGER, names.RUN_LABEL: "20261127-015000-ab12cd"}
 MADE_BY_US = {names.MANAGED_BY: names.MANAGER, names.KIND_LABEL: "BackupPlan", names.NAME_LABEL: "nightly"}
 
 
@@ -120,6 +121,10 @@ OBJECT_CASES = [
         "generated-tokens",
         "secrets",
         an_object("a" * 58 + "x2b4z", type=SA_TOKEN, annotations={"kubernetes.io/service-account.name": "a" * 60}),
+    ),
+    *(
+        ("holdfast-movers", kind, an_object(labels=MADE_FOR_A_MOVER))
+        for kind in ("jobs.batch", "pods", "persistentvolumeclaims", "persistentvolumes", "secrets")
     ),
     *(("holdfast-jobs", kind, an_object(labels=MADE_BY_US)) for kind in ("cronjobs.batch", "jobs.batch", "pods")),
     ("bootstrap-tokens", "secrets", an_object(namespace="kube-system", type="bootstrap.kubernetes.io/token")),

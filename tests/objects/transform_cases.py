@@ -17,6 +17,7 @@ MAPPED = Context(
     mapping=ObjectMapping(namespaces=NameMap({"shop": "test"}), storage_classes=NameMap({"fast": "standard"}))
 )
 PLAIN = Context()
+SIZED = Context(mapping=ObjectMapping(claim_sizes={"shop/data": "20Gi"}))
 PLACED = Context(
     mapping=ObjectMapping(images=parse_images(["old.io=new.io"]), node_labels=parse_node_labels(["zone=a=b", "disk-"]))
 )
@@ -442,6 +443,10 @@ STORAGE: dict[str, list[Case]] = {
             MAPPED,
         ),
         Change("without mapping", CLAIM, claim(storageClassName="fast"), claim(storageClassName="fast")),
+    ],
+    "claim-size": [
+        Change("the claim", CLAIM, claim(), claim(resources={"requests": {"storage": "20Gi"}}), SIZED),
+        Change("another claim", CLAIM, noted(), noted(), SIZED),
     ],
     "provisioned-volume": [
         Change("a provisioned volume", VOLUME, volume(annotations={"pv.kubernetes.io/provisioned-by": "csi"}), REFUSED),

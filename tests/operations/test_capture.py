@@ -295,3 +295,22 @@ def test_nothing_is_taken_twice(live, shop):
     taken, captured = capture(live, shop, objects=(f"configmap/{shop}/web", f"namespace/{shop}"))
     assert len(taken) == captured.objects
     assert taken[f"configmaps/{shop}/web"] == "named in the selection"
+
+
+def test_pods_of_the_selection_are_known_though_their_controllers_remake_them(live, shop, whole):
+    _, captured = whole
+    names = {key.name.rpartition("-")[0].partition("-")[0] or key.name for key in captured.pods}
+    assert names == {"web", "bare"}
+    assert {key.namespace for key in captured.pods} == {shop}
+
+
+def test_pods_that_a_label_does_not_select_are_not_known(live, shop):
+    assert capture(live, shop, selector="app=db")[1].pods == []
+    assert capture(live, shop, exclude_selector="app=web", include_kinds=("pods",))[1].pods == [
+        key for key in capture(live, shop)[1].pods if key.name == "bare"
+    ]
+
+
+def test_pods_of_a_workload_are_known(live, shop):
+    _, captured = capture(live, workloads=(f"deployment/{shop}/web",))
+    assert [key.name.partition("-")[0] for key in captured.pods] == ["web"]

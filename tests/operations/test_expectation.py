@@ -12,9 +12,8 @@ from tests.sample_repository import init, reopen
 
 from holdfast.model.progress import Silent
 from holdfast.operations import expectation
-from holdfast.operations.expectation import Expectation
+from holdfast.operations.expectation import Expectation, Totals
 from holdfast.operations.file_count import count
-from holdfast.repository.snapshot import Summary
 from holdfast.store.memory import MemoryStore
 from holdfast.volumes.selection import select
 
@@ -73,16 +72,16 @@ def source(tmp_path):
 def test_without_anybody_who_looks_nothing_is_done(source, monkeypatch):
     monkeypatch.setattr(threading, "Thread", None)
     monkeypatch.setattr(os, "statvfs", None)
-    earlier = Summary(backup_start="", backup_end="")
-    for summary in (None, earlier):
-        with Expectation(Silent(), [os.fsencode(source), b"/"], select(()), summary):
+    earlier = Totals(0, 0)
+    for before in (None, earlier):
+        with Expectation(Silent(), [os.fsencode(source), b"/"], select(()), before):
             pass
 
 
 def test_the_backup_before_is_the_estimate(source, monkeypatch):
     monkeypatch.setattr(threading, "Thread", None)  # and nothing is counted
     progress = Watched()
-    earlier = Summary(backup_start="", backup_end="", total_files_processed=7, total_bytes_processed=700)
+    earlier = Totals(7, 700)
     with Expectation(progress, [os.fsencode(source)], select(()), earlier):
         assert progress.told == [(7, 700)]
 

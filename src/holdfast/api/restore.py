@@ -10,6 +10,7 @@ from msgspec import Meta
 from holdfast.api.backup import BackupStatus
 from holdfast.api.backup_plan import RUNNER, LocationName
 from holdfast.api.metadata import Metadata
+from holdfast.api.movers import MoverFields
 from holdfast.api.names import API_VERSION
 from holdfast.api.pod_settings import Name, PodSettings
 from holdfast.api.rules import EACH_ONCE, Rule, given, switched_on
@@ -75,6 +76,18 @@ class RestoreSpec(SelectionFields, kw_only=True, rename="camel", omit_defaults=T
         EACH_ONCE,
         Meta(max_length=256, description="Kinds whose status comes back. --restore-status"),
     ] = msgspec.field(default_factory=list)
+    volumes: Annotated[
+        Literal["auto", "none", "overwrite"],
+        Meta(description="Data of volumes: into new claims, not at all, or also into existing ones. --volumes"),
+    ] = "auto"
+    volume_claims: Annotated[
+        list[Annotated[str, Meta(min_length=3, max_length=317)]],
+        EACH_ONCE,
+        Meta(max_length=256, description="Data of these claims only, NAMESPACE/NAME in the backup. --volume-claim"),
+    ] = msgspec.field(default_factory=list)
+    movers: Annotated[MoverFields, Meta(description="The pods that write volumes.")] = msgspec.field(
+        default_factory=MoverFields
+    )
     quarantine: Annotated[bool, Meta(description="For clones, without a way in or out. --quarantine")] = False
     wait: Annotated[bool, Meta(description="Until what was restored is ready. --wait")] = False
     dry_run: Annotated[bool, Meta(description="Only plan. --dry-run")] = False

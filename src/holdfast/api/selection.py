@@ -8,7 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from holdfast.api.movers import MoverFields
 from holdfast.api.rules import EACH_ONCE, Rule, given, switched_on
+from holdfast.api.volume_policy import VolumePolicyDocument
 from holdfast.model.selection import ClusterObjects, Selection
 
 Texts = Annotated[list[Annotated[str, Meta(min_length=1, max_length=640)]], EACH_ONCE, Meta(max_length=256)]
@@ -94,6 +96,16 @@ class BackupFields(SelectionFields, kw_only=True, rename="camel", omit_defaults=
     )
 
     volumes: Annotated[Literal["auto", "none"], Meta(description="Data of volumes. --volumes")] = "auto"
+    volume_policy: Annotated[
+        VolumePolicyDocument | None,
+        Meta(description="Which volumes and how, as Velero's volume policies say it. --volume-policy"),
+    ] = None
+    exclude_paths: Annotated[
+        Texts, Meta(description="Files of volumes that are left out, [NAMESPACE/CLAIM:]PATTERN. --exclude-path")
+    ] = []
+    movers: Annotated[MoverFields, Meta(description="The pods that read volumes.")] = msgspec.field(
+        default_factory=MoverFields
+    )
     type: Annotated[
         Literal["full", "incremental", "differential"], Meta(description="What it is compared with. --type")
     ] = "incremental"

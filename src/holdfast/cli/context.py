@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # imported when used: see assembly
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
     from holdfast.model.run import Run
+    from holdfast.operations.movers.contract import Moved
     from holdfast.repository.repository import Repository
 
 
@@ -39,6 +40,7 @@ class Session:
     started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     verb: str = ""  # `backup create`, once it is known
     result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
+    moved: Moved | None = None  # the result of a mover, which tells it in its own way, see mover_end
     failure: HoldfastError | None = None  # what ended it
     _progress: TerminalProgress | None = None
     _cluster: Cluster | None = None

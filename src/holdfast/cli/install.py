@@ -32,8 +32,16 @@ from holdfast.manifests.installation import IMAGE, REPLICAS, InstallOptions, obj
     metavar="N",
     help="Of the controller; one of them is at work.",
 )
+@click.option("--backups-only", is_flag=True, help="Let runs read the whole cluster, but restore nothing: no drills.")
 @click.option(
-    "--backups-only", is_flag=True, help="Let runs read the whole cluster, but write nothing: no restores, no drills."
+    "--no-volumes",
+    is_flag=True,
+    help="Give runs no rights for the data of volumes. Those that may restore have them anyway.",
+)
+@click.option(
+    "--no-hooks",
+    is_flag=True,
+    help="Give runs no right to run commands in pods. Those that may restore have it anyway.",
 )
 @click.option("--dry-run", is_flag=True, help="Ask the API server what would be changed, and change nothing.")
 @click.option("--wait", is_flag=True, help="Until the controller is at work.")
@@ -58,6 +66,8 @@ def command(session: Session, /, namespace: str, dry_run: bool, wait: bool, time
         replicas=flags["replicas"],
         pull_secrets=tuple({"name": name} for name in flags["pull_secrets"]),
         backups_only=flags["backups_only"],
+        volumes=not flags["no_volumes"],
+        hooks=not flags["no_hooks"],
     )
     if session.output != "table":
         _print(session, objects(options, definitions()))

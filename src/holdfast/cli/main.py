@@ -33,6 +33,8 @@ NOUNS = {
     "restore": "Plan and run restores, and read their reports.",
     "uninstall": "Remove the controller and its roles; plans, definitions and backups stay.",
 }
+_OF_PODS = ("mover",)
+"""Nouns that pods of ours use, and nobody else: found, but in no list."""
 
 
 class _Nouns(TakesGlobalOptions, click.Group):
@@ -42,7 +44,7 @@ class _Nouns(TakesGlobalOptions, click.Group):
         return sorted(NOUNS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in NOUNS:
+        if cmd_name not in (*NOUNS, *_OF_PODS):
             return None
         command = importlib.import_module(f"holdfast.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
@@ -51,7 +53,7 @@ class _Nouns(TakesGlobalOptions, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in NOUNS and not ctx.resilient_parsing:
+        if args[0] not in (*NOUNS, *_OF_PODS) and not ctx.resilient_parsing:
             raise click.NoSuchCommand(args[0], possibilities=NOUNS, ctx=ctx)
         return super().resolve_command(ctx, args)
 
@@ -102,7 +104,11 @@ def run() -> None:
 
 
 def _leave_result(session: Session, exit_code: int) -> None:
-    if os.environ.get("HOLDFAST_RESULT_FILE"):
+    if session.verb.startswith("mover "):
+        from holdfast.cli.mover_end import tell_end  # noqa: PLC0415 - most runs are not in pods
+
+        tell_end(session)
+    elif os.environ.get("HOLDFAST_RESULT_FILE"):
         from holdfast.cli.result_file import write_result  # noqa: PLC0415 - most runs are not in pods
 
         write_result(session, exit_code)

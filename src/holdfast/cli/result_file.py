@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FILE = "HOLDFAST_RESULT_FILE"
 
-_CUTS = ((10, 1000), (5, 600), (5, 300), (3, 200), (1, 200), (1, 60))
+CUTS = ((10, 1000), (5, 600), (5, 300), (3, 200), (1, 200), (1, 60))
 """How many errors are told, and how long their texts may be, until all fits."""
 _LONGEST = 300  # of any other text: a backup's name may have any length
 
@@ -92,22 +92,20 @@ def encode(status: RunStatus) -> bytes:
 
 def _ever_smaller(status: RunStatus) -> Iterator[RunStatus]:
     texts = {
-        name: _cut(text, _LONGEST)
-        for name in status.__struct_fields__
-        if isinstance(text := getattr(status, name), str)
+        name: cut(text, _LONGEST) for name in status.__struct_fields__ if isinstance(text := getattr(status, name), str)
     }
     status = structs.replace(status, **texts)
-    for most, length in _CUTS:
+    for most, length in CUTS:
         errors = [
-            RunProblem(what=_cut(one.what, length), why=_cut(one.why, length), next=_cut(one.next, length))
+            RunProblem(what=cut(one.what, length), why=cut(one.why, length), next=cut(one.next, length))
             for one in status.errors[:most]
         ]
         yield structs.replace(status, errors=errors)
-    verb, outcome, why = (_cut(text, _CUTS[-1][1]) for text in (status.verb, status.outcome, status.reason))
+    verb, outcome, why = (cut(text, CUTS[-1][1]) for text in (status.verb, status.outcome, status.reason))
     yield RunStatus(verb=verb, outcome=outcome, reason=why, exit_code=status.exit_code)
 
 
-def _cut(text: str, length: int) -> str:
-    """Bytes of names that are no text are shown as such: JSON has no place for them."""
+def cut(text: str, length: int) -> str:
+    """At most `length` characters. Bytes of names that are no text are shown as such: JSON has no place for them."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= length else f"{text[: length - 1]}…"

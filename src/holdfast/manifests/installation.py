@@ -8,7 +8,9 @@ from typing import Any
 
 from holdfast.api.names import DEFAULT_NAMESPACE, GROUP
 from holdfast.manifests import controller, rbac
-from holdfast.manifests.rights import Part
+from holdfast.manifests.data_rights import HOOKS, VOLUMES
+from holdfast.manifests.rights import RUNNER_RESTORE
+from holdfast.manifests.role_table import Part, RoleTable
 from holdfast.model.kubernetes import Resource
 from holdfast.version import VERSION
 
@@ -31,12 +33,29 @@ class InstallOptions:
     replicas: object = REPLICAS
     resources: object = None  # of the controller; None: as `controller.RESOURCES`
     pull_secrets: object = ()  # names of Secrets as objects: [{"name": …}]
-    backups_only: bool = False  # runs may read the cluster and not write to it
+    backups_only: bool = False  # runs may not restore
+    volumes: bool = True  # runs may make movers
+    hooks: bool = True  # runs may run commands in pods
+
+    @property
+    def without(self) -> tuple[RoleTable, ...]:
+        """Roles that are left out."""
+        return (
+            *((RUNNER_RESTORE,) if self.backups_only else ()),
+            *(() if self.volumes else VOLUMES),
+            *(() if self.hooks else HOOKS),
+        )
+
+
+POD_SECURITY = {"enforce": "baseline", "audit": "baseline", "warn": "restricted"}
+"""Movers are why no more than `baseline` is enforced: files of every owner and mode can only be read and written by root with a
+few capabilities, which `restricted` forbids. Audits would tell of each mover, every night. All other pods of ours fit
+`restricted`, and who makes one by hand is warned."""
 
 
 def namespace(options: InstallOptions) -> Object:
-    """Holdfast's namespace. Its pods need no power, so no other ones are let in."""
-    levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    """Holdfast's namespace, in which movers run, too. No pod there gets at its node: no host paths, no privileges."""
+    levels = {f"pod-security.kubernetes.io/{mode}": level for mode, level in POD_SECURITY.items()}
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -51,8 +70,8 @@ def parts(options: InstallOptions, *, version: str = VERSION) -> Iterator[tuple[
     resources = controller.RESOURCES if options.resources is None else options.resources
     made = [
         *rbac.accounts(home, pull_secrets),
-        *rbac.roles(home, backups_only=options.backups_only),
-        *rbac.bindings(home),
+        *rbac.roles(home, options.without),
+        *rbac.bindings(home, options.without),
         (Part.CONTROLLER, controller.metrics_service(home)),
         (Part.CONTROLLER, controller.disruption_budget(home)),
         (Part.CONTROLLER, controller.deployment(home, options.image, options.replicas, resources)),

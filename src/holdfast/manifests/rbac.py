@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from holdfast.manifests.rights import (
-    LEADER,
-    MAINTENANCE_ACCOUNT,
-    RUNNER,
-    RUNNER_RESTORE,
-    TABLES,
-    Part,
-    Right,
-    RoleTable,
-)
+from holdfast.manifests.data_rights import MOVERS
+from holdfast.manifests.rights import LEADER, MAINTENANCE_ACCOUNT, RUNNER, TABLES
+from holdfast.manifests.role_table import Part, Right, RoleTable
 
 CONTROLLER_ACCOUNT = "holdfast-controller"
 RUNNER_ACCOUNT = "holdfast-runner"
@@ -44,17 +37,19 @@ def accounts(namespace: str, pull_secrets: object) -> Iterator[tuple[Part, Objec
         )
 
 
-def roles(namespace: str, *, backups_only: bool = False) -> Iterator[tuple[Part, Object]]:
+def roles(namespace: str, without: Collection[RoleTable] = ()) -> Iterator[tuple[Part, Object]]:
     """ClusterRoles, and Roles in Holdfast's namespace."""
     for table in TABLES:
-        if not (backups_only and table is RUNNER_RESTORE):
+        if table not in without:
             yield table.part, _role(table, namespace)
 
 
-def bindings(namespace: str) -> Iterator[tuple[Part, Object]]:
+def bindings(namespace: str, without: Collection[RoleTable] = ()) -> Iterator[tuple[Part, Object]]:
     yield Part.CONTROLLER, _binding("ClusterRole", "holdfast-controller", CONTROLLER_ACCOUNT, namespace)
     yield Part.CONTROLLER, _binding("Role", LEADER.name, CONTROLLER_ACCOUNT, namespace)
     yield Part.RUNNER, _binding("ClusterRole", RUNNER.name, RUNNER_ACCOUNT, namespace)
+    if MOVERS not in without:
+        yield Part.RUNNER, _binding("Role", MOVERS.name, RUNNER_ACCOUNT, namespace)
 
 
 def _role(table: RoleTable, namespace: str) -> Object:

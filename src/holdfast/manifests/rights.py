@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
-
 from holdfast.api.names import GROUP
+from holdfast.manifests.data_rights import (
+    MOVERS,
+    RUNNER_HOOKS,
+    RUNNER_VOLUMES,
+    TENANT_RUNNER_HOOKS,
+    TENANT_RUNNER_VOLUMES,
+)
+from holdfast.manifests.role_table import (
+    READ,
+    TO_RUNNER,
+    TO_TENANT_RUNNER,
+    WATCH,
+    WRITE,
+    Part,
+    Right,
+    RoleTable,
+)
 
-READ = ("get", "list")
-WATCH = ("get", "list", "watch")
-WRITE = ("create", "update", "patch", "delete")
 APPLY = ("create", "patch")
 """What server-side apply of an object that may not be there yet takes."""
 OWN = ("storagelocations", "backupplans", "backups", "restores")
@@ -35,43 +45,6 @@ _NAMESPACED_GROUPS = (
 _TENANTS_CORE = tuple(kind for kind in _NAMESPACED_CORE if kind not in ("endpoints", "limitranges", "resourcequotas"))
 _TENANTS_GROUPS = ("apps", "autoscaling", "batch", "networking.k8s.io", "policy")
 
-
-class Part(StrEnum):
-    """Which part of an installation an object belongs to; value of the label `app.kubernetes.io/component`."""
-
-    CONTROLLER = "controller"
-    RUNNER = "runner"
-    ACCESS = "access"  # of people
-
-
-class Right(NamedTuple):
-    resources: tuple[str, ...]
-    verbs: tuple[str, ...]
-    why: str
-    groups: tuple[str, ...] = ("",)
-    names: tuple[str, ...] = ()
-    """Only objects of these names; empty: all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleTable:
-    """One ClusterRole, or one Role in Holdfast's namespace."""
-
-    name: str
-    part: Part
-    who: str
-    """Who has it, for the page."""
-    rights: tuple[Right, ...] = ()
-    labels: tuple[str, ...] = ()
-    """Labels that make other roles collect this one."""
-    collects: str = ""
-    """The label of the roles whose rights this one has; its own table is empty then."""
-    in_namespace: bool = False
-
-
-TO_RUNNER = f"rbac.{GROUP}/aggregate-to-runner"
-TO_TENANT_RUNNER = f"rbac.{GROUP}/aggregate-to-tenant-runner"
-"""An administrator labels roles of custom resources with these to have them backed up by name."""
 _TO_BUILT_IN = "rbac.authorization.k8s.io/aggregate-to-{}"
 
 CONTROLLER = RoleTable(
@@ -87,6 +60,7 @@ CONTROLLER = RoleTable(
         Right(("pods/status",), ("patch",), "Says that a run's pod is dead if its node does not answer; then another one begins"),
         Right(("events",), ("list", "create"), "Tells what it did; reads why a Job gets no pods, as of a quota"),
         Right(("namespaces",), WATCH, "Of one that is being deleted the data stays; the UID of kube-system names the cluster"),
+        Right(("persistentvolumes",), ("list", "delete"), "Those that a dead run made for its movers go; they keep the data"),
     ),
 )  # fmt: skip
 
@@ -97,13 +71,14 @@ LEADER = RoleTable(
     in_namespace=True,
     rights=(
         Right(("leases",), ("get", "create", "update"), "Which of the replicas is at work", ("coordination.k8s.io",)),
+        Right(("leases",), ("list", "delete"), "That of a dead run goes, with its Jobs and claims", ("coordination.k8s.io",)),
     ),
 )  # fmt: skip
 
 RUNNER = RoleTable(
     name="holdfast-runner",
     part=Part.RUNNER,
-    who="The ServiceAccount `holdfast-runner` of Holdfast's namespace, in the whole cluster. It collects the two below, "
+    who="The ServiceAccount `holdfast-runner` of Holdfast's namespace, in the whole cluster. It collects those below, "
     f'and every ClusterRole with the label `{TO_RUNNER}: "true"`.',
     collects=TO_RUNNER,
 )
@@ -142,7 +117,7 @@ TENANT_RUNNER = RoleTable(
     name="holdfast-tenant-runner",
     part=Part.RUNNER,
     who="Nobody, until a RoleBinding in a tenant's namespace gives it to an account there; then in that namespace only. "
-    f'It collects the one below, and every ClusterRole with the label `{TO_TENANT_RUNNER}: "true"`.',
+    f'It collects those below, and every ClusterRole with the label `{TO_TENANT_RUNNER}: "true"`.',
     collects=TO_TENANT_RUNNER,
 )
 
@@ -203,9 +178,14 @@ TABLES = (
     LEADER,
     RUNNER,
     RUNNER_BACKUP,
+    RUNNER_VOLUMES,
+    MOVERS,
+    RUNNER_HOOKS,
     RUNNER_RESTORE,
     TENANT_RUNNER,
     TENANT_RUNNER_BUILT_IN,
+    TENANT_RUNNER_VOLUMES,
+    TENANT_RUNNER_HOOKS,
     TENANT,
     TENANT_ADMIN,
     VIEWER,

@@ -16,6 +16,10 @@ from holdfast.manifests.pods import container_security, from_pod, pod_security
 CONTAINER = "holdfast"
 CREDENTIALS = "/run/holdfast/credentials"
 RESULT = "/dev/termination-log"
+IMAGE_VARIABLE = "HOLDFAST_IMAGE"
+NAMESPACE_VARIABLE = "HOLDFAST_NAMESPACE"
+SECRET_VARIABLE = "HOLDFAST_SECRET"  # noqa: S105 - the name of a variable, whose value is the name of a Secret
+"""By these a run knows how to make movers beside itself: with which image, where, and with whose credentials."""
 _CACHE = "/var/cache/holdfast"
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS = {"memory": "1Gi"}
@@ -50,6 +54,11 @@ class Work:
     def needs_token(self) -> bool:
         """Whether it speaks to the API server. Who only looks after a repository gets no token."""
         return self.role in (Role.BACKUP, Role.RESTORE)
+
+    @property
+    def moves_volumes(self) -> bool:
+        """Whether it may make movers: other pods, which mount volumes."""
+        return self.needs_token
 
 
 def labels(kind: str, name: str, role: Role) -> dict[str, str]:
@@ -94,6 +103,8 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
         "HOLDFAST_CACHE_DIR": _CACHE,
         "HOME": "/tmp",  # noqa: S108 - a directory of this pod alone
     }
+    if work.moves_volumes:
+        environment |= {IMAGE_VARIABLE: installation.image, SECRET_VARIABLE: work.secret}
     return {
         "name": CONTAINER,
         "image": installation.image,
@@ -102,6 +113,7 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
             *({"name": name, "value": value} for name, value in environment.items()),
             from_pod("HOLDFAST_JOB", "metadata.labels['batch.kubernetes.io/job-name']"),
             from_pod("HOLDFAST_POD_UID", "metadata.uid"),
+            *([from_pod(NAMESPACE_VARIABLE, "metadata.namespace")] if work.moves_volumes else []),
         ],
         "resources": work.settings.resources or {"requests": _REQUESTS, "limits": _LIMITS},
         "securityContext": container_security(),

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.model.diff import FieldChange
 from holdfast.model.run import Problem, Run
+from holdfast.model.volume import VolumeOutcome
 
 
 class OnConflict(StrEnum):
@@ -85,6 +86,62 @@ class ObjectResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     differences: list[str] = []  # paths of fields, where `read_back` says that it differs
 
 
+class Volumes(StrEnum):
+    """What a restore does about the data of claims: `--volumes`."""
+
+    AUTO = "auto"  # fills the claims that it makes
+    NONE = "none"  # nothing: claims that it makes are empty
+    OVERWRITE = "overwrite"  # claims that exist get the backup's data, too
+
+
+class VolumeAction(StrEnum):
+    """What a plan says about the data of one claim."""
+
+    FILL = "fill"  # the claim is made, with its data
+    OVERWRITE = "overwrite"  # the claim exists, and gets exactly what the backup has
+    KEEP = "keep"  # the claim exists, and stays as it is
+    EMPTY = "empty"  # the claim is made without data; `why` says why there is none
+    BLOCKED = "blocked"  # the data cannot be restored as things are, and the claim is not made
+
+
+class VolumePlan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of a plan: the data of one claim."""
+
+    namespace: str  # in the target
+    name: str
+    original: str  # in the backup: "shop/data"
+    action: VolumeAction
+    why: str = ""
+    next: str = ""
+    storage_class: str = ""  # that it gets in the target; "": the cluster's default
+    size: str = ""  # "10Gi", as it is asked for there
+    files: int = 0  # that the backup holds
+    bytes: int = 0
+
+
+class VolumeResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of a report: what became of the data of one claim."""
+
+    namespace: str
+    name: str
+    original: str  # in the backup: "shop/data"
+    action: VolumeAction  # as it was planned
+    outcome: VolumeOutcome  # `left-out`: kept as it was, or knowingly empty
+    why: str = ""
+    next: str = ""
+    files: int = 0  # restored
+    bytes: int = 0
+    verified: int = 0  # files that were read back and compared
+    deleted: int = 0  # files that the backup does not have, of a claim that was overwritten
+    volume: str = ""  # name of the PersistentVolume
+    storage_class: str = ""
+    node: str = ""  # where it was written
+    started_at: str = ""
+    finished_at: str = ""
+    errors: list[Problem] = []  # the first of them
+    error_count: int = 0
+
+
 class Waited(msgspec.Struct, frozen=True, kw_only=True):
     """How long a restore waited until what it restored was ready."""
 
@@ -105,6 +162,7 @@ class RestorePlanView(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     objects: list[ObjectPlan]
     notes: list[str]
     errors: list[Problem]
+    volumes: list[VolumePlan] = []
 
 
 class RestoreReport(Run, kw_only=True, rename="camel"):
@@ -121,6 +179,7 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
     undoes: str = ""  # id of the restore that this one took back
     waited: Waited | None = None  # None without --wait
     read_back: dict[str, int] = msgspec.field(default_factory=dict)  # what was found → objects; only what there is
+    volumes: list[VolumeResult] = msgspec.field(default_factory=list)
 
 
 class ObjectName(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from holdfast.objects.metadata import Glimpse
 OPT_OUT_LABELS = ("holdfast.dev/exclude-from-backup", "velero.io/exclude-from-backup")
 SYSTEM_PRIORITY_PREFIX = "system-"  # reserved for Kubernetes' own PriorityClasses
 
+_REMADE = "controlled-pods"
 _GENERATED_SUFFIX = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}")  # the alphabet of names that Kubernetes generates
 _GENERATED_BASE_MAX = 58  # longer names are cut before the suffix is added
 _ROLE_AGGREGATOR = frozenset({"clusterrole-aggregation-controller", "kube-controller-manager"})
@@ -58,6 +59,13 @@ def excluded_object(resource: Resource, seen: Glimpse) -> Exclusion | None:
         if row.matches is not None and row.matches(seen):
             return row
     return None
+
+
+def is_remade_pod(seen: Glimpse) -> bool:
+    """Whether a pod is left out only because its controller makes it again: it still is part of the application."""
+    return _is_controlled(seen) and not any(
+        row.matches and row.matches(seen) for row in _OBJECTS["pods"] if row.id != _REMADE
+    )
 
 
 def _is_controlled(seen: Glimpse) -> bool:
@@ -123,6 +131,10 @@ def _is_opted_out(seen: Glimpse) -> bool:
 
 def _is_made_by_holdfast(seen: Glimpse) -> bool:
     return seen.labels.get("app.kubernetes.io/managed-by") == "holdfast" and "holdfast.dev/kind" in seen.labels
+
+
+def _is_of_a_run(seen: Glimpse) -> bool:
+    return seen.labels.get("app.kubernetes.io/managed-by") == "holdfast" and "holdfast.dev/run" in seen.labels
 
 
 def _rbac(*plurals: str) -> frozenset[str]:
@@ -245,7 +257,7 @@ NEVER_BACKED_UP: tuple[Exclusion, ...] = (
         matches=lambda seen: "kubernetes.io/config.mirror" in seen.annotations,
     ),
     Exclusion(
-        "controlled-pods",
+        _REMADE,
         "Pods that have a controller",
         "its controller makes the pod again",
         kinds=frozenset({"pods"}),
@@ -368,6 +380,13 @@ NEVER_BACKED_UP: tuple[Exclusion, ...] = (
         "API servers make it from their own flags",
         kinds=frozenset({"servicecidrs.networking.k8s.io"}),
         matches=lambda seen: seen.name == "kubernetes",
+    ),
+    Exclusion(
+        "holdfast-movers",
+        "what a run of Holdfast makes for its movers: Jobs and Pods, claims and PersistentVolumes, a Lease and a Secret"
+        " (the labels app.kubernetes.io/managed-by=holdfast and holdfast.dev/run)",
+        "the run removes it at its end, and the data is in the backup of the claim that it is for",
+        matches=_is_of_a_run,
     ),
     Exclusion(
         "being-deleted",

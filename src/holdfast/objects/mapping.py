@@ -1,6 +1,6 @@
 """Other names for namespaces and storage classes: `--map-namespace a=b`, `--map-storage-class a=b`; and all the mapping there is.
 
-A mapping says what a name of the backup becomes in the target. It changes nothing itself; transforms ask it.
+A mapping says what a name of the backup becomes in the target, or a size. It changes nothing itself; transforms ask it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from holdfast.objects.node_labels import NodeLabelMap
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAMESPACE = re.compile(rf"(?=.{{1,63}}\Z){_LABEL}")  # RFC 1123 label, as the API server demands
+_SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[kMGTPE]|[KMGTPE]i)?")
 _STORAGE_CLASS = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")  # RFC 1123 subdomain
 
 
@@ -40,6 +41,7 @@ class ObjectMapping:
     storage_classes: NameMap = field(default_factory=NameMap)
     images: ImageMap = field(default_factory=ImageMap)
     node_labels: NodeLabelMap = field(default_factory=NodeLabelMap)
+    claim_sizes: Mapping[str, str] = field(default_factory=dict)  # claims as the backup names them: `shop/data` → `20Gi`
 
 
 def parse_namespaces(values: Iterable[str]) -> NameMap:
@@ -62,6 +64,26 @@ def parse_namespaces(values: Iterable[str]) -> NameMap:
 def parse_storage_classes(values: Iterable[str]) -> NameMap:
     """`old=new` texts → mapping; several classes may become one. Raises UsageError as `parse_namespaces` does."""
     return NameMap(_parse("--map-storage-class", values, _STORAGE_CLASS, "storage class"))
+
+
+def parse_claim_sizes(values: Iterable[str]) -> dict[str, str]:
+    """`NAMESPACE/CLAIM=SIZE` texts → claim → size. Raises UsageError for texts of another shape, and claims given twice."""
+    sizes: dict[str, str] = {}
+    for value in values:
+        name, _, size = value.partition("=")
+        if name.count("/") != 1 or not all(name.split("/")) or not _SIZE.fullmatch(size):
+            raise UsageError(
+                f"--volume-size {value} is not possible",
+                why="it should read NAMESPACE/CLAIM=SIZE, with a size such as 20Gi",
+                next="Write --volume-size shop/data=20Gi.",
+            )
+        if sizes.setdefault(name, size) != size:
+            raise UsageError(
+                f"--volume-size is given twice for {name}",
+                why=f"it cannot have both {sizes[name]} and {size}",
+                next="Remove one of the two.",
+            )
+    return sizes
 
 
 def _parse(option: str, values: Iterable[str], valid: re.Pattern[str], what: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ changed without a trace in these.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.codec.chunker import MIN_SIZE
@@ -59,12 +60,16 @@ class Archiver:
         selection: FileSelection,
         cancel: Cancel,
         progress: Progress,
+        *,
+        called: Callable[[bytes], bytes] = lambda path: path,
     ) -> None:
+        """`called` gives the path by which people know what lies at a path here."""
         self._repository = repository
         self._writer = writer
         self._selection = selection
         self._cancel = cancel
         self._progress = progress
+        self._called = called
         self._back = Returns[StoreBatch | LongFile](cancel, self._enter_result)
         self._small = Helpers[StoreBatch](repository.key, cancel, done=self._back.put)
         self._long = LongFiles(
@@ -82,12 +87,15 @@ class Archiver:
         for frame in self._frames:
             frame.opened.close()
 
-    def directory(self, path: bytes, parent: BlobId | None) -> BlobId:
+    def directory(self, path: bytes, parent: BlobId | None, inside: bytes | None = None) -> BlobId:
         """Stores the tree at `path`, which must be a directory, and returns its id. Raises OSError if it cannot be listed.
 
-        `parent` is the same directory in an earlier backup whose unchanged files need not be read.
+        `parent` is the same directory in an earlier backup whose unchanged files need not be read. `inside` is where the
+        selection's patterns find it, if that is not `path`; b"" makes it their root.
         """
-        root = self._open(path, b"" if path == b"/" else path, parent, None)
+        if inside is None:
+            inside = b"" if path == b"/" else path
+        root = self._open(path, inside, parent, None)
         device = os.fstat(root.opened.fd).st_dev
         frame: Frame | None = root
         while frame is not None:
@@ -280,7 +288,7 @@ class Archiver:
             self.counts.dirs_changed += 1
 
     def _unreadable(self, fault: Unreadable) -> None:
-        name = fault.path.decode("utf-8", "backslashreplace")
+        name = self._called(fault.path).decode("utf-8", "backslashreplace")
         self.problems.append(
             Problem(f"{name} was not saved whole", fault.why, "Correct it and back up again; the rest was saved.")
         )

@@ -23,7 +23,8 @@ from holdfast.model.run import Outcome, Problem, Run, Verb, new_run_id, timestam
 from holdfast.model.span import Span
 from holdfast.operations.archive import Archiver
 from holdfast.operations.catalog import Entry, read_catalog
-from holdfast.operations.expectation import Expectation
+from holdfast.operations.expectation import Expectation, Totals
+from holdfast.operations.file_summary import summarize
 from holdfast.operations.nodes import node_of
 from holdfast.operations.publishing import publish_report, reported, store_report
 from holdfast.operations.run_log import RunLog
@@ -31,7 +32,7 @@ from holdfast.repository.lock import Lock
 from holdfast.repository.lock_file import own_username
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
-from holdfast.repository.snapshot import Snapshot, Summary
+from holdfast.repository.snapshot import Snapshot
 from holdfast.repository.tree import NodeType, encode_node, join_nodes, subtree_id
 from holdfast.repository.writer import BlobWriter
 from holdfast.version import PROGRAM_VERSION
@@ -93,7 +94,7 @@ class _BackUpFiles:
         self._keep_until = timestamp(options.keep_for.after(self._started, dt.UTC)) if options.keep_for else ""
         self._log = RunLog(progress, self._clock)
         self._notes: list[str] = []
-        self._before: Summary | None = None  # of the newest backup of the same paths
+        self._before: Totals | None = None  # of the newest backup of the same paths
         self._hostname = options.hostname or socket.gethostname()
         self._paths = _without_nested(os.path.abspath(path) for path in options.paths)  # never none
         self._name = options.name or _default_name(os.path.abspath(options.paths[0]), self._started)
@@ -127,7 +128,7 @@ class _BackUpFiles:
         if self._options.selection.included is not None and not archiver.counts.files:
             self._notes.append(_NOTHING)
         run = self._describe(archiver, writer, earlier)
-        summary = self._summary(archiver, writer)
+        summary = summarize(archiver.counts, writer.stats, self._started, self._clock.now())
         report = store_report(writer, run, self._log.text(), run.finished_at)
         writer.flush()
         snapshot = Snapshot(
@@ -163,7 +164,8 @@ class _BackUpFiles:
             self._name += self._id[self._id.rindex("-") :]
         wanted = (self._hostname, [_shown(path) for path in self._paths])
         same = [entry for entry in backups if (entry.snapshot.hostname, entry.snapshot.paths) == wanted]
-        self._before = same[-1].snapshot.summary if same else None
+        summary = same[-1].snapshot.summary if same else None
+        self._before = Totals(summary.total_files_processed, summary.total_bytes_processed) if summary else None
         if same and same[-1].time > self._started:
             self._notes.append(_CLOCK.format(same[-1].name or same[-1].id.short, timestamp(same[-1].time)))
         match self._options.type:
@@ -242,25 +244,6 @@ class _BackUpFiles:
             errors=archiver.problems,
             notes=self._notes,
             keep_until=self._keep_until,
-        )
-
-    def _summary(self, archiver: Archiver, writer: BlobWriter) -> Summary:
-        counts = archiver.counts
-        return Summary(
-            backup_start=timestamp(self._started),
-            backup_end=timestamp(self._clock.now()),
-            files_new=counts.files_new,
-            files_changed=counts.files_changed,
-            files_unmodified=counts.files_unmodified,
-            dirs_new=counts.dirs_new,
-            dirs_changed=counts.dirs_changed,
-            dirs_unmodified=counts.dirs_unmodified,
-            data_blobs=writer.stats.data_blobs,
-            tree_blobs=writer.stats.tree_blobs,
-            data_added=writer.stats.content_bytes,
-            data_added_packed=writer.stats.stored_bytes,
-            total_files_processed=counts.files,
-            total_bytes_processed=counts.bytes,
         )
 
     def _tags(self, run: Run) -> tags.Tags:

@@ -27,7 +27,7 @@ from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
 from holdfast.objects import selection as selecting
 from holdfast.objects.companions import BY_SEARCH, CompanionCollector
-from holdfast.objects.exclusions import excluded_kind
+from holdfast.objects.exclusions import excluded_kind, is_remade_pod
 from holdfast.objects.metadata import Glimpse, glimpse, key_of
 from holdfast.objects.relations.searches import is_shared_account
 from holdfast.operations.source import Source
@@ -73,6 +73,7 @@ class Captured:
     counts: Counter[Resource] = field(default_factory=Counter)
     excluded: Counter[str] = field(default_factory=Counter)  # reason → objects
     claims: list[ObjectKey] = field(default_factory=list)  # PersistentVolumeClaims, whose data is a matter of its own
+    pods: list[ObjectKey] = field(default_factory=list)  # of the selection, those too that their controllers remake
     listed: set[str] = field(default_factory=set)  # kinds, `deployments.apps`
     unread: list[Unread] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -90,6 +91,7 @@ class _Listed(Generic[Token]):
     namespaces: set[str] = field(default_factory=set)
     excluded: Counter[str] = field(default_factory=Counter)
     claims: list[ObjectKey] = field(default_factory=list)
+    pods: list[ObjectKey] = field(default_factory=list)
 
 
 class Capture(Generic[Token]):
@@ -115,6 +117,7 @@ class Capture(Generic[Token]):
         self._with_companions = companions
         self._taken: set[ObjectKey] | None = None  # None where nothing can come twice
         self._working = threading.Lock()  # held wherever lists touch the sink, the companions or the result
+        self._applied: selecting.AppliedSelection | None = None  # until the namespaces are known
         self._result = Captured(selecting.normalise(selection, self._surface.find))
 
     def run(self) -> Captured:
@@ -126,6 +129,7 @@ class Capture(Generic[Token]):
         applied = selecting.apply(
             selection, self._surface.resources, (seen for seen, _ in namespaces.values()), self._surface.find
         )
+        self._applied = applied
         if applied.single or applied.workloads:
             self._taken = set()
         self._progress.phase("read objects")
@@ -216,6 +220,8 @@ class Capture(Generic[Token]):
         feeds: bool = True,
     ) -> None:
         """`feeds`: whether the object brings the companions it needs."""
+        if resource.group_resource == "pods" and (verdict.included or self._is_remade_of_it(resource, seen)):
+            listed.pods.append(key_of(resource, seen))
         if not verdict.included:
             listed.excluded[verdict.reason] += 1
             return
@@ -229,8 +235,13 @@ class Capture(Generic[Token]):
         if resource.group_resource == "persistentvolumeclaims":
             listed.claims.append(key_of(resource, seen))
 
+    def _is_remade_of_it(self, resource: Resource, seen: Glimpse) -> bool:
+        """Whether a pod is of the selection and left out only because its controller makes it again."""
+        return self._applied is not None and is_remade_pod(seen) and self._applied.leads_on(resource, seen)
+
     def _commit(self, resource: Resource, listed: _Listed[Token]) -> None:
         self._result.excluded.update(listed.excluded)
+        self._result.pods += listed.pods
         if listed.tokens:
             self._sink.commit(resource, listed.tokens)
             self._result.counts[resource] += len(listed.tokens)

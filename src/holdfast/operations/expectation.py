@@ -22,7 +22,6 @@ from holdfast.model.progress import Progress
 from holdfast.operations import file_count
 from holdfast.operations.file_count import Answer, Question, size_of
 from holdfast.operations.file_process import public_environment
-from holdfast.repository.snapshot import Summary
 from holdfast.volumes.selection import FileSelection
 
 _PATIENCE = 3.0
@@ -42,13 +41,22 @@ class Expectation:
     """A context around the reading. Nothing is told after its end, and nothing is done if nobody looks."""
 
     def __init__(
-        self, progress: Progress, paths: Sequence[bytes], selection: FileSelection, earlier: Summary | None
+        self,
+        progress: Progress,
+        paths: Sequence[bytes],
+        selection: FileSelection,
+        earlier: Totals | None,
+        *,
+        patterns_from: bytes = b"",
     ) -> None:
-        """`earlier` is of the newest backup of the same paths."""
+        """`earlier` is what the newest backup of the same paths had. `patterns_from` is the path from which the patterns of
+        the selection count.
+        """
         self._progress = progress
         self._paths = paths
         self._selection = selection
         self._earlier = earlier
+        self._patterns_from = patterns_from
         self._bytes: int | None = None  # a first estimate
         self._is_over = threading.Event()
         self._guard = threading.Lock()
@@ -59,7 +67,7 @@ class Expectation:
         if not self._progress.wants_totals:
             return self
         if self._earlier is not None:
-            self._progress.expect(self._earlier.total_files_processed, self._earlier.total_bytes_processed)
+            self._progress.expect(*self._earlier)
             return self
         if not self._selection.has_patterns and (held := _sum(map(_held, self._paths))) is not None:
             self._progress.expect(*held)
@@ -116,6 +124,7 @@ class Expectation:
             list(map(os.fsencode, self._selection.texts)),
             list(map(os.fsencode, self._selection.included_texts)),
             self._selection.one_file_system,
+            self._patterns_from,
         )
 
 

@@ -8,7 +8,7 @@ refused by the file system is named; the rest goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -84,6 +84,8 @@ class Extractor:
         self._frames: set[RestoreFrame] = set()  # whose directories are open
         self._links: dict[tuple[int, int], tuple[bytes, bytes]] = {}  # (device, inode) → (directory, name)
         self._root: TargetDirectory
+        self._inside = b""  # path of the root
+        self._spared: Collection[bytes] = ()
         self.counts = ExtractCounts()
         self.problems: list[Problem] = []
 
@@ -100,10 +102,15 @@ class Extractor:
         """Prepares for so many files, while there is something to wait for."""
         self._small.expect(files)
 
-    def extract(self, tree: BlobId, target: bytes) -> None:
-        """Writes the tree into the directory `target`. Raises OSError if that cannot be made, DamagedData for the root."""
-        self._root = TargetDirectory.root(target)
-        root = RestoreFrame(self._root, b"", None, None)
+    def extract(self, tree: BlobId, target: bytes, *, inside: bytes = b"", spared: Collection[bytes] = ()) -> None:
+        """Writes the tree into the directory `target`. Raises OSError if that cannot be made, DamagedData for the root.
+
+        `inside` is the path of the tree in the backup; paths that are asked about and told begin with it. `spared` are paths
+        in an exact directory that are not removed.
+        """
+        self._spared = spared
+        self._root, self._inside = TargetDirectory.root(target), inside
+        root = RestoreFrame(self._root, inside, None, None)
         self._frames.add(root)
         self._fill(root, self._reader.load(BlobType.TREE, tree))
         frame: RestoreFrame | None = root
@@ -187,7 +194,7 @@ class Extractor:
             self._enter_result(batch)
             is_there = batch.written[0] is None or batch.written[0].is_there
         if is_there:
-            self._links[entry.device, entry.inode] = (frame.path, entry.name)
+            self._links[entry.device, entry.inode] = (frame.path.removeprefix(self._inside), entry.name)
 
     def _write_file(self, frame: RestoreFrame, name: bytes, node: Node, text: msgspec.Raw) -> None:
         content = content_ids(node)
@@ -210,6 +217,8 @@ class Extractor:
         for name in names:
             self._cancel.check()
             node_type = nodes.get(name)
+            if frame.path + b"/" + name in self._spared:
+                continue
             try:
                 if node_type is None or (node_type is not NodeType.DIRECTORY and frame.target.is_directory(name)):
                     frame.target.remove(name)

@@ -12,6 +12,7 @@ import msgspec
 from holdfast.errors import HoldfastError
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
+from holdfast.model.progress import Progress
 from holdfast.model.run import Run
 from holdfast.operations.run_log import RunLog
 from holdfast.repository.lock import Lock
@@ -53,12 +54,27 @@ def reported(
             error.next = f"{error.next} The repository did not take this run's report; it is in {kept}.".lstrip()
         raise
     finally:
-        lock.release()
-        if lock.not_removed is not None:
-            run_log.warn(
-                f"this run's lock stays in the repository: {lock.not_removed}. Until it is 30 minutes old, what needs the "
-                "repository alone must wait; `holdfast repository unlock` removes old locks."
-            )
+        _release(lock, run_log)
+
+
+@contextlib.contextmanager
+def unreported(repository: Repository, progress: Progress) -> Iterator[Lock]:
+    """A part of a run that another process reports, under a shared lock that is begun but not yet confirmed."""
+    lock = repository.unconfirmed_lock()
+    try:
+        lock.begin()
+        yield lock
+    finally:
+        _release(lock, progress)
+
+
+def _release(lock: Lock, progress: Progress) -> None:
+    lock.release()
+    if lock.not_removed is not None:
+        progress.warn(
+            f"this run's lock stays in the repository: {lock.not_removed}. Until it is 30 minutes old, what needs the "
+            "repository alone must wait; `holdfast repository unlock` removes old locks."
+        )
 
 
 def add_file(tree: TreeBuilder, writer: BlobWriter, path: Sequence[str], content: bytes, time: str) -> None:

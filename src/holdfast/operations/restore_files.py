@@ -92,7 +92,7 @@ def stream_files(
 
 
 _UNPRIVILEGED = "Owners were not restored, because only root may give files to others."
-_SPARED = Problem(
+SPARED = Problem(
     "nothing was deleted",
     "the backup is partial: what it could not read is not in it, and would be gone from the target",
     "See what it lacks with `holdfast backup show`; delete by hand, or use --delete with a backup that is whole.",
@@ -133,7 +133,7 @@ class _RestoreFiles:
             finally:
                 self._extractor.close()
             if self._options.delete and self._is_partial:
-                self._extractor.problems.append(_SPARED)
+                self._extractor.problems.append(SPARED)
             return self._publish(lock, self._extractor.problems)
 
     @property

@@ -30,7 +30,7 @@ from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ApiRefused
 from holdfast.manifests.installation import DEFINITIONS, DEPLOYMENTS, PART_LABEL
 from holdfast.manifests.jobs import CRON_JOBS, JOBS
-from holdfast.manifests.rights import Part
+from holdfast.manifests.role_table import Part
 from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of

@@ -43,7 +43,7 @@ from holdfast.repository.new_snapshot import NewSnapshot
 from holdfast.repository.publishing import Publisher
 from holdfast.repository.reader import BlobReader
 from holdfast.repository.snapshot import Snapshot
-from holdfast.repository.writer import BlobWriter
+from holdfast.repository.writer import BlobWriter, Checkpoints
 from holdfast.store.base import Store
 from holdfast.store.location import Location, store_at
 
@@ -156,7 +156,7 @@ class Repository:
             if pack_id is not None:
                 yield pack_id, entry.size
 
-    def writer(self, lock: Lock, cancel: Cancel) -> BlobWriter:
+    def writer(self, lock: Lock, cancel: Cancel, checkpoints: Checkpoints | None = None) -> BlobWriter:
         """A writer under `lock`, which need not be confirmed yet. The caller flushes and closes it."""
         return BlobWriter(
             self.store,
@@ -164,6 +164,7 @@ class Repository:
             self._index_under(lock),
             before_first_write=lambda: lock.confirm(cancel),
             prove=lock.prove,
+            checkpoints=checkpoints,
         )
 
     @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """Putting blobs into a repository.
 
 Safety order: packs, then the index that lists them, then the snapshot that refers to them. A crash between any two leaves
-only files that nothing refers to. The lock is confirmed before the first file is written and proved around each index.
+only files that nothing refers to. An index that is written early (when a file of it is full, or at a checkpoint) lists packs that
+are stored whole, and nothing refers to its blobs yet. The lock is confirmed before the first file is written and proved around
+each index.
 After any failure nothing is published: other callers may hold ids of blobs that went down with it.
 
 Blobs are hashed, compressed, sealed and proved in the caller's thread (the kernels release the GIL, so callers may be many);
@@ -12,13 +14,15 @@ from __future__ import annotations
 
 import mmap
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from holdfast.codec.crypto import SealingKey
+from holdfast.errors import HoldfastError, StoreError
 from holdfast.ids import BlobId, PackId
 from holdfast.repository.blob import Content, Sealed, compress_blob, compress_parts, seal_blob
 from holdfast.repository.index import FULL_AT, Index, save_index
@@ -31,6 +35,19 @@ PACK_SIZE = {BlobType.DATA: 8 << 20, BlobType.TREE: 4 << 20}
 """Bytes at which a pack is closed: half of restic's, since packs wait in memory. Trees are read more often and one by one."""
 
 UPLOADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """When a writer lists what it has stored before its end, so that a run that is killed then finds it when it is repeated.
+
+    What nothing refers to yet may be pruned meanwhile, as always; `Index.has` says no then, and it is stored again.
+    """
+
+    seconds: float = 60.0  # after the first pack that no index lists
+    size: int = 256 << 20  # bytes of such packs
+
+
 _FIRST_MEMORY = 64 << 10  # bytes; doubled as a pack grows
 _LARGEST_KEPT = 32 << 20
 
@@ -118,8 +135,12 @@ class BlobWriter:
         *,
         before_first_write: Callable[[], None],
         prove: Callable[[], None],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
-        """`before_first_write` is told of the first pack; `prove` raises if packs may be gone and must not be listed."""
+        """`before_first_write` is told of the first pack; `prove` raises if packs may be gone and must not be listed.
+
+        Without `checkpoints` the index is written at the end, and whenever an index file would be full.
+        """
         self._store = store
         self._key = key
         self._index = index
@@ -130,6 +151,9 @@ class BlobWriter:
         self._open = {blob_type: self._memory.open_pack() for blob_type in BlobType}
         self._on_the_way: dict[BlobType, set[BlobId]] = {blob_type: set() for blob_type in BlobType}
         self._unindexed: list[tuple[PackId, list[PackedBlob]]] = []
+        self._unindexed_size = 0  # bytes of these packs
+        self._unindexed_since = 0.0  # `time.monotonic` when the first of them was stored
+        self._checkpoints = checkpoints
         self._pool = ThreadPoolExecutor(UPLOADS, thread_name_prefix="holdfast-upload")
         self._slots = threading.Semaphore(UPLOADS)
         self._uploads: list[Future[None]] = []
@@ -209,8 +233,13 @@ class BlobWriter:
             self._save_index()
 
     def close(self) -> None:
-        """Ends the threads. Without a `flush` before, what was not yet indexed is left as rubbish for prune."""
+        """Ends the threads. Without a `flush` before, what was not yet indexed is left as rubbish for prune; with checkpoints
+        the packs that are stored are indexed all the same, unless the store itself gave way.
+        """
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._checkpoints is not None and not isinstance(self._failure, StoreError):
+            with suppress(HoldfastError):  # whatever ended the run is the error to tell
+                self._save_index()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -247,12 +276,24 @@ class BlobWriter:
         with pack.content() as content:
             pack_id = PackId.of(content)
             self._store.put(file_name(pack_id), [content])
+            size = len(content)
         self._memory.take_back(pack)
         with self._guard:
+            if not self._unindexed:
+                self._unindexed_size, self._unindexed_since = 0, time.monotonic()
             self._unindexed.append((pack_id, pack.blobs))
-            index_is_due = sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT
-        if index_is_due:
+            self._unindexed_size += size
+            index_is_due = self._is_index_due()
+        if index_is_due:  # of packs that are stored, and only of these: snapshots come after all of it
             self._save_index()
+
+    def _is_index_due(self) -> bool:
+        if sum(len(blobs) for _, blobs in self._unindexed) >= FULL_AT:
+            return True
+        return self._checkpoints is not None and (
+            self._unindexed_size >= self._checkpoints.size
+            or time.monotonic() - self._unindexed_since >= self._checkpoints.seconds
+        )
 
     def _save_index(self) -> None:
         with self._guard:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from typing import Self
@@ -103,7 +104,8 @@ def _without_zeros(data: memoryview, position: int) -> Iterator[tuple[int, int]]
 class TargetDirectory:
     """A directory that is being filled. Close it; `finish` before, to give it its own metadata."""
 
-    _counter = 0
+    _counter = secrets.randbits(40)
+    """Begins anywhere: in containers all processes have the same few ids, and one that was killed left its files."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -112,6 +114,11 @@ class TargetDirectory:
     def root(cls, path: bytes) -> Self:
         """The directory at `path`, made if need be. Raises OSError."""
         os.makedirs(path, mode=0o700, exist_ok=True)
+        return cls.existing(path)
+
+    @classmethod
+    def existing(cls, path: bytes) -> Self:
+        """The directory at `path`, which must be there. Raises OSError."""
         return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     def enter(self, name: bytes) -> TargetDirectory:
@@ -144,6 +151,10 @@ class TargetDirectory:
         temporary = self.temporary_name()
         os.link(other, temporary, src_dir_fd=root.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         self.place(temporary, name)
+
+    def make_empty_file(self, name: bytes) -> None:
+        """Raises OSError, if the name is taken too."""
+        os.close(os.open(name, _NEW_FILE, 0o600, dir_fd=self.fd))
 
     def names(self) -> list[bytes]:
         """Of all entries. Raises OSError."""

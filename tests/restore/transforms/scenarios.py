@@ -284,6 +284,17 @@ def storage_classes_get_their_new_names(stage: Stage, transforms: Table) -> None
     assert restored[3]["spec"]["storageClassName"] == "new"
 
 
+@row("claim-size")
+def claim_gets_another_size(stage: Stage, transforms: Table) -> None:
+    backup = stage.make(claim(storage_class="none"))
+    stage.delete(backup)
+    mapping = ObjectMapping(claim_sizes={f"{stage.namespace}/data": "2Mi"})
+
+    restored = stage.restore(backup, transforms, stage.context(mapping))
+
+    assert restored["spec"]["resources"]["requests"] == {"storage": "2Mi"}
+
+
 @row("provisioned-volume")
 def provisioned_volume_is_not_restored(stage: Stage, transforms: Table) -> None:
     annotations = {"pv.kubernetes.io/provisioned-by": "csi.example.com"}

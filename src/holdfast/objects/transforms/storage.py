@@ -34,6 +34,12 @@ def _map_storage_class(obj: Object, context: Context) -> None:
             annotations[_BETA_CLASS] = classes[annotations[_BETA_CLASS]]
 
 
+def _set_claim_size(obj: Object, context: Context) -> None:
+    size = context.mapping.claim_sizes.get(f"{namespace_of(obj)}/{name_of(obj)}")
+    if size:
+        put(obj, "spec", "resources", "requests", "storage", value=size)
+
+
 def _refuse_provisioned_volume(obj: Object, _: Context) -> str | None:
     provisioner = at(obj, "metadata", "annotations").get(_PROVISIONED_BY)
     return (
@@ -147,6 +153,12 @@ STORAGE: tuple[Transform, ...] = (
             "cronjobs.batch",
         },
         change=_map_storage_class,
+    ),
+    Transform(
+        "claim-size",
+        "With --volume-size, a claim asks for another size.",
+        _CLAIMS,
+        change=_set_claim_size,
     ),
     Transform(
         "provisioned-volume",

@@ -10,7 +10,7 @@ from typing import Protocol
 from holdfast.errors import PlanRefused
 from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result
+from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result, Volumes
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
 from holdfast.objects.fields import Object
@@ -41,6 +41,8 @@ class RestoreOptions:
     scale_down_first: tuple[str, ...] = ()  # workloads, as `deployment/shop/operator`, without pods for that time
     wait: float | None = None  # seconds for what is restored to become ready; None: do not wait
     verify: bool = True  # read back and compare what was written
+    volumes: Volumes = Volumes.AUTO
+    volume_claims: tuple[str, ...] = ()  # as the backup names them, `shop/data`: only their data; empty: of all claims
 
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))

@@ -1,0 +1,1 @@
+"""Hooks as people write them – annotations, Velero's YAML, documents, flags – and for which pods each is. Pure."""

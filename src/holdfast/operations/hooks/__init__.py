@@ -1,0 +1,1 @@
+"""Running hooks: around a backup, for dumps, after a restore."""
