@@ -88,6 +88,11 @@ class Bookings:
             raise SetupFailed(f"no checksum of {name}", why="the table does not exist")
         return checksum
 
+    def storage_class(self) -> str:
+        """Of the database's claim."""
+        path = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims/data-database-0"
+        return str(self.cluster.api.request("GET", path)["spec"]["storageClassName"])
+
     def found_by_a_client(self) -> Found:
         """What a pod beside the database gets from it, after the database has checked its indexes. Raises SetupFailed."""
         self.cluster.kubectl("apply", f"--namespace={self.namespace}", "-f", _path("client.yaml"))
