@@ -1,4 +1,4 @@
-"""The story: a database is backed up in three ways while customers write, restored in another cluster, and repaired in its own."""
+"""The story: a database is backed up in three ways under constant writes, restored in another cluster, repaired in its own."""
 
 from __future__ import annotations
 
