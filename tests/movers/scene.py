@@ -3,10 +3,8 @@
 Volumes are directories of this machine: tests fill and compare them there, without any of the product's code.
 """
 
-import hashlib
-import os
-import stat
 import time
+from pathlib import Path
 
 import yaml
 from testbed.holdfast_image import HOLDFAST
@@ -103,7 +101,7 @@ class Scene:
         base = f"/api/v1/namespaces/{namespace or self.namespace}/persistentvolumeclaims/{claim_name}"
         bound = until(lambda: self.cluster.api.request("GET", base)["spec"].get("volumeName"))
         volume = self.cluster.api.request("GET", f"/api/v1/persistentvolumes/{bound}")
-        directory = self.cluster.volumes_directory / os.path.basename(volume["spec"]["hostPath"]["path"])
+        directory = self.cluster.volumes_directory / Path(volume["spec"]["hostPath"]["path"]).name
         until(directory.is_dir)
         return directory
 
@@ -131,34 +129,3 @@ class Scene:
             items = self.cluster.api.request("GET", f"{path}?labelSelector=holdfast.dev/run")["items"]
             objects += [f"{path}/{item['metadata']['name']}" for item in items]
         return objects
-
-
-def read_tree(root):
-    """All that a file system says of what is below a directory, and of the directory itself: path → facts."""
-    found = {}
-    for directory, directories, files in os.walk(root):
-        for name in (".", *files, *(one for one in directories if os.path.islink(os.path.join(directory, one)))):
-            path = os.path.normpath(os.path.join(directory, name))
-            found[os.path.relpath(path, root)] = _facts(path)
-    return found
-
-
-def _facts(path):
-    info = os.lstat(path)
-    kind = stat.S_IFMT(info.st_mode)
-    facts = {
-        "mode": stat.filemode(info.st_mode),
-        "owner": (info.st_uid, info.st_gid),
-        "xattrs": {name: os.getxattr(path, name, follow_symlinks=False) for name in _xattrs(path)},
-    }
-    if kind == stat.S_IFLNK:
-        return facts | {"target": os.readlink(path)}
-    facts["modified"] = info.st_mtime_ns
-    if kind == stat.S_IFREG:
-        with open(path, "rb") as file:
-            facts |= {"links": info.st_nlink, "content": hashlib.file_digest(file, "sha256").hexdigest()}
-    return facts
-
-
-def _xattrs(path):
-    return sorted(name for name in os.listxattr(path, follow_symlinks=False) if name.startswith("user."))

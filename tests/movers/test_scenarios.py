@@ -5,7 +5,8 @@ import secrets
 
 import pytest
 from testbed.storage import FAST, LATE, STANDARD
-from tests.movers.scene import Scene, claim, pod, read_tree, stateful_set, until
+from tests.movers.scene import Scene, claim, pod, stateful_set, until
+from tests.operations.file_trees import picture
 
 SLEEP = "exec sleep 2147483647"
 MIXED = {"mixed": "files of mixed owners and modes", "many": "10,000 small files", "sparse": "a 2 GB sparse file"}
@@ -14,7 +15,7 @@ SPARSE = 2 * 1024**3
 
 
 @pytest.fixture(scope="module")
-def scene(node_cluster, holdfast_image, s3_server, tmp_path_factory):
+def scene(node_cluster, holdfast_image, s3_server, tmp_path_factory):  # noqa: ARG001 - movers are made of it
     """A namespace with these claims, filled."""
     namespace = f"scene-{secrets.token_hex(3)}"
     node_cluster.kubectl("create", "namespace", namespace)
@@ -62,7 +63,7 @@ def fill_many(root):
 
 
 def fill_sparse(root):
-    with open(root / "disk", "wb") as file:
+    with (root / "disk").open("wb") as file:
         file.truncate(SPARSE)
         file.seek(SPARSE // 2)
         file.write(b"in the middle")
@@ -98,7 +99,7 @@ def test_a_backup_says_of_each_volume_that_it_has_it(scene, backup):
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_all_files_of_a_volume_come_back_as_they_were(scene, restored, name):
-    assert read_tree(scene.volume(name, restored)) == read_tree(scene.volume(name))
+    assert picture(scene.volume(name, restored)) == picture(scene.volume(name))
 
 
 def test_each_replica_has_its_own_data_again(scene, restored):

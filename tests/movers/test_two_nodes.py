@@ -7,7 +7,8 @@ from testbed.holdfast_image import HOLDFAST
 from testbed.storage import shared_volume
 from tests.conftest import needed_tools
 from tests.in_cluster.gate import Gate
-from tests.movers.scene import Scene, claim, pod, read_tree, until
+from tests.movers.scene import Scene, claim, pod, until
+from tests.operations.file_trees import picture
 
 SLEEP = "exec sleep 2147483647"
 
@@ -37,14 +38,14 @@ def test_a_volume_that_pods_on_two_nodes_share_is_read_once_with_what_both_wrote
         ),
     )
     scene.wait_ready("on-node-1", "on-node-2")
-    until(lambda: len(read_tree(scene.volume(name))) == 3)
+    until(lambda: len(picture(scene.volume(name))) == 3)
     backup = scene.back_up()
     assert backup["counts"]["volumesSaved"] == 1
     scene.holdfast(
         "restore", "files", backup["id"], f"/volumes/{scene.namespace}/{name}", "--target", tmp_path / "back"
     )
     back = tmp_path / "back" / "volumes" / scene.namespace / name
-    assert read_tree(back) == read_tree(scene.volume(name))
+    assert picture(back) == picture(scene.volume(name))
     scene.cluster.kubectl("delete", "namespace", scene.namespace, "--wait=false")
     scene.cluster.kubectl("delete", "persistentvolume", name, "--wait=false")
 
