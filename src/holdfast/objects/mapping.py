@@ -41,7 +41,9 @@ class ObjectMapping:
     storage_classes: NameMap = field(default_factory=NameMap)
     images: ImageMap = field(default_factory=ImageMap)
     node_labels: NodeLabelMap = field(default_factory=NodeLabelMap)
-    claim_sizes: Mapping[str, str] = field(default_factory=dict)  # claims as the backup names them: `shop/data` → `20Gi`
+    claim_sizes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # claims as the backup names them: `shop/data` → `20Gi`
 
 
 def parse_namespaces(values: Iterable[str]) -> NameMap:
