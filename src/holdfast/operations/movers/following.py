@@ -42,6 +42,7 @@ class Around:
     progress: Progress
     patience: float
     check: Callable[[], None]  # raises when all is to end
+    prove: Callable[[], None]  # raises if the run itself was taken for dead
     seen_on: Callable[[MoverTask, str], None]  # told on which node a mover is
     others_at_work: Callable[[MoverTask], bool]  # whether more room may come by itself
     hide: Callable[[str], str]  # takes secrets out of a text
@@ -93,6 +94,7 @@ class Following:
                 continue
             if job is None:
                 if self._job_seen:
+                    around.prove()
                     return self._end(outcomes.deleted(self._task))
             elif pod is None and (outcomes.job_has_failed(job) or outcomes.job_is_complete(job)):
                 return self._end(self._failed(job))

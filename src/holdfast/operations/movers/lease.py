@@ -22,6 +22,7 @@ from holdfast.operations.movers.making import make
 
 DURATION = dt.timedelta(seconds=60)
 _RENEW_EVERY = 10.0  # seconds
+_TAKEN = "this run was taken for dead, or somebody deleted it"
 _UNREACHABLE_FOR = 600.0
 """So many seconds an API server may be away. Nobody can take a Lease meanwhile, and movers go on."""
 
@@ -84,6 +85,13 @@ class RunLease:
         if self._failure is not None:
             raise self._failure
 
+    def prove(self) -> None:
+        """As `check`, by asking for it now. Raises ApiRefused, ClusterUnreachable too."""
+        self.check()
+        found = self._cluster.get(LEASES, self._namespace, run_lease(self._run))
+        if found is None or text(msgspec.json.decode(found), "metadata", "uid") != self._uid:
+            raise self._lost(_TAKEN)
+
     def release(self) -> None:
         """Deletes it, and lets Kubernetes collect what it owns. Raises ApiRefused, ClusterUnreachable."""
         self._released.set()
@@ -102,7 +110,7 @@ class RunLease:
         while not self._released.wait(_RENEW_EVERY):
             try:
                 if not self._write(_micro_time(clock.now())):
-                    self._failure = self._lost("this run was taken for dead, or somebody deleted it")
+                    self._failure = self._lost(_TAKEN)
                 renewed = clock.monotonic()
             except ApiRefused as error:
                 if clock.monotonic() - renewed > DURATION.total_seconds():

@@ -103,6 +103,7 @@ class Movers:
             progress=self._progress,
             patience=self.settings.patience,
             check=self._check,
+            prove=self._lease.prove,
             seen_on=slots.seen,
             others_at_work=slots.others_at_work,
             hide=self._hide,

@@ -36,7 +36,7 @@ def carry_out(plan: RestorePlan, execution: Execution, cancel: Cancel, progress:
     """
     done, clock = CarriedOut(), plan.target.cluster.connection.clock
     started = clock.monotonic()
-    with holding_still(plan.target.cluster, plan.to_hold, progress) as unresumed:
+    with holding_still(plan.target.cluster, plan.to_hold, progress, execution.staying_still) as unresumed:
         execution.write()
     done.written = round(clock.monotonic() - started, 3)
     done.problems += unresumed
