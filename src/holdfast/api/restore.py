@@ -94,9 +94,7 @@ class RestoreSpec(SelectionFields, kw_only=True, rename="camel", omit_defaults=T
         Hooks, Meta(description="Commands in containers after the restore, and how dumps are loaded. --hooks")
     ] = msgspec.field(default_factory=list)
     dumps: Dumps = "given"
-    movers: Annotated[MoverFields, Meta(description="The pods that write volumes.")] = msgspec.field(
-        default_factory=MoverFields
-    )
+    movers: Annotated[MoverFields | None, Meta(description="The pods that write volumes.")] = None
     quarantine: Annotated[bool, Meta(description="For clones, without a way in or out. --quarantine")] = False
     wait: Annotated[bool, Meta(description="Until what was restored is ready. --wait")] = False
     dry_run: Annotated[bool, Meta(description="Only plan. --dry-run")] = False

@@ -108,9 +108,7 @@ class BackupFields(SelectionFields, kw_only=True, rename="camel", omit_defaults=
         Hooks, Meta(description="Commands in containers before and after the backup, and dumps. --hooks")
     ] = []
     dumps: Dumps = "given"
-    movers: Annotated[MoverFields, Meta(description="The pods that read volumes.")] = msgspec.field(
-        default_factory=MoverFields
-    )
+    movers: Annotated[MoverFields | None, Meta(description="The pods that read volumes.")] = None
     type: Annotated[
         Literal["full", "incremental", "differential"], Meta(description="What it is compared with. --type")
     ] = "incremental"
