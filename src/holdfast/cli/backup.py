@@ -75,7 +75,7 @@ def create(session: Session, /, name: str, backup_type: str, labels: tuple[str, 
     """
     movers = MoverFlags.taken_from(flags)
     if flags["plan"]:
-        cluster, options = plan_options(session, flags["plan"], name=name, labels=parse_labels(labels))
+        cluster, options, movers = plan_options(session, flags["plan"], movers, name=name, labels=parse_labels(labels))
     else:
         from holdfast.model.backup import BackupType  # noqa: PLC0415
         from holdfast.operations.back_up_options import BackUpOptions  # noqa: PLC0415
