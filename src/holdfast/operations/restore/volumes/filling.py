@@ -97,6 +97,8 @@ class Filling:
     def restore(self, make: Make) -> None:
         """Raises Cancelled, ClusterUnreachable, and ApiRefused for a credential that has expired."""
         if not self._to_move:
+            if self._plan.volumes:
+                self._sweep()
             return
         assert self._plan.movers is not None
         self._progress.phase("restore volumes", len(self._to_move), sum(one.view.bytes for one in self._to_move))
@@ -115,8 +117,13 @@ class Filling:
 
     def _sweep(self) -> None:
         """What earlier runs that are dead left of handovers."""
-        for name in sweep(self._cluster, self._is_alive):
-            self._progress.note(f"the claim {name}, which an interrupted restore had filled, is complete")
+        try:
+            for name in sweep(self._cluster, self._is_alive):
+                self._progress.note(f"the claim {name}, which an interrupted restore had filled, is complete")
+        except ClusterError as error:
+            if _ends_the_run(error):
+                raise
+            self._progress.warn(f"what earlier restores may have left of volumes was not looked for: {error}")
 
     def _is_alive(self, namespace: str, run: str) -> bool:
         leases = self._cluster.api_surface().preferred("coordination.k8s.io", "leases")
