@@ -1,10 +1,12 @@
-"""A small real server that lists and watches as a test says.
+"""A small real server that lists, watches and gives logs as a test says.
 
 server = WatchServer()
 server.lists = [listed("a", version="7")]                       one for each list; the last one stays
 server.watches = [[event("ADDED", "b", "8"), CUT], [HANG]]      one for each watch; the last one stays
 
-A function in a watch is called when its turn comes.
+server.logs = [[b"2026-11-23T05:19:42Z one\\n", CUT], []]         the same for each request of a log
+
+A function in a watch or log is called when its turn comes.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ class WatchServer:
     def __init__(self, tls=None):
         self.lists = [listed()]
         self.watches = [[HANG]]  # a list of bytes and signs, or (status, body) for a refusal
+        self.logs = [[HANG]]
         self.queries = []  # of all requests, in order
         self.tokens = []  # the Authorization of all requests
         self.gone = threading.Semaphore(0)  # released when a watch was ended by the client
         self.closed = threading.Event()
         self._lock = threading.Lock()
-        self._counts = {"list": itertools.count(), "watch": itertools.count()}
+        self._counts = {what: itertools.count() for what in ("list", "watch", "log")}
         self._http = _Http(self, tls)
         self.port = self._http.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -36,8 +39,8 @@ class WatchServer:
         self._thread.start()
 
     def asked(self, what):
-        """The queries of all lists or watches."""
-        return [query for query in self.queries if ("watch" in query) == (what == "watch")]
+        """The queries of all lists, watches or logs."""
+        return [query for query in self.queries if _what(query) == what]
 
     def close(self):
         if self.closed.is_set():
@@ -48,12 +51,16 @@ class WatchServer:
         self._thread.join()
 
     def take(self, query, token):
-        what = "watch" if "watch" in query else "list"
+        what = _what(query)
         with self._lock:
             self.queries.append(query)
             self.tokens.append(token)
-            scripts = self.watches if what == "watch" else self.lists
+            scripts = {"list": self.lists, "watch": self.watches, "log": self.logs}[what]
             return what, scripts[min(next(self._counts[what]), len(scripts) - 1)]
+
+
+def _what(query):
+    return "log" if "follow" in query else "watch" if "watch" in query else "list"
 
 
 class _Http(http.server.ThreadingHTTPServer):

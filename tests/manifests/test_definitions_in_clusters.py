@@ -104,6 +104,16 @@ REFUSED = [
     (backup_plan(timeZone="Local"), "Name one, as Europe/Berlin"),
     (backup_plan(timeZone="../etc/passwd"), "spec.timeZone"),
     (backup_plan(startingDeadlineSeconds=1), "spec.startingDeadlineSeconds"),
+    (backup(volumes="overwrite"), "Unsupported value"),
+    (backup(volumePolicy={"version": "v2", "volumePolicies": [{"action": {"type": "skip"}}]}), "Unsupported value"),
+    (backup(volumePolicy={"version": "v1", "volumePolicies": [{"action": {"type": "keep"}}]}), "Unsupported value"),
+    (backup(volumePolicy={"version": "v1", "volumePolicies": []}), "spec.volumePolicy.volumePolicies"),
+    (backup(volumePolicy={"version": "v1"}), "spec.volumePolicy.volumePolicies"),
+    (backup(movers={"parallel": 0}), "spec.movers.parallel"),
+    (backup(movers={"memory": "much"}), "spec.movers.memory"),
+    (restore(movers={"cpu": "-1"}), "spec.movers.cpu"),
+    (restore(volumes="sometimes"), "Unsupported value"),
+    (restore(volumeClaims=["shop/data", "shop/data"]), "Duplicate value"),
     (storage_location(secret="other/store"), "Write only its name"),
     (storage_location(maintenance={"secret": "other/store"}), "Write only its name"),
     (storage_location(url="s3:http://me:secret@store/b"), "Put credentials into the Secret"),
@@ -117,7 +127,10 @@ TAKEN = [
     backup(namespaces=[], includeKinds=["clusterroles"]),
     backup(namespaces=[], clusterObjects="all"),
     backup(labels={"team": "shop"}, keepFor="1y6m"),
+    backup(volumePolicy={"version": "v1", "volumePolicies": [{"action": {"type": "snapshot"}}]}),
+    backup(movers={"parallel": 1, "cpu": "1.5"}),
     restore(),
+    restore(volumes="overwrite", volumeClaims=["shop/data"]),
     restore(rollback=True, deleteData=True),
     restore(rollback=True, onConflict="replace"),
     restore(plan="shop/nightly", before="2026-11-23T14:00"),
@@ -154,7 +167,25 @@ SELECTION = {
     "workloads": ["deployment/shop/web"],
     "clusterObjects": "none",
 }
-BACKUP = SELECTION | {"volumes": "none", "type": "differential", "labels": {"team": "shop"}, "keepFor": "1y6m"}
+MOVERS = {"parallel": 8, "parallelPerNode": 3, "cpu": "500m", "memory": "2Gi"}
+POLICY = {
+    "version": "v1",
+    "volumePolicies": [
+        {
+            "conditions": {"csi": {"driver": "x", "volumeAttributes": {"a": "b"}}, "capacity": "0,1Gi"},
+            "action": {"type": "fs-backup", "parameters": {"any": ["thing"]}},
+        }
+    ],
+}
+BACKUP = SELECTION | {
+    "volumes": "none",
+    "volumePolicy": POLICY,
+    "excludePaths": ["shop/data:cache/*"],
+    "movers": MOVERS,
+    "type": "differential",
+    "labels": {"team": "shop"},
+    "keepFor": "1y6m",
+}
 FULL = [
     storage_location(
         maintenance={
@@ -193,6 +224,10 @@ FULL = [
         rollback=False,
         deleteData=False,
         restoreStatus=["deploy"],
+        volumes="overwrite",
+        volumeClaims=["shop/data"],
+        volumeSizes={"shop/data": "20Gi"},
+        movers=MOVERS,
         quarantine=True,
         wait=True,
         dryRun=False,
@@ -246,6 +281,8 @@ def test_every_field_is_taken_as_the_model_reads_it(made, thing):
     "change",
     [
         {"location": "other"},
+        {"volumes": "none"},
+        {"movers": {"parallel": 2}},
         {"namespaces": ["other"]},
         {"namespaces": None, "allNamespaces": True},
         {"selector": "a=b"},
@@ -301,6 +338,7 @@ def test_defaults_are_filled_in_where_they_say_something(made):
     }
     assert made(backup())["spec"]["deletionPolicy"] == "Retain"
     assert made(restore())["spec"]["onConflict"] == "skip"
+    assert made(restore(name="other"))["spec"]["volumes"] == "auto"
 
 
 @pytest.mark.parametrize("thing", [storage_location(), backup_plan(), backup(), restore()], ids=lambda one: one["kind"])

@@ -83,8 +83,12 @@ class RestoreSpec(SelectionFields, kw_only=True, rename="camel", omit_defaults=T
     volume_claims: Annotated[
         list[Annotated[str, Meta(min_length=3, max_length=317)]],
         EACH_ONCE,
-        Meta(max_length=256, description="Data of these claims only, NAMESPACE/NAME in the backup. --volume-claim"),
+        Meta(max_length=256, description="Data of these claims only, NAMESPACE/NAME in the backup. --volume"),
     ] = msgspec.field(default_factory=list)
+    volume_sizes: Annotated[
+        dict[str, Annotated[str, Meta(min_length=1, max_length=32)]],
+        Meta(max_length=256, description="Claim NAMESPACE/NAME in the backup to another size: 20Gi. --volume-size"),
+    ] = msgspec.field(default_factory=dict)
     movers: Annotated[MoverFields, Meta(description="The pods that write volumes.")] = msgspec.field(
         default_factory=MoverFields
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # see main
     from holdfast.api.backup_plan import BackupPlan
     from holdfast.cluster.cluster import Cluster
     from holdfast.model.retention import RetentionPolicy
-    from holdfast.operations.back_up import BackUpOptions
+    from holdfast.operations.back_up_options import BackUpOptions
 
 _BESIDE_A_PLAN = ("plan", "name", "labels", "dry_run")
 

@@ -1,14 +1,16 @@
 """One Kubernetes cluster: what it serves, who it is, and its objects as bytes.
 
-Every call but `watch` is one request (with retries); nothing is cached but what the cluster serves. Bodies are JSON and
-come and go untouched. All methods may be called from many threads and raise ClusterUnreachable, Cancelled, and ApiRefused, whose
-`reason` tells AlreadyExists, Conflict, Invalid, Forbidden and NotFound apart.
+Every call but `watch` and `follow_log` is one request (with retries); nothing is cached but what the cluster serves. Bodies are
+JSON and come and go untouched. All methods may be called from many threads and raise ClusterUnreachable, Cancelled, and
+ApiRefused, whose `reason` tells AlreadyExists, Conflict, Invalid, Forbidden and NotFound apart.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,6 +22,7 @@ from holdfast.cluster.connection import JSON, Connection
 from holdfast.cluster.custom_resources import wait_established
 from holdfast.cluster.discovery import discover
 from holdfast.cluster.listing import Page, list_objects
+from holdfast.cluster.logs import follow_log
 from holdfast.cluster.surface import ApiSurface
 from holdfast.cluster.watch_events import Event
 from holdfast.cluster.watching import watch
@@ -28,7 +31,9 @@ from holdfast.model.clock import Clock
 from holdfast.model.kubernetes import ObjectKey, Resource
 
 if TYPE_CHECKING:
-    from holdfast.cluster.execution import Executed
+    from contextlib import AbstractContextManager
+
+    from holdfast.cluster.execution import Executed, RunningCommand
 
 _NOT_FOUND = 404
 _CORE_NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
@@ -122,6 +127,20 @@ class Cluster:
             label_selector=label_selector,
             cancel=self.connection.cancel,
         )
+
+    def follow_log(
+        self, namespace: str, pod: str, container: str, *, go_on: Callable[[], None], has_ended: Callable[[], bool]
+    ) -> Iterator[bytes]:
+        """What a container writes, line by line until its end, see `logs.follow_log`."""
+        return follow_log(self.connection, namespace, pod, container, go_on=go_on, has_ended=has_ended)
+
+    def now(self) -> dt.datetime:
+        """The time by the API server's clock, to the second: that by which it stamps objects, whatever ours says."""
+        headers = self.connection.request("GET", "/version", what="cannot read the API server's time").headers
+        try:
+            return email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
+        except (TypeError, ValueError, AttributeError):  # some gateway between us took it away
+            return self.connection.clock.now()
 
     def get(self, resource: Resource, namespace: str, name: str) -> bytes | None:
         """The object, or None if there is none. A kind that is not served raises ApiRefused all the same."""
@@ -229,6 +248,21 @@ class Cluster:
         from holdfast.cluster.execution import execute  # noqa: PLC0415 - few runs need the library for it
 
         return execute(self.connection, namespace, pod, container, command, timeout=timeout)
+
+    def running(
+        self,
+        namespace: str,
+        pod: str,
+        command: Sequence[str],
+        *,
+        container: str,
+        timeout: float,
+        give: Iterable[bytes] | None = None,
+    ) -> AbstractContextManager[RunningCommand]:
+        """A command in a container whose output is read, or whose input is given, while it runs, see `execution`."""
+        from holdfast.cluster.execution import running  # noqa: PLC0415 - as above
+
+        return running(self.connection, namespace, pod, container, command, timeout=timeout, give=give)
 
     def apart(self) -> Cluster:
         """The same cluster for what must be done after a stop was asked for. Its caller closes it."""

@@ -19,6 +19,20 @@ CRON_JOBS = Resource(group="batch", version="v1", plural="cronjobs", kind="CronJ
 JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
 _FINAL_EXIT_CODES = [2, 3, 10, 12, 130]
 """Usage, partial, no repository, wrong password, cancelled: another try would end the same way."""
+FAILURE_POLICY: Mapping[str, Any] = {
+    "rules": [
+        # An eviction or a lost node is nobody's failure. It stands first because such a pod ends with a code too.
+        {
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": _FINAL_EXIT_CODES},
+        },
+    ]
+}
+"""After which ends of its pod a Job makes another one: `podFailurePolicy`."""
 _RETRIES: Mapping[Role, int] = {Role.RESTORE: 0, Role.TEST: 0, Role.FORGET: 0}
 _OTHER_RETRIES = 2
 _KEPT_SECONDS: Mapping[Role, int] = {Role.TEST: 300}
@@ -97,18 +111,6 @@ def _job_spec(work: Work, installation: Installation) -> dict[str, Any]:
         "backoffLimit": _RETRIES.get(work.role, _OTHER_RETRIES),
         **({"activeDeadlineSeconds": deadline} if deadline else {}),
         "ttlSecondsAfterFinished": _KEPT_SECONDS.get(work.role, _OTHERS_KEPT_SECONDS),
-        "podFailurePolicy": {
-            "rules": [
-                # An eviction or a lost node is nobody's failure. It stands first because such a pod ends with a code too.
-                {
-                    "action": "Ignore",
-                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-                },
-                {
-                    "action": "FailJob",
-                    "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": _FINAL_EXIT_CODES},
-                },
-            ]
-        },
+        "podFailurePolicy": FAILURE_POLICY,
         "template": pod_template(work, installation),
     }

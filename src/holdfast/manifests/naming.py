@@ -24,6 +24,7 @@ class Role(StrEnum):
     PRUNE = "prune"
     CHECK = "check"
     TEST = "test"  # of a location
+    MOVER = "mover"  # reads or writes one volume
 
 
 def shortened(name: str, limit: int = LABEL_LIMIT) -> str:
@@ -54,6 +55,16 @@ def job(kind: str, name: str, unique: str) -> str:
 def manual_job(cron_job: str, unique: str) -> str:
     """A Job made of a CronJob by hand: `plan-nightly-run-x7k2m`. `unique` has no more than seven characters."""
     return f"{cron_job}-run-{unique}"[:_JOB_LIMIT]
+
+
+def mover_job(volume: str, unique: str) -> str:
+    """The Job that moves the data of a claim, `shop/data`: `mover-shop-data-3f9c2a1`."""
+    return job("Mover", volume.replace("/", "-"), unique)
+
+
+def run_lease(run: str) -> str:
+    """By which a run with movers shows that it lives. Its Secret has the same name."""
+    return f"holdfast-run-{run}"
 
 
 def scheduled_time(job_name: str) -> dt.datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.api.names import KIND_LABEL, MANAGED_BY, MANAGER, NAME_LABEL, OWNER_ANNOTATION, ROLE_LABEL
 from holdfast.api.pod_settings import PodSettings
 from holdfast.manifests.naming import Role, shortened
-from holdfast.manifests.pods import container_security, from_pod, pod_security
+from holdfast.manifests.pods import container_security, from_pod, literally, pod_security
 
 CONTAINER = "holdfast"
 CREDENTIALS = "/run/holdfast/credentials"
@@ -23,8 +23,23 @@ SECRET_VARIABLE = "HOLDFAST_SECRET"  # noqa: S105 - the name of a variable, whos
 _CACHE = "/var/cache/holdfast"
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS = {"memory": "1Gi"}
-_PATIENCE_WITH_NODES = 60
-"""Seconds after which a run leaves a node that does not answer; by default Kubernetes waits for five minutes."""
+_PATIENCE_WITH_NODES = 60  # seconds; by default Kubernetes waits for five minutes
+LEAVING_NODES: list[dict[str, Any]] = [
+    {
+        "key": f"node.kubernetes.io/{state}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": _PATIENCE_WITH_NODES,
+    }
+    for state in ("not-ready", "unreachable")
+]
+"""Tolerations by which a pod soon leaves a node that does not answer."""
+MOUNTS: list[dict[str, Any]] = [
+    {"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True},
+    {"name": "cache", "mountPath": _CACHE},
+    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - see HOME
+]
+"""Where `volumes` go in the container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,56 +98,62 @@ def pod_template(work: Work, installation: Installation) -> dict[str, Any]:
             "securityContext": pod_security(),
             **({"nodeSelector": settings.node_selector} if settings.node_selector else {}),
             **({"priorityClassName": settings.priority_class_name} if settings.priority_class_name else {}),
-            "tolerations": [*settings.tolerations, *_leaving("not-ready"), *_leaving("unreachable")],
+            "tolerations": [*settings.tolerations, *LEAVING_NODES],
             "containers": [_container(work, installation)],
-            "volumes": [
-                {"name": "credentials", "secret": {"secretName": work.secret, "defaultMode": 0o440}},
-                {"name": "cache", "emptyDir": {}},
-                {"name": "tmp", "emptyDir": {}},
-            ],
+            "volumes": volumes(work.secret),
         },
     }
 
 
-def _container(work: Work, installation: Installation) -> dict[str, Any]:
-    environment = {
-        "HOLDFAST_REPOSITORY": work.url,
+def environment(url: str, cluster: str) -> list[dict[str, Any]]:
+    """What Holdfast is told in a pod, whatever it does there."""
+    variables = {
+        "HOLDFAST_REPOSITORY": url,
         "HOLDFAST_CREDENTIALS": CREDENTIALS,
-        "HOLDFAST_CLUSTER_NAME": installation.cluster,
+        "HOLDFAST_CLUSTER_NAME": cluster,
         "HOLDFAST_RESULT_FILE": RESULT,
         "HOLDFAST_CACHE_DIR": _CACHE,
         "HOME": "/tmp",  # noqa: S108 - a directory of this pod alone
     }
-    if work.moves_volumes:
-        environment |= {IMAGE_VARIABLE: installation.image, SECRET_VARIABLE: work.secret}
+    return [
+        *({"name": name, "value": value} for name, value in variables.items()),
+        from_pod("HOLDFAST_POD_UID", "metadata.uid"),
+    ]
+
+
+def volumes(secret: str, mode: int = 0o440) -> list[dict[str, Any]]:
+    """`spec.volumes`: the Secret's keys as files of that mode, and room to work in. `MOUNTS` says where they go."""
+    return [
+        {"name": "credentials", "secret": {"secretName": secret, "defaultMode": mode}},
+        {"name": "cache", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+
+
+def _container(work: Work, installation: Installation) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": installation.image,
-        "args": [*work.command, "--progress=lines"],
+        "args": literally([*work.command, "--progress=lines"]),
         "env": [
-            *({"name": name, "value": value} for name, value in environment.items()),
+            *environment(work.url, installation.cluster),
             from_pod("HOLDFAST_JOB", "metadata.labels['batch.kubernetes.io/job-name']"),
-            from_pod("HOLDFAST_POD_UID", "metadata.uid"),
-            *([from_pod(NAMESPACE_VARIABLE, "metadata.namespace")] if work.moves_volumes else []),
+            *_for_movers(work, installation),
         ],
         "resources": work.settings.resources or {"requests": _REQUESTS, "limits": _LIMITS},
         "securityContext": container_security(),
-        "volumeMounts": [
-            {"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True},
-            {"name": "cache", "mountPath": _CACHE},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - see HOME
-        ],
+        "volumeMounts": MOUNTS,
         "terminationMessagePath": RESULT,
         "terminationMessagePolicy": "File",
     }
 
 
-def _leaving(state: str) -> list[dict[str, Any]]:
+def _for_movers(work: Work, installation: Installation) -> list[dict[str, Any]]:
+    """With what a run makes movers of its own."""
+    if not work.moves_volumes:
+        return []
     return [
-        {
-            "key": f"node.kubernetes.io/{state}",
-            "operator": "Exists",
-            "effect": "NoExecute",
-            "tolerationSeconds": _PATIENCE_WITH_NODES,
-        }
+        {"name": IMAGE_VARIABLE, "value": installation.image},
+        {"name": SECRET_VARIABLE, "value": work.secret},
+        from_pod(NAMESPACE_VARIABLE, "metadata.namespace"),
     ]

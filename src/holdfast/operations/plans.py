@@ -18,7 +18,7 @@ from holdfast.model.backup import BackupType, VolumesMode
 from holdfast.model.plan_name import PlanName
 from holdfast.model.retention import RetentionPolicy
 from holdfast.model.span import Span
-from holdfast.operations.back_up import BackUpOptions
+from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.plan_run import PlanRun
 
 _NOT_FOUND = 404

@@ -87,7 +87,8 @@ class Fields:
 
     def below(self, name: str) -> Fields | None:
         """The map in a field; None if it is not there."""
-        return Fields(self.value(name), f"{self.place}, {name}", self._guide) if name in self else None
+        value = self.value(name)
+        return None if value is None else Fields(value, f"{self.place}, {name}", self._guide)
 
     def __contains__(self, name: str) -> bool:
         return self._left.get(name) is not None

@@ -55,7 +55,7 @@ class ClaimFacts:
     namespace: str
     name: str
     claim: Object
-    volume: Object | None = None  # the PersistentVolume that the claim is bound to; None if there is none, or unread
+    volume: Object | None = None  # the PersistentVolume that the claim names; None if there is none
     storage_class: Object | None = None
     pods: list[Object] = field(default_factory=list)
     """That mount it and are not finished, see `uses`."""
@@ -106,6 +106,11 @@ class ClaimFacts:
     def driver(self) -> str:
         """A CSI driver's name, else the sort of the source."""
         return text(self.volume or {}, "spec", "csi", "driver") or self.source
+
+    @property
+    def volume_is_unread(self) -> bool:
+        """Whether there is a volume of which nothing is known but its name: not everybody may read PersistentVolumes."""
+        return self.volume is not None and not at(self.volume, "spec")
 
     @property
     def is_in_use(self) -> bool:

@@ -61,7 +61,7 @@ def _unreadable(facts: ClaimFacts) -> Problem | None:
             "the claim is Lost: the volume that it was bound to is gone",
             f"See `kubectl -n {facts.namespace} describe pvc {facts.name}`. Its data may be in an earlier backup.",
         )
-    if not text(facts.claim, "spec", "volumeName"):
+    if facts.phase != "Bound":
         return _problem(
             facts,
             f"the claim is {facts.phase or 'new'} and has no volume yet",
@@ -71,8 +71,8 @@ def _unreadable(facts: ClaimFacts) -> Problem | None:
     if facts.volume is None:
         return _problem(
             facts,
-            f"its volume {text(facts.claim, 'spec', 'volumeName')} is not there, or may not be read",
-            "Look for it with `kubectl get pv`, and ask for the right to get PersistentVolumes.",
+            f"its volume {text(facts.claim, 'spec', 'volumeName')} is gone",
+            "Look for it with `kubectl get pv`. Its data may be in an earlier backup.",
         )
     if facts.is_block:
         return _problem(

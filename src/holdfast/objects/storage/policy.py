@@ -19,7 +19,7 @@ from holdfast.objects.fields import Object, at
 from holdfast.objects.patching.reading import Fields, invalid, read_yaml
 from holdfast.objects.storage.claims import ClaimFacts, claims_of
 from holdfast.objects.storage.pod_volumes import PodVolume
-from holdfast.objects.storage.policy_conditions import Condition, Seen, read_conditions, seen_claim, seen_pod_volume
+from holdfast.objects.storage.policy_conditions import Conditions, Seen, read_conditions, seen_claim, seen_pod_volume
 
 GUIDE = "docs/volume-policy.md"
 EXCLUDES_ANNOTATION = "backup.velero.io/backup-volumes-excludes"
@@ -49,12 +49,12 @@ class Decision(NamedTuple):
 class Rule:
     place: str  # for people: "rule 2 of policy.yaml"
     action: Action
-    conditions: tuple[Condition, ...] = ()
-    names_sort: bool = False
-    """Whether it speaks of a sort of volumes by name: what it asks for is then meant for just these."""
+    conditions: Conditions
 
-    def holds(self, seen: Seen) -> bool:
-        return all(condition(seen) for condition in self.conditions)
+    @property
+    def names_sort(self) -> bool:
+        """Whether it speaks of a sort of volumes by name: what it asks for is then meant for just these."""
+        return bool(self.conditions.about_sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,11 @@ class VolumePolicy:
         rule = self._rule(seen_claim(volume))
         if rule is None:
             return _excluded_by_pods(volume) or Decision(Way.LIVE)
+        if rule.names_sort and volume.volume_is_unread:
+            return _undecided(rule, volume.full_name)
         if rule.action is Action.COPY_FILES:
             return Decision(Way.LIVE)
-        return _left_out(rule) if rule.action is Action.SKIP else _impossible(rule, f"{volume.full_name}")
+        return _left_out(rule) if rule.action is Action.SKIP else _impossible(rule, volume.full_name)
 
     def _of_pod_volume(self, volume: PodVolume) -> Decision:
         rule = self._rule(seen_pod_volume(volume))
@@ -87,15 +89,11 @@ class VolumePolicy:
             return _left_out(rule)
         if rule is None or not rule.names_sort:
             return Decision(Way.NONE, volume.why, volume.next)
-        problem = Problem(
-            what=f"the volume {volume.namespace}/{volume.record_name} was not saved",
-            why=f"{rule.place} asks for it ({rule.action}), and only claims can be saved: {volume.why}",
-            next=volume.next,
-        )
-        return Decision(Way.NONE, problem.why, problem.next, problem)
+        why = f"{rule.place} asks for it ({rule.action}), and only claims can be saved: {volume.why}"
+        return _failed(f"{volume.namespace}/{volume.record_name}", why, volume.next)
 
     def _rule(self, seen: Seen) -> Rule | None:
-        return next((rule for rule in self.rules if rule.holds(seen)), None)
+        return next((rule for rule in self.rules if rule.conditions.may_hold(seen)), None)
 
 
 def _left_out(rule: Rule) -> Decision:
@@ -104,17 +102,26 @@ def _left_out(rule: Rule) -> Decision:
 
 def _impossible(rule: Rule, name: str) -> Decision:
     is_snapshot = rule.action is Action.SNAPSHOT
-    asked = (
-        "a VolumeSnapshot, which this version cannot take"
-        if is_snapshot
-        else "a custom action, which Holdfast has none of"
+    asked = "a VolumeSnapshot, which this version cannot take" if is_snapshot else "a custom action, and there is none"
+    return _failed(
+        name,
+        f"{rule.place} asks for {asked}",
+        "Change its action: `fs-backup` reads the files while the application goes on, `skip` leaves the volume out.",
+        Way.SNAPSHOT if is_snapshot else Way.NONE,
     )
-    problem = Problem(
-        what=f"the volume {name} was not saved",
-        why=f"{rule.place} asks for {asked}",
-        next="Change its action: `fs-backup` reads the files while the application goes on, `skip` leaves the volume out.",
+
+
+def _undecided(rule: Rule, name: str) -> Decision:
+    return _failed(
+        name,
+        f"whether {rule.place} is for it cannot be known, because its PersistentVolume may not be read",
+        "Ask for the right to list PersistentVolumes, or choose by storageClass, pvcLabels or capacity.",
     )
-    return Decision(Way.SNAPSHOT if is_snapshot else Way.NONE, problem.why, problem.next, problem)
+
+
+def _failed(name: str, why: str, next_step: str, way: Way = Way.NONE) -> Decision:
+    problem = Problem(what=f"the volume {name} was not saved", why=why, next=next_step)
+    return Decision(way, why, next_step, problem)
 
 
 def _excluded_by_pods(facts: ClaimFacts) -> Decision | None:
@@ -164,7 +171,7 @@ def _only(documents: list[Any], name: str) -> Any:
 
 
 def _rule(rule: Fields, notes: list[str]) -> Rule:
-    conditions, names_sort = read_conditions(rule.below("conditions"))
+    conditions = read_conditions(rule.below("conditions"))
     action = rule.below("action")
     if action is None:
         raise rule.invalid("it has no action")
@@ -175,4 +182,4 @@ def _rule(rule: Fields, notes: list[str]) -> Rule:
         raise action.invalid(f"the type {kind!r:.50} is none of {', '.join(Action)}")
     if parameters and kind == Action.COPY_FILES:
         notes.append(f"the parameters in {action.place} have no effect")
-    return Rule(rule.place, Action(kind), tuple(conditions), names_sort)
+    return Rule(rule.place, Action(kind), conditions)

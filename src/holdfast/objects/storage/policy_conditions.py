@@ -39,6 +39,7 @@ class Seen(NamedTuple):
     csi: Object | None
     labels: Mapping[str, str]
     phase: str  # "" for what is no claim
+    sort_is_known: bool = True
 
 
 Condition = Callable[[Seen], bool]
@@ -54,6 +55,7 @@ def seen_claim(facts: ClaimFacts) -> Seen:
         csi=_map(spec.get("csi")),
         labels=facts.labels,
         phase=facts.phase,
+        sort_is_known=not facts.volume_is_unread,
     )
 
 
@@ -73,21 +75,33 @@ def _map(value: Any) -> Object | None:
     return value if isinstance(value, dict) else None
 
 
-def read_conditions(given: Fields | None) -> tuple[list[Condition], bool]:
-    """And whether they name a sort of volumes."""
+class Conditions(NamedTuple):
+    """All must hold. Those about the sort of a volume look at its PersistentVolume."""
+
+    plain: tuple[Condition, ...] = ()
+    about_sort: tuple[Condition, ...] = ()
+
+    def may_hold(self, seen: Seen) -> bool:
+        """True also if that hangs on the sort of a volume, and nobody knows it."""
+        return all(condition(seen) for condition in self.plain) and (
+            not seen.sort_is_known or all(condition(seen) for condition in self.about_sort)
+        )
+
+
+def read_conditions(given: Fields | None) -> Conditions:
+    """Raises UsageError for those that nobody knows, or that can never hold."""
     if given is None:
-        return [], False
-    names_sort = any(name in given for name in ("nfs", "csi", "volumeTypes"))
-    conditions = [made for make in _MAKERS if (made := make(given)) is not None]
+        return Conditions()
+    plain, about_sort = (tuple(made for make in makers if (made := make(given))) for makers in (_PLAIN, _ABOUT_SORT))
     given.done()
-    return conditions, names_sort
+    return Conditions(plain, about_sort)
 
 
 def _capacity(given: Fields) -> Condition | None:
     """`LOWEST,HIGHEST`, both included; a highest of 0, or none, is no limit."""
-    if "capacity" not in given:
-        return None
     written = given.text("capacity")
+    if not written:
+        return None
     amounts = [parse_typed(part.strip() or "0") for part in written.split(",")]
     lowest, highest = amounts if len(amounts) == 2 else (None, None)
     if lowest is None or highest is None or lowest < 0 or highest < 0 or 0 < highest < lowest:
@@ -141,7 +155,8 @@ def _phase(given: Fields) -> Condition | None:
     return (lambda seen: seen.phase in phases) if phases else None
 
 
-_MAKERS = (_capacity, _storage_class, _nfs, _csi, _volume_types, _labels, _phase)
+_PLAIN = (_capacity, _storage_class, _labels, _phase)
+_ABOUT_SORT = (_nfs, _csi, _volume_types)
 
 
 def _texts(given: Fields, name: str, *, or_one: bool = False) -> list[str]:

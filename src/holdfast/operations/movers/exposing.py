@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import msgspec
 
@@ -54,9 +55,12 @@ class ForRun(Protocol):
         """By which the run's objects are found; PersistentVolumes have no owner."""
 
 
-class _Made(NamedTuple):
-    claim_uid: str
-    volume_uid: str
+@dataclass(slots=True)
+class _Made:
+    """UIDs of what there is under one name, "" as long as nobody knows whether it is there."""
+
+    claim: str = ""
+    volume: str = ""
 
 
 class Exposures:
@@ -82,9 +86,11 @@ class Exposures:
         with self._lock:
             self._number += 1
             name = f"holdfast-{self._movers.run_id}-{self._number}"
-        self._made[name] = _Made("", "")  # from now on there may be something of it
+            made = self._made[name] = _Made()
         try:
-            self._create(name, claim, volume)
+            with _explained(claim, self._home):
+                made.volume = self._post(VOLUMES, "", self._second_volume(name, volume))
+                made.claim = self._post(CLAIMS, self._home, self._second_claim(name, volume))
             self._wait_bound(name, claim)
         except ClusterError:
             with contextlib.suppress(ClusterError):
@@ -102,8 +108,8 @@ class Exposures:
             return
         cluster = self._cluster.apart()
         try:
-            _delete(cluster, CLAIMS, self._home, name, made.claim_uid)
-            _delete(cluster, VOLUMES, "", name, made.volume_uid)
+            _delete(cluster, CLAIMS, self._home, name, made.claim)
+            _delete(cluster, VOLUMES, "", name, made.volume)
         finally:
             cluster.close()
         self._made.pop(name, None)
@@ -140,13 +146,6 @@ class Exposures:
                 next=f"See `kubectl -n {namespace_of(claim)} describe pvc {name_of(claim)}`.",
             )
         return volume
-
-    def _create(self, name: str, claim: Object, volume: Object) -> None:
-        with _explained(claim, self._home):
-            volume_uid = self._post(VOLUMES, "", self._second_volume(name, volume))
-            self._made[name] = _Made("", volume_uid)
-            claim_uid = self._post(CLAIMS, self._home, self._second_claim(name, volume))
-            self._made[name] = _Made(claim_uid, volume_uid)
 
     def _post(self, resource: Resource, namespace: str, obj: Object) -> str:
         """The UID that it has got."""
@@ -225,9 +224,9 @@ def _explained(claim: Object, home: str) -> Iterator[None]:
 
 
 def _delete(cluster: Cluster, resource: Resource, namespace: str, name: str, uid: str) -> None:
-    """Only what was made here. Without its UID, which the server may not have told us, the name, which no other run has."""
+    """What was made here, else what has its name, which no other run has: then it may be that there is nothing."""
     try:
         cluster.delete(resource, namespace, name, uid=uid)
     except ApiRefused as error:
-        if error.reason not in ("NotFound", "Conflict"):  # Conflict: another one by now
+        if uid and error.reason not in ("NotFound", "Conflict"):  # Conflict: another one by now
             raise

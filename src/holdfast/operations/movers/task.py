@@ -32,6 +32,7 @@ class MoverSettings:
     parallel_per_node: int = 2
     resources: Mapping[str, Any] = field(default_factory=dict)  # of the container; empty: one processor, 128 Mi to 1 Gi
     pod: PodSettings = field(default_factory=PodSettings)
+    patience: float = 300.0  # seconds for a pod to begin; less where waiting does not help (`outcomes.patience_with`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
