@@ -78,7 +78,8 @@ def test_mover_is_asked_for_the_backups_volume_and_to_read_it_back(shop, volumes
     assert task.placement.reason == "where its workload can run"
 
 
-def test_restored_claim_is_read_back_as_wanted_and_a_second_run_keeps_it(shop, volumes):
+@pytest.mark.usefixtures("shop")
+def test_restored_claim_is_read_back_as_wanted_and_a_second_run_keeps_it(volumes):
     results = volumes.restore()
     assert results["persistentvolumeclaims", "data"].read_back == "verified"
 
@@ -217,6 +218,7 @@ def test_killed_after_any_change_the_next_run_ends_with_a_good_claim_and_no_left
                 killed += 1
             else:
                 break
+        volumes.a_minute_later()
         volumes.restore()
         assert_good(shop, home, f"{shop.namespace}/data")
         for thing in (obj("apps/v1", "Deployment", "web"), pvc("data"), config_map()):
