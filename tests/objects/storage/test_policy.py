@@ -335,7 +335,10 @@ def test_files_that_are_no_policy_are_refused(text, message):
     assert message in failure(text)
 
 
-NAMES = ["version", "volumePolicies", "conditions", "action", "type", "capacity", "nfs", "csi", "volumeTypes", "storageClass", "pvcLabels", "pvcPhase", "driver", "volumeAttributes", "parameters", "kind", "data"]
+NAMES = (
+    "version volumePolicies conditions action type capacity nfs csi volumeTypes storageClass pvcLabels pvcPhase driver"
+    " volumeAttributes parameters kind data"
+).split()
 VALUES = st.recursive(
     st.none()
     | st.booleans()
