@@ -18,8 +18,8 @@ from holdfast.cli.mover_options import MoverFlags, mover_options
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
-from holdfast.cli.restore_volumes import parse_volumes, selected_by_default, show_volumes, volume_options
-from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.restore_volumes import parse_volumes, show_volumes, volume_options
+from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.restore import OnConflict, RestoreReport
 
@@ -147,7 +147,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     from holdfast.objects.node_labels import parse_node_labels  # noqa: PLC0415
 
     volumes = parse_volumes(flags)
-    selection = make_selection(flags, default=selected_by_default(flags))
+    selection = make_selection(flags, default=EVERYTHING)
     mapping = ObjectMapping(
         parse_namespaces(flags["map_namespace"]),
         parse_storage_classes(flags["map_storage_class"]),
@@ -160,6 +160,10 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
+    if volumes["volume_claims"] and selection is EVERYTHING:
+        from holdfast.operations.restore.volumes.alone import claims_alone  # noqa: PLC0415
+
+        selection = claims_alone(volumes["volume_claims"], cluster, mapping.namespaces)
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import FromBackup  # noqa: PLC0415
