@@ -27,19 +27,24 @@ from holdfast.model.selection import ClusterObjects, Selection
 from holdfast.objects.images import parse_images
 from holdfast.objects.mapping import NameMap, ObjectMapping
 from holdfast.objects.node_labels import parse_node_labels
-from holdfast.operations.back_up import BackUpOptions, back_up
+from holdfast.operations.back_up import back_up
+from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.restore.opening import open_backup
 from holdfast.operations.restore.plan import RestoreOptions
 from holdfast.operations.restore.run import FromBackup, restore, show_plan
 from holdfast.operations.restore.undo import Undo, find_undoable
 from holdfast.store.memory import MemoryStore
+from holdfast.testing.local_movers import LocalMovers
 
 EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
-MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine", "open_inside", "wait", "verify"}
+MORE_OPTIONS = {
+    *("pause_gitops", "scale_down_first", "restore_status", "quarantine", "open_inside", "wait", "verify"),
+    *("volumes", "volume_claims"),
+}
 """Options of a restore that tests give as they are."""
 NOT_LISTED = {"events", "endpoints", "endpointslices", "leases", "bindings"}
 
@@ -229,7 +234,8 @@ class Vault:
         """The run; by default of the lab's namespace."""
         selection = selection or {"namespaces": (lab.namespace,)}
         options = BackUpOptions(selection=Selection(**selection), volumes=volumes, name=name)
-        return back_up(self.repository, lab.cluster, options, Cancel(), Silent())
+        movers = LocalMovers(lambda: reopen(self.store), {})
+        return back_up(self.repository, lab.cluster, options, Cancel(), Silent(), movers=movers)
 
     def open(self, reference="latest"):
         return open_backup(self.repository, read_catalog(self.repository).find_backup(reference))
@@ -277,6 +283,7 @@ def _options(
     storage_classes=None,
     images=(),
     node_labels=(),
+    claim_sizes=None,
     patches=(),
     on_conflict="",
     rollback=False,
@@ -295,6 +302,7 @@ def _options(
             NameMap(storage_classes or {}),
             parse_images(images),
             parse_node_labels(node_labels),
+            claim_sizes or {},
         ),
         patches=patches,
         on_conflict=OnConflict(on_conflict or ("replace" if rollback else "skip")),

@@ -22,12 +22,21 @@ if TYPE_CHECKING:  # each is imported where it is needed: `--help` and dry runs 
     from holdfast.cluster.cluster import Cluster
     from holdfast.operations.credentials import Credentials
     from holdfast.operations.locations import LocationName
+    from holdfast.operations.movers.settings import MoverOptions
+    from holdfast.operations.movers.task import MoverSettings
     from holdfast.repository.index_cache import IndexCache
     from holdfast.repository.repository import Repository
     from holdfast.store.access import Access
     from holdfast.store.base import Store
     from holdfast.store.certificates import Certificates
     from holdfast.store.retrying import RetryPolicy
+
+
+@dataclass(slots=True)
+class TypedPassword:
+    """A password that was typed at a terminal: nobody is asked twice."""
+
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,9 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     credentials: Credentials | None = None
     """Of a location that a flag named, so they go before the environment."""
+    secret: tuple[str, str] = ("", "")
+    """Namespace and name of the Secret that those credentials are from."""
+    typed_password: TypedPassword = field(default_factory=TypedPassword)
 
     @property
     def directory_credentials(self) -> Credentials | None:
@@ -81,7 +93,12 @@ def settings_of_location(settings: Settings, cluster: Cluster, name: LocationNam
 
     location = locations.read_location(cluster, name)
     credentials = locations.read_credentials(cluster, name.namespace, location.spec.secret)
-    return dataclasses.replace(settings, repository=location.spec.url, credentials=credentials)
+    return dataclasses.replace(
+        settings,
+        repository=location.spec.url,
+        credentials=credentials,
+        secret=(name.namespace, location.spec.secret),
+    )
 
 
 def open_store(settings: Settings, cancel: Cancel, policy: RetryPolicy | None = None) -> Store:
@@ -197,6 +214,58 @@ def connect(settings: Settings, cancel: Cancel) -> Cluster:
     return Cluster(Connection(connection_settings, cancel=cancel))
 
 
+def mover_settings(settings: Settings, cluster: Cluster, options: MoverOptions, *, cluster_name: str) -> MoverSettings:
+    """How movers are run for the repository of these settings. Of the cluster, only the controller's image is asked for.
+
+    All are in one namespace: the one that is named, else the location's, else that of this pod, else Holdfast's. If the Secret of
+    the location or of this pod is there, movers mount it; else one is made for the run, with what opens the repository here.
+
+    Raises PlanRefused if pods cannot reach the repository or cannot be given what opens it; UsageError, StoreRefused.
+    """
+    from holdfast.api.names import DEFAULT_NAMESPACE  # noqa: PLC0415 - see above
+    from holdfast.operations.movers import settings as of_movers  # noqa: PLC0415
+    from holdfast.operations.movers.reachable import reachable_repository  # noqa: PLC0415
+    from holdfast.operations.movers.task import MoverSettings  # noqa: PLC0415
+
+    account = store_account(settings)
+    url = options.repository or settings.repository
+    if not url:
+        raise _no_repository()
+    secrets = _mounted_secrets(settings)
+    namespace = options.namespace or next(iter(secrets), DEFAULT_NAMESPACE)
+    secret = secrets.get(namespace, "")
+    repository = reachable_repository(url, account.environ)
+    return MoverSettings(
+        namespace=namespace,
+        image=options.image or of_movers.installed_image(cluster, namespace),
+        repository=repository,
+        cluster_name=cluster_name,
+        secret=secret,
+        credentials={}
+        if secret
+        else of_movers.mover_credentials(repository, read_password(settings), account.environ, account.certificates),
+        parallel=options.parallel,
+        parallel_per_node=options.parallel_per_node,
+        resources=of_movers.mover_resources(options),
+        pod=options.pod,
+    )
+
+
+def _mounted_secrets(settings: Settings) -> dict[str, str]:
+    """Secrets that open the repository as it is opened here, by namespace; the most fitting namespace first.
+
+    The value is empty where the namespace fits and its Secret does not: flags have named something else.
+    """
+    has_own = settings.password_file is None and settings.store_cacert is None
+    namespace, secret = settings.secret
+    if settings.credentials is not None and namespace:
+        return {namespace: secret if has_own and settings.credentials.password else ""}
+    own_namespace = settings.environ.get("HOLDFAST_NAMESPACE", "")
+    if own_namespace:
+        return {own_namespace: settings.environ.get("HOLDFAST_SECRET", "") if has_own else ""}
+    return {}
+
+
 def read_password(settings: Settings, *, confirm: bool = False) -> str:
     """From the file, else the location, else the environment, else the directory of credentials, else typed at a terminal
     (twice for a new one).
@@ -218,7 +287,9 @@ def read_password(settings: Settings, *, confirm: bool = False) -> str:
             why=f"{why}standard input is no terminal to ask at",
             next="Give --password-file, HOLDFAST_PASSWORD_FILE or HOLDFAST_PASSWORD.",
         )
-    return ask_password("Repository password: ", confirm=confirm)
+    if not settings.typed_password.text:
+        settings.typed_password.text = ask_password("Repository password: ", confirm=confirm)
+    return settings.typed_password.text
 
 
 def ask_password(prompt: str, *, confirm: bool) -> str:

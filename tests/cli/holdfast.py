@@ -63,8 +63,9 @@ class Holdfast:
         assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
         return done
 
-    def start(self, *arguments, stdin=subprocess.DEVNULL):
-        return Running(self, [PROGRAM, *map(str, arguments)], stdin)
+    def start(self, *arguments, stdin=subprocess.DEVNULL, wrapper=()):
+        """`wrapper` is a program with its arguments that runs the command, `nice` for example."""
+        return Running(self, [*wrapper, PROGRAM, *map(str, arguments)], stdin)
 
     def examine(self, done):
         for text in (done.out, done.err):
@@ -99,10 +100,10 @@ class Running:
                 return heard
         raise AssertionError(f"{text!r} did not come:\n{heard}")
 
-    def end(self, heard=""):
+    def end(self, heard="", seconds=PATIENCE):
         """`heard` is what `wait_for` took from standard error."""
         try:
-            out, err = self.process.communicate(timeout=PATIENCE)
+            out, err = self.process.communicate(timeout=seconds)
         except BaseException:
             self.process.kill()
             self.process.communicate()

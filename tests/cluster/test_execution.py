@@ -1,9 +1,12 @@
 """Commands in the containers of real pods, and servers that answer otherwise."""
 
 import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 from tests.cluster.local_server import Answer, Server
+from tests.cluster.severed import Severed
 from tests.restore_lab import Lab, eventually, pod, unique
 
 from holdfast.cluster.connection import Connection
@@ -155,3 +158,106 @@ def test_a_server_that_is_away():
 def test_names_that_are_none_go_nowhere(shop):
     with pytest.raises(ClusterError, match="no name of an object"):
         run(shop, "true", name="../secrets")
+
+
+# Streams
+
+
+@contextmanager
+def running(shop, *command, give=None, timeout=60.0):
+    with shop.cluster.running(shop.namespace, "busy", command, container="main", timeout=timeout, give=give) as started:
+        yield started
+
+
+def all_of(started):
+    return b"".join(iter(lambda: started.read(1 << 20), b""))
+
+
+def numbers(size):
+    """Bytes that differ everywhere, so that nothing can be lost, doubled or swapped unseen."""
+    return b"".join(number.to_bytes(4, "big") for number in range(size // 4))
+
+
+def test_megabytes_come_out_whole(shop):
+    with running(shop, "sh", "-c", "seq 1 2000000; exit 5") as started:
+        output = all_of(started)
+        assert output == b"".join(b"%d\n" % number for number in range(1, 2000001))
+        assert started.exit_code == 5
+
+
+def test_megabytes_go_in_and_come_back(shop):
+    data = numbers(12 << 20)
+    pieces = (data[start : start + 999_999] for start in range(0, len(data), 999_999))
+    with running(shop, "cat", give=pieces) as started:
+        assert all_of(started) == data
+        assert started.exit_code == 0
+
+
+def test_an_input_ends_where_it_ends(shop):
+    for give in ((), (b"",), (b"one", b"", b" two")):
+        with running(shop, "cat", give=give) as started:
+            assert started.finish() == (0, b"".join(give), b"")
+
+
+def test_a_command_that_reads_nothing_of_its_input_can_end(shop):
+    with running(shop, "sh", "-c", "exit 4", give=(bytes(1 << 20) for _ in range(64))) as started:
+        assert started.finish().exit_code == 4
+
+
+def test_whoever_does_not_read_holds_the_command_up(shop):
+    """Otherwise a dump that is faster than the repository fills the memory."""
+    count = "i=0; while :; do head -c 1000000 /dev/zero; i=$((i+1)); echo $i >/tmp/written; done"
+    with running(shop, "sh", "-c", count) as started:
+        started.read(1)
+        assert eventually(lambda: is_still(shop, "/tmp/written"), "the writer waits")
+
+
+def is_still(shop, path):
+    first = run(shop, "cat", path).output
+    time.sleep(1.0)
+    return first and run(shop, "cat", path).output == first
+
+
+def test_an_input_that_breaks_off_is_no_good_end(shop):
+    def give():
+        yield b"half a "
+        raise ClusterError("the backup cannot be read", why="it is damaged")
+
+    with pytest.raises(ClusterError, match="damaged"), running(shop, "cat", give=give()) as started:
+        all_of(started)
+
+
+def test_much_is_said_on_standard_error_and_little_of_it_is_kept(shop):
+    with running(shop, "sh", "-c", "head -c 5000000 /dev/zero >&2; echo end") as started:
+        assert all_of(started) == b"end\n"
+        assert len(started.errors) == 1 << 20
+
+
+def test_a_pod_that_goes_in_the_middle_leaves_no_output_that_looks_whole(lab, shop):
+    sleeping = {"name": "main", "image": "testbed/busybox:1", "command": ["sleep", "3600"]}
+    shop.make(pod("brief", spec={"containers": [sleeping], "terminationGracePeriodSeconds": 0}))
+    eventually(lambda: shop.read(pod("brief"))["status"]["phase"] == "Running", "the pod runs")
+    stream = shop.cluster.running(shop.namespace, "brief", ["sh", "-c", "echo one; sleep 60; echo two"],
+                                  container="main", timeout=50.0)  # fmt: skip
+    with stream as started:
+        shop.delete(pod("brief"))
+        try:
+            output = all_of(started)
+        except ClusterError:
+            return
+        assert started.exit_code != 0, output
+
+
+@pytest.mark.parametrize("after", [6_000, 100_000, 4_000_000])
+def test_a_connection_that_breaks_in_the_middle_is_an_error(node_cluster, shop, after):
+    """However much of the output is here by then."""
+    with Severed(node_cluster, after) as kubeconfig_of_proxy:
+        other = Lab(node_cluster, account=kubeconfig_of_proxy)
+        with (
+            pytest.raises((ClusterError, ClusterUnreachable)),
+            other.cluster.running(
+                shop.namespace, "busy", ["seq", "1", "2000000"], container="main", timeout=50.0
+            ) as started,
+        ):
+            all_of(started)
+        other.close()

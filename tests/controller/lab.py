@@ -33,6 +33,11 @@ def define(cluster):
         install_definitions(admin)
 
 
+def make_home(cluster):
+    if not cluster.api.exists(f"/api/v1/namespaces/{HOME}"):
+        cluster.api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}})
+
+
 def wait_for(answer, seconds=PATIENCE):
     """What `answer` gives once it is true."""
     deadline = time.monotonic() + seconds

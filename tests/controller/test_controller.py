@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from tests.controller.lab import HOME, Controller, Objects, account, define, wait_for
+from tests.controller.lab import Controller, Objects, account, define, make_home, wait_for
 from tests.controller.stage import location, plan, request
 
 pytestmark = pytest.mark.cluster
@@ -14,8 +14,7 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def kubeconfig(cluster):
     define(cluster)
-    if not cluster.api.exists(f"/api/v1/namespaces/{HOME}"):
-        cluster.api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}})
+    make_home(cluster)
     return account(cluster)
 
 

@@ -40,6 +40,17 @@ def test_a_backup_runs_one_job(running):
     assert len(running.made("Job")) == 1
 
 
+def test_a_document_that_fits_into_no_pod_is_told(placed):
+    conditions = {"pvcLabels": {f"label-{number}": "x" * 60 for number in range(2000)}}
+    rules = [{"conditions": conditions, "action": {"type": "skip"}}]
+    placed.put(request(volumePolicy={"version": "v1", "volumePolicies": rules}))
+    placed.act(*KEY)
+    status, reason, message = placed.condition(*KEY, "Failed")
+    assert (status, reason) == ("True", "InvalidSpec")
+    assert "--volume-policy is too long" in message
+    assert placed.made("Job") == {}
+
+
 def test_it_is_complete_once_the_job_is(running):
     running.act(*KEY)
     assert running.status(*KEY)["phase"] == "Pending"

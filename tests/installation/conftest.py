@@ -107,6 +107,29 @@ def log_in(bare_cluster):
         one.close()
 
 
+def may(api, who, question):
+    """`may(api, who, "list secrets in shop")`; `who` is a user, or an account as `holdfast/holdfast-runner`."""
+    verb, what, *place = question.replace(" in ", " ").split()
+    resource, _, group = what.partition(".")
+    resource, _, subresource = resource.partition("/")
+    user = f"system:serviceaccount:{who.replace('/', ':')}" if "/" in who else who
+    review = {
+        "spec": {
+            "user": user,
+            "groups": ["system:authenticated", *(["system:serviceaccounts"] if "/" in who else [])],
+            "resourceAttributes": {
+                "verb": verb,
+                "group": group,
+                "resource": resource,
+                "subresource": subresource,
+                "namespace": place[0] if place else "",
+                "name": place[1] if len(place) > 1 else "",
+            },
+        }
+    }
+    return api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"]
+
+
 def bind(api, role, subject, namespace=None):
     """Gives a ClusterRole to somebody."""
     scope, place = ("", f"/namespaces/{namespace}") if namespace else ("Cluster", "")

@@ -44,10 +44,20 @@ def test_helm_finds_nothing_to_complain_about(helm):
         ([], []),
         (["image=" + IMAGE, "replicas=1"], ["--image", IMAGE, "--replicas", "1"]),
         (["backupsOnly=true"], ["--backups-only"]),
+        (["volumes=false"], ["--no-volumes"]),
+        (["hooks=false", "backupsOnly=true"], ["--no-hooks", "--backups-only"]),
         (["imagePullSecrets[0].name=login"], ["--image-pull-secret", "login"]),
         (["keepRunnerOnUninstall=false"], []),
     ],
-    ids=["defaults", "image and replicas", "backups only", "pull secret", "without keeping"],
+    ids=[
+        "defaults",
+        "image and replicas",
+        "backups only",
+        "no volumes",
+        "backups only, no hooks",
+        "pull secret",
+        "without keeping",
+    ],
 )
 @pytest.mark.parametrize("namespace", ["holdfast", "backup"])
 def test_helm_makes_the_same_objects_as_install(helm, holdfast, namespace, values, flags):

@@ -1,5 +1,7 @@
 """`holdfast install` on a real API server: what it makes, what it changes, what it removes and what it leaves alone."""
 
+import secrets
+
 import pytest
 import yaml
 from testbed.errors import ApiFailed
@@ -8,6 +10,8 @@ from tests.installation.conftest import IMAGE
 from tests.installation.reading import RBAC
 
 from holdfast.manifests.installation import InstallOptions, parts
+from holdfast.manifests.naming import Role
+from holdfast.manifests.run_pod import Installation, Work, pod_template
 
 pytestmark = pytest.mark.cluster
 DEPLOYMENT = "/apis/apps/v1/namespaces/holdfast/deployments/holdfast-controller"
@@ -116,17 +120,75 @@ def test_waiting_ends_when_no_pod_is_missing(holdfast):
     assert "at work" in holdfast("install", "--image", IMAGE, "--replicas", "0", "--wait").err
 
 
+NAMESPACE = "/api/v1/namespaces/holdfast"
+ENFORCED = "pod-security.kubernetes.io/enforce"
+
+
+def a_pod(**spec):
+    """With one container, which has the power that Kubernetes gives it by default."""
+    return {
+        "metadata": {"name": f"pod-{secrets.token_hex(4)}"},
+        "spec": {"containers": [{"name": "a", "image": "example.invalid/a"}], **spec},
+    }
+
+
+def level(reading):
+    return reading.get(NAMESPACE)["metadata"]["labels"][ENFORCED]
+
+
 @pytest.mark.usefixtures("installed")
-def test_pods_fit_the_namespace_which_lets_in_no_power(reading):
-    """Kubernetes itself judges: the ReplicaSet makes pods in a namespace with the level `restricted`."""
-    labels = reading.get("/api/v1/namespaces/holdfast")["metadata"]["labels"]
-    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    reading.wait_until(lambda: len(reading.names("/api/v1/namespaces/holdfast/pods")) == 2)
+def test_the_namespace_lets_in_movers_and_nothing_that_gets_at_its_node(reading):
+    """Kubernetes itself judges."""
+    assert level(reading) == "baseline"
+    power = {
+        "capabilities": {"drop": ["ALL"], "add": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]}
+    }
+    container = {"name": "a", "image": "example.invalid/a", "securityContext": power}
+    pods = f"{NAMESPACE}/pods?dryRun=All"
+    reading.api.create(pods, a_pod(containers=[container], securityContext={"runAsUser": 0}))
+    for spec in (
+        {"hostPID": True},
+        {"hostNetwork": True},
+        {"volumes": [{"name": "node", "hostPath": {"path": "/"}}]},
+        {"containers": [{**container, "securityContext": {"privileged": True}}]},
+        {"containers": [{**container, "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]},
+    ):
+        with pytest.raises(ApiFailed, match="403"):
+            reading.api.create(pods, a_pod(**spec))
+
+
+@pytest.mark.usefixtures("installed")
+def test_all_other_pods_of_ours_need_no_power(reading, make_namespace, bare_cluster):
+    """In a namespace with the level `restricted` Kubernetes takes them all: the controller's, and those of every sort of run."""
+    name = make_namespace(within=bare_cluster)
+    change = {"metadata": {"labels": {ENFORCED: "restricted"}}}
+    namespace = f"/api/v1/namespaces/{name}"
+    labels = reading.get(namespace)
+    labels["metadata"]["labels"] |= change["metadata"]["labels"]
+    reading.api.request("PUT", namespace, labels)
+    pods = f"{namespace}/pods?dryRun=All"
     with pytest.raises(ApiFailed, match="403"):
-        reading.api.create(
-            "/api/v1/namespaces/holdfast/pods",
-            {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "a", "image": "example.invalid/a"}]}},
-        )
+        reading.api.create(pods, a_pod())
+    controller = reading.get(DEPLOYMENT)["spec"]["template"]
+    controller["spec"] |= {"serviceAccountName": "default"}
+    installation = Installation(namespace=name, image=IMAGE, cluster="here")
+    works = [
+        Work(kind="Backup", name="a", namespace=name, role=role, command=[], url="/srv", secret="login")
+        for role in Role
+    ]
+    for template in (controller, *(pod_template(work, installation) for work in works)):
+        reading.api.create(pods, a_pod(**template["spec"]))
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_upgrade_lets_movers_in_where_an_earlier_version_did_not(holdfast, reading):
+    former = reading.get(NAMESPACE)
+    former["metadata"]["labels"] |= {
+        f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit")
+    }
+    reading.api.request("PUT", NAMESPACE, former)
+    done = results(holdfast("install", "--image", IMAGE))
+    assert (done["namespaces/holdfast"], level(reading)) == ("changed", "baseline")
 
 
 @pytest.mark.usefixtures("cleared")

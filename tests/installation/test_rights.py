@@ -1,10 +1,13 @@
 """The roles on a real API server: whoever has one may do what docs/rights.md says, and no more."""
 
+import functools
+
 import pytest
 from testbed.control_plane import ControlPlane
 from tests.cli.holdfast import Holdfast
 from tests.conftest import running
 from tests.installation.conftest import RBAC_GROUP, bind
+from tests.installation.conftest import may as answer
 from tests.installation.reading import RBAC, Reading
 
 from holdfast.api.backup_plan import RUNNER
@@ -50,31 +53,8 @@ def _wait_collected(cluster):
 
 @pytest.fixture
 def may(ruled_cluster):
-    """`may(who, "list secrets in shop")`; `who` is a user, or an account as `holdfast/holdfast-runner`."""
-
-    def ask(who, question):
-        verb, what, *place = question.replace(" in ", " ").split()
-        resource, _, group = what.partition(".")
-        resource, _, subresource = resource.partition("/")
-        user = f"system:serviceaccount:{who.replace('/', ':')}" if "/" in who else who
-        review = {
-            "spec": {
-                "user": user,
-                "groups": ["system:authenticated", *(["system:serviceaccounts"] if "/" in who else [])],
-                "resourceAttributes": {
-                    "verb": verb,
-                    "group": group,
-                    "resource": resource,
-                    "subresource": subresource,
-                    "namespace": place[0] if place else "",
-                    "name": place[1] if len(place) > 1 else "",
-                },
-            }
-        }
-        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        return ruled_cluster.api.create(path, review)["status"]["allowed"]
-
-    return ask
+    """`may(who, "list secrets in shop")`"""
+    return functools.partial(answer, ruled_cluster.api)
 
 
 OURS = [f"{resource.plural}.{GROUP}" for resource in RESOURCES]
@@ -104,6 +84,12 @@ TENANTS_RUNNER = "shop/holdfast-runner"
         "escalate clusterroles.rbac.authorization.k8s.io",
         "impersonate users",
         "update leases.coordination.k8s.io in kube-system",
+        *(
+            f"{verb} leases.coordination.k8s.io in {place}"
+            for verb in ("list", "delete")
+            for place in ("shop", "kube-system")
+        ),
+        *(f"{verb} persistentvolumes" for verb in ("create", "update", "patch", "deletecollection")),
         "update customresourcedefinitions.apiextensions.k8s.io",
     ],
 )
@@ -121,7 +107,8 @@ def test_the_controller_may_not(may, question):
         *(f"{verb} cronjobs.batch in shop" for verb in ("create", "patch", "delete")),
         *(f"{verb} jobs.batch in shop" for verb in ("create", "delete")),
         *(f"{verb} events in shop" for verb in ("create", "list")),
-        *(f"{verb} leases.coordination.k8s.io in holdfast" for verb in ("get", "create", "update")),
+        *(f"{verb} leases.coordination.k8s.io in holdfast" for verb in ("get", "create", "update", "list", "delete")),
+        *(f"{verb} persistentvolumes" for verb in ("list", "delete")),
         "get namespaces in kube-system",
     ],
 )  # fmt: skip
@@ -183,15 +170,17 @@ def test_people_may_with_our_objects_what_they_may_with_others(may, user, allowe
         "get namespaces in other other",
         "list namespaces",
         "create namespaces",
-        "create pods/exec in shop",
-        "get pods/exec in shop",
+        "create pods/exec in other",
+        "get pods/log in other",
+        "create pods/exec in holdfast",
+        "create jobs.batch in holdfast",
         "create serviceaccounts/token in shop",
         *(f"{verb} {kind}.rbac.authorization.k8s.io in shop" for verb in ("create", "bind", "escalate", "patch", "delete")
           for kind in ("roles", "rolebindings")),
         "create clusterroles.rbac.authorization.k8s.io",
         "create customresourcedefinitions.apiextensions.k8s.io",
         "create mutatingwebhookconfigurations.admissionregistration.k8s.io",
-        "create persistentvolumes",
+        *(f"{verb} persistentvolumes" for verb in ("get", "list", "create", "patch", "delete")),
         "patch resourcequotas in shop",
         "delete limitranges in shop",
         "patch endpoints in shop",
@@ -214,6 +203,7 @@ def test_the_runner_of_a_tenant_may_not(may, question):
         "create backupplans.holdfast.dev in shop",
         *(f"{verb} deployments.apps in shop" for verb in ("list", "create", "update", "patch", "delete")),
         *(f"{verb} persistentvolumeclaims in shop" for verb in ("list", "create")),
+        *(f"{verb} pods/exec in shop" for verb in ("get", "create")),
     ],
 )
 def test_the_runner_of_a_tenant_may(may, question):

@@ -11,6 +11,7 @@ import pytest
 from testbed.errors import ApiFailed
 from tests.cli.holdfast import Holdfast
 from tests.installation.reading import Reading
+from tests.installation.tenants import CRON_JOBS, JOBS, PODS, ROLE_BINDINGS, SECRETS, is_forbidden, kind
 
 from holdfast.api.names import BACKUP_PLANS, BACKUPS, RESOURCES, RESTORES, STORAGE_LOCATIONS
 from holdfast.api.storage_location import StorageLocation
@@ -18,23 +19,10 @@ from holdfast.cluster.cluster import PatchType
 from holdfast.controller.allowed_locations import refused_location, refused_reference
 from holdfast.errors import ApiRefused
 from holdfast.manifests.installation import CLUSTER_ROLES
-from holdfast.model.kubernetes import Resource
 
 pytestmark = pytest.mark.cluster
 
 
-def kind(api_version, plural, name, *, namespaced=True):
-    group, _, version = api_version.rpartition("/")
-    return Resource(group=group, version=version, plural=plural, kind=name, namespaced=namespaced)
-
-
-SECRETS = kind("v1", "secrets", "Secret")
-PODS = kind("v1", "pods", "Pod")
-JOBS = kind("batch/v1", "jobs", "Job")
-CRON_JOBS = kind("batch/v1", "cronjobs", "CronJob")
-ACCOUNTS = kind("v1", "serviceaccounts", "ServiceAccount")
-ROLE_BINDINGS = kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
-ROLES = kind("rbac.authorization.k8s.io/v1", "roles", "Role")
 HOME = "holdfast"
 SPECS = {
     STORAGE_LOCATIONS: {"url": "s3:https://minio.example/team", "secret": "login"},
@@ -84,14 +72,6 @@ def other(tenants_cluster, make_namespace):
 def tenant(log_in, team):
     """Somebody who has the tenant's role alone, in `team`."""
     return log_in("holdfast-tenant", team)
-
-
-def is_forbidden(call, *arguments, **options):
-    try:
-        call(*arguments, **options)
-    except ApiRefused as error:
-        return error.reason == "Forbidden"
-    return False
 
 
 def body(resource, spec, name="mine", **more):

@@ -11,9 +11,13 @@ HOME = "/api/v1/namespaces/holdfast"
 RUNNERS = {
     "holdfast-runner",
     "holdfast-runner-backup",
+    "holdfast-runner-hooks",
     "holdfast-runner-restore",
+    "holdfast-runner-volumes",
     "holdfast-tenant-runner",
     "holdfast-tenant-runner-built-in",
+    "holdfast-tenant-runner-hooks",
+    "holdfast-tenant-runner-volumes",
 }
 
 

@@ -101,7 +101,6 @@ def test_fields_of_kubernetes_are_kept_as_they_are():
     ] == [
         ".spec.volumePolicy.volumePolicies[].conditions",
         ".spec.volumePolicy.volumePolicies[].action.parameters",
-        ".spec.movers.resources",
         ".spec.pod.resources",
         ".spec.pod.tolerations[]",
     ]

@@ -104,6 +104,21 @@ REFUSED = [
     (backup_plan(timeZone="Local"), "Name one, as Europe/Berlin"),
     (backup_plan(timeZone="../etc/passwd"), "spec.timeZone"),
     (backup_plan(startingDeadlineSeconds=1), "spec.startingDeadlineSeconds"),
+    (backup(volumes="overwrite"), "Unsupported value"),
+    (backup(volumePolicy={"version": "v2", "volumePolicies": [{"action": {"type": "skip"}}]}), "Unsupported value"),
+    (backup(volumePolicy={"version": "v1", "volumePolicies": [{"action": {"type": "keep"}}]}), "Unsupported value"),
+    (backup(volumePolicy={"version": "v1", "volumePolicies": []}), "spec.volumePolicy.volumePolicies"),
+    (backup(volumePolicy={"version": "v1"}), "spec.volumePolicy.volumePolicies"),
+    (backup(movers={"parallel": 0}), "spec.movers.parallel"),
+    (backup(hooks=[{"when": "before-backup"}]), "A hook has no command"),
+    (backup(hooks=[{"when": "dump", "name": "a"}]), "A dump has nothing to do"),
+    (backup(hooks=[{"when": "sometimes", "command": ["a"]}]), "Unsupported value"),
+    (backup(hooks=[{"when": "before-backup", "command": ["a"], "timeout": "soon"}]), "spec.hooks[0].timeout"),
+    (restore(hooks=[{"when": "after-restore", "command": []}]), "A hook has no command"),
+    (backup(movers={"memory": "much"}), "spec.movers.memory"),
+    (restore(movers={"cpu": "-1"}), "spec.movers.cpu"),
+    (restore(volumes="sometimes"), "Unsupported value"),
+    (restore(volumeClaims=["shop/data", "shop/data"]), "Duplicate value"),
     (storage_location(secret="other/store"), "Write only its name"),
     (storage_location(maintenance={"secret": "other/store"}), "Write only its name"),
     (storage_location(url="s3:http://me:secret@store/b"), "Put credentials into the Secret"),
@@ -117,7 +132,10 @@ TAKEN = [
     backup(namespaces=[], includeKinds=["clusterroles"]),
     backup(namespaces=[], clusterObjects="all"),
     backup(labels={"team": "shop"}, keepFor="1y6m"),
+    backup(volumePolicy={"version": "v1", "volumePolicies": [{"action": {"type": "snapshot"}}]}),
+    backup(movers={"parallel": 1, "cpu": "1.5"}),
     restore(),
+    restore(volumes="overwrite", volumeClaims=["shop/data"]),
     restore(rollback=True, deleteData=True),
     restore(rollback=True, onConflict="replace"),
     restore(plan="shop/nightly", before="2026-11-23T14:00"),
@@ -154,7 +172,45 @@ SELECTION = {
     "workloads": ["deployment/shop/web"],
     "clusterObjects": "none",
 }
-BACKUP = SELECTION | {"volumes": "none", "type": "differential", "labels": {"team": "shop"}, "keepFor": "1y6m"}
+MOVERS = {"parallel": 8, "parallelPerNode": 3, "cpu": "500m", "memory": "2Gi"}
+POLICY = {
+    "version": "v1",
+    "volumePolicies": [
+        {
+            "conditions": {"csi": {"driver": "x", "volumeAttributes": {"a": "b"}}, "capacity": "0,1Gi"},
+            "action": {"type": "fs-backup", "parameters": {"any": ["thing"]}},
+        }
+    ],
+}
+HOOKS = [
+    {
+        "name": "quiesce",
+        "when": "before-backup",
+        "namespaces": ["shop"],
+        "excludeNamespaces": ["shop-test"],
+        "selector": "app=db",
+        "pods": ["db-*"],
+        "container": "db",
+        "command": ["sh", "-c", "fsfreeze --freeze /data && echo $(date) $$"],
+        "timeout": "1m30s",
+        "onError": "continue",
+        "thaw": ["fsfreeze", "--unfreeze", "/data"],
+        "thawAfter": "5m",
+    },
+    {"name": "all.sql", "when": "dump", "recipe": "mysql", "load": ["mariadb"], "onError": "fail"},
+    {"when": "after-restore", "command": ["true"], "waitTimeout": "10m", "waitForReady": True, "onError": "fail"},
+]
+BACKUP = SELECTION | {
+    "hooks": HOOKS,
+    "dumps": "auto",
+    "volumes": "none",
+    "volumePolicy": POLICY,
+    "excludePaths": ["shop/data:cache/*"],
+    "movers": MOVERS,
+    "type": "differential",
+    "labels": {"team": "shop"},
+    "keepFor": "1y6m",
+}
 FULL = [
     storage_location(
         maintenance={
@@ -193,6 +249,12 @@ FULL = [
         rollback=False,
         deleteData=False,
         restoreStatus=["deploy"],
+        volumes="overwrite",
+        volumeClaims=["shop/data"],
+        volumeSizes={"shop/data": "20Gi"},
+        hooks=HOOKS,
+        dumps="none",
+        movers=MOVERS,
         quarantine=True,
         wait=True,
         dryRun=False,
@@ -219,6 +281,8 @@ def holds(whole, part):
     """Whether the object has all that the manifest says; defaults may be beside it."""
     if isinstance(part, dict):
         return all(name in whole and holds(whole[name], value) for name, value in part.items())
+    if isinstance(part, list):
+        return len(whole) == len(part) and all(map(holds, whole, part))
     return whole == part
 
 
@@ -246,6 +310,8 @@ def test_every_field_is_taken_as_the_model_reads_it(made, thing):
     "change",
     [
         {"location": "other"},
+        {"volumes": "none"},
+        {"movers": {"parallel": 2}},
         {"namespaces": ["other"]},
         {"namespaces": None, "allNamespaces": True},
         {"selector": "a=b"},
@@ -290,7 +356,13 @@ def test_defaults_are_filled_in_where_they_say_something(made):
         "startingDeadlineSeconds": 600,
         "location": "main",
         "serviceAccountName": "holdfast-runner",
-        "backup": {"namespaces": ["shop"], "clusterObjects": "auto", "volumes": "auto", "type": "incremental"},
+        "backup": {
+            "namespaces": ["shop"],
+            "clusterObjects": "auto",
+            "volumes": "auto",
+            "dumps": "given",
+            "type": "incremental",
+        },
     }
     assert made(storage_location(maintenance={}))["spec"]["maintenance"] == {
         "serviceAccountName": "default",
@@ -301,6 +373,7 @@ def test_defaults_are_filled_in_where_they_say_something(made):
     }
     assert made(backup())["spec"]["deletionPolicy"] == "Retain"
     assert made(restore())["spec"]["onConflict"] == "skip"
+    assert made(restore(name="other"))["spec"]["volumes"] == "auto"
 
 
 @pytest.mark.parametrize("thing", [storage_location(), backup_plan(), backup(), restore()], ids=lambda one: one["kind"])

@@ -15,9 +15,11 @@ from holdfast.model.kubernetes import ObjectKey
 from holdfast.model.progress import Silent
 from holdfast.model.selection import Selection
 from holdfast.operations import back_up as backing_up
+from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.capture import Capture
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.contents import Contents
+from holdfast.testing.local_movers import LocalMovers
 
 PATIENCE = 30.0  # seconds; only a failing test waits so long
 
@@ -101,13 +103,17 @@ class Application:
                 self.live.delete(resource, "", name)
 
 
-def back_up(repository, cluster, *namespaces, cancel=None, progress=None, **options):
-    """A backup of `namespaces`, or of `selection=`; the other options by their names in BackUpOptions. Gives the run."""
+def back_up(repository, cluster, *namespaces, cancel=None, progress=None, movers=None, **options):
+    """A backup of `namespaces`, or of `selection=`; the other options by their names in BackUpOptions. Gives the run.
+
+    Without `movers` no volume can be saved.
+    """
     selection = options.pop("selection", None) or Selection(namespaces=namespaces)
     options["type"] = BackupType(options.pop("type", "incremental"))
     options["volumes"] = VolumesMode(options.pop("volumes", "auto"))
-    asked = backing_up.BackUpOptions(selection=selection, **options)
-    return backing_up.back_up(repository, cluster, asked, cancel or Cancel(), progress or Silent())
+    asked = BackUpOptions(selection=selection, **options)
+    movers = movers or LocalMovers(lambda: repository, {})
+    return backing_up.back_up(repository, cluster, asked, cancel or Cancel(), progress or Silent(), movers=movers)
 
 
 class _Kept:

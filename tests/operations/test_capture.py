@@ -297,7 +297,7 @@ def test_nothing_is_taken_twice(live, shop):
     assert taken[f"configmaps/{shop}/web"] == "named in the selection"
 
 
-def test_pods_of_the_selection_are_known_though_their_controllers_remake_them(live, shop, whole):
+def test_pods_of_the_selection_are_known_though_their_controllers_remake_them(shop, whole):
     _, captured = whole
     names = {key.name.rpartition("-")[0].partition("-")[0] or key.name for key in captured.pods}
     assert names == {"web", "bare"}

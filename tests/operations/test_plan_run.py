@@ -15,10 +15,12 @@ from holdfast.model.plan_name import PlanName
 from holdfast.model.progress import Silent
 from holdfast.model.selection import Selection
 from holdfast.model.span import Span
-from holdfast.operations.back_up import BackUpOptions, back_up
+from holdfast.operations.back_up import back_up
+from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.catalog import read_catalog
 from holdfast.operations.plan_run import PlanRun
 from holdfast.store.memory import MemoryStore
+from holdfast.testing.local_movers import LocalMovers
 
 PLAN = PlanName("shop", "nightly")
 NIGHT = dt.datetime(2026, 11, 26, 2, tzinfo=dt.UTC)
@@ -118,7 +120,8 @@ def test_a_writer_that_may_not_delete_runs_plans(live, namespace):
     options = BackUpOptions(
         selection=Selection(namespaces=(namespace,)), volumes=VolumesMode.NONE, cluster_name="here", key=run()
     )
-    first, second = (back_up(reopen(store), live, options, Cancel(), Silent()) for _ in range(2))
+    movers = LocalMovers(lambda: reopen(store), {})
+    first, second = (back_up(reopen(store), live, options, Cancel(), Silent(), movers=movers) for _ in range(2))
     repository = reopen(store)
     assert first.id == second.id
     assert (second.counts, second.bytes) == (

@@ -14,7 +14,8 @@ from holdfast.model.cancel import Cancel
 from holdfast.model.progress import Silent
 from holdfast.model.selection import Selection
 from holdfast.operations import workload_capture
-from holdfast.operations.back_up import BackUpOptions, preview
+from holdfast.operations.back_up_options import BackUpOptions
+from holdfast.operations.back_up_preview import preview
 
 READ = ["get", "list"]
 _SEES_NAMESPACE = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}

@@ -36,7 +36,7 @@ class VolumeRule(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tru
 class VolumePolicyDocument(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """Rules for volumes, of which the first that fits counts. A volume that none fits is saved."""
 
-    version: Annotated[Literal["v1"], Meta(description="Of the document.")] = "v1"
+    version: Annotated[Literal["v1"], Meta(description="Of the document.")]
     volume_policies: Annotated[
         list[VolumeRule], AS_A_WHOLE, Meta(min_length=1, max_length=64, description="The rules, in order.")
     ]

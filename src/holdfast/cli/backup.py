@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
+from holdfast.cli.backup_data import data_of_flags, data_options
+from holdfast.cli.backup_views import show_preview, show_record, show_run, show_run_facts
 from holdfast.cli.browse import browse, cat
 from holdfast.cli.context import Session, VerbCommand, confirm, is_interactive
 from holdfast.cli.diff import diff
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import backup_files, parse_keep_for, parse_labels
 from holdfast.cli.forget import forget_backups
+from holdfast.cli.hook_options import backup_hook_options, hooks_of
+from holdfast.cli.mover_options import MoverFlags, mover_options
 from holdfast.cli.of_plan import plan_options
-from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.output import local_time, say, show_document, show_log, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import make_selection, selection_options
 from holdfast.cli.verify import verify
 from holdfast.errors import NotFound, UsageError
 from holdfast.model import tags
-from holdfast.model.run import Outcome, timestamp
+from holdfast.model.run import timestamp
 
 if TYPE_CHECKING:  # see main
-    from holdfast.model.backup import BackupRecord
-    from holdfast.model.run import Run
     from holdfast.operations.catalog import Catalog, Entry
 
 
@@ -49,14 +49,8 @@ def command() -> None:
     type=click.Choice(["full", "incremental", "differential"]),
     default="incremental",
     show_default=True,
-    help="What 'changed since' compares with. Objects are always read in full; every type restores alone.",
-)
-@click.option(
-    "--volumes",
-    type=click.Choice(["auto", "none"]),
-    default="auto",
-    show_default=True,
-    help="Data of volumes. What was selected and could not be saved makes the backup partial; none leaves it out knowingly.",
+    help="What 'changed since' compares with, and which files of volumes are read: full reads all. Objects are always read in"
+    " full; every type restores alone.",
 )
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find the backup by; repeatable."
@@ -64,11 +58,12 @@ def command() -> None:
 @click.option(
     "--keep-for", default="", metavar="DURATION", help="Stays so long, whatever rules say, and then goes: 30d, 1y6m."
 )
+@data_options
+@backup_hook_options
+@mover_options
 @click.option("--dry-run", is_flag=True, help="Show what would be taken and why each object is in; write nothing.")
 @click.pass_obj
-def create(
-    session: Session, /, name: str, backup_type: str, volumes: str, labels: tuple[str, ...], **flags: Any
-) -> int:
+def create(session: Session, /, name: str, backup_type: str, labels: tuple[str, ...], **flags: Any) -> int:
     """Back up namespaces, workloads with what they live on, labelled objects or single objects.
 
     \b
@@ -78,79 +73,39 @@ def create(
     holdfast backup create --workload deployment/shop/web
     holdfast backup create --plan shop/nightly
     """
+    movers = MoverFlags.taken_from(flags)
     if flags["plan"]:
-        cluster, options = plan_options(session, flags["plan"], name=name, labels=parse_labels(labels))
+        cluster, options, movers = plan_options(session, flags["plan"], movers, name=name, labels=parse_labels(labels))
     else:
-        from holdfast.model.backup import BackupType, VolumesMode  # noqa: PLC0415
-        from holdfast.operations.back_up import BackUpOptions  # noqa: PLC0415
+        from holdfast.model.backup import BackupType  # noqa: PLC0415
+        from holdfast.operations.back_up_options import BackUpOptions  # noqa: PLC0415
         from holdfast.operations.run_key import JobRun  # noqa: PLC0415
 
         options = BackUpOptions(
             selection=make_selection(flags),
             name=name,
             type=BackupType(backup_type),
-            volumes=VolumesMode(volumes),
+            **data_of_flags(flags),
+            hooks=hooks_of(flags),
             labels=parse_labels(labels),
             keep_for=parse_keep_for(flags["keep_for"]),
             cluster_name=session.settings.cluster_name,
             key=JobRun(session.job) if session.job else None,
         )
         cluster = session.connect()
-    from holdfast.operations.back_up import back_up, preview  # noqa: PLC0415
-
     if flags["dry_run"]:
-        return _show_preview(session, preview(cluster, options, session.cancel, session.progress))
+        from holdfast.operations.back_up_preview import preview  # noqa: PLC0415
+
+        return show_preview(session, preview(cluster, options, session.cancel, session.progress))
     _, repository = session.connect_and_open("holdfast.operations.back_up", cluster)
-    run = back_up(repository, cluster, options, session.cancel, session.progress)
+    from holdfast.operations.back_up import back_up  # noqa: PLC0415
+    from holdfast.operations.volumes_of_backup.moving import PodMovers  # noqa: PLC0415
+
+    pods = PodMovers(cluster, lambda cluster_name: movers.settings(session, cluster, cluster_name=cluster_name))
+    run = back_up(repository, cluster, options, session.cancel, session.progress, movers=pods)
     session.tell(run)
-    _show_run(session, run)
+    show_run(session, run)
     return run.outcome.exit_code
-
-
-def _show_preview(session: Session, found: Any) -> int:
-    document = {
-        "objects": found.objects,
-        "excluded": dict(found.captured.excluded),
-        "errors": found.captured.problems,
-    }
-    exit_code = 3 if found.captured.problems else 0
-    if show_document(session, document):
-        return exit_code
-    rows = [
-        (item.kind, item.namespace or "-", item.name, format_size(item.size), item.reason) for item in found.objects
-    ]
-    show_table(session, ("KIND", "NAMESPACE", "NAME", "SIZE", "WHY"), rows, right=("SIZE",))
-    click.echo(f"\n{len(found.objects):,} objects would be backed up. Left out:")
-    for reason, count in found.captured.excluded.most_common():
-        click.echo(f"{count:>7,}  {reason}")
-    for problem in found.captured.problems:
-        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
-    return exit_code
-
-
-def _show_run(session: Session, run: Run) -> None:
-    if show_document(session, run):
-        return
-    for problem in run.errors:
-        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
-    for note in run.notes:
-        say(session, f"Note: {note}")
-    counts, sizes = run.counts, run.bytes
-    if "kinds" not in counts:  # another run made it, of which the snapshot alone tells
-        click.echo(f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is there already")
-        return
-    changed = ""
-    if "added" in counts:
-        changed = (
-            f"; since the last: {counts['added']:,} added, {counts['changed']:,} changed, {counts['removed']:,} removed"
-        )
-    click.echo(
-        f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is "
-        f"{'done' if run.outcome == 'done' else 'PARTIAL'}: "
-        f"{counted(counts['objects'], 'object')} of {counted(counts['kinds'], 'kind')} "
-        f"in {counted(counts['namespaces'], 'namespace')}, "
-        f"{format_size(sizes['objects'])} read, {format_size(sizes['stored'])} stored{changed}"
-    )
 
 
 command.add_command(backup_files)
@@ -272,65 +227,9 @@ def show(session: Session, reference: str, log: bool) -> None:
                 next="Look into it with `holdfast backup browse`.",
             )
         if not show_document(session, run):
-            _show_run_facts(session, run)
+            show_run_facts(session, run)
         return
-    record = details.record
-    document = {"id": details.id} | msgspec.to_builtins(record)
-    if show_document(session, document):
-        return
-    show_facts(session, _record_facts(details.id, record))
-    click.echo()
-    rows = [(resource.plural, resource.group or "core", f"{resource.count:,}") for resource in record.resources]
-    show_table(session, ("KIND", "GROUP", "OBJECTS"), rows, right=("OBJECTS",))
-    if record.volumes:
-        click.echo()
-        volumes = [(v.namespace, v.name, "saved" if v.saved else "not saved", v.why) for v in record.volumes]
-        show_table(session, ("NAMESPACE", "VOLUME", "DATA", "WHY"), volumes)
-    for problem in record.errors:
-        show_problem(session, problem.what, problem.why, problem.next, style="yellow", word="Missing")
-
-
-def _record_facts(snapshot_id: str, record: BackupRecord) -> list[tuple[str, str]]:
-    facts = [
-        ("Backup", f"{record.name} ({snapshot_id[:8]})"),
-        ("Outcome", record.outcome.value),
-        ("Type", record.type.value),
-        ("Taken", f"{record.started_at} to {record.finished_at}"),
-        ("Cluster", f"{record.cluster.name} ({record.cluster.version})"),
-        ("Namespaces", ", ".join(record.namespaces) or "-"),
-        ("Objects", f"{sum(resource.count for resource in record.resources):,}"),
-        ("Labels", ", ".join(f"{key}={value}" for key, value in record.labels.items()) or "-"),
-    ]
-    if record.plan:
-        of_time = f", of {local_time(dt.datetime.fromisoformat(record.scheduled_at))}" if record.scheduled_at else ""
-        facts.append(("Plan", f"{record.plan}{of_time}"))
-    if record.keep_until:
-        facts.append(("Keep until", local_time(dt.datetime.fromisoformat(record.keep_until))))
-    if record.changes:
-        changes = record.changes
-        text = f"{changes.added:,} added, {changes.changed:,} changed, {changes.removed:,} removed"
-        facts.append(("Changed", f"since {changes.since[:8]}: {text}"))
-    return facts
-
-
-def _show_run_facts(session: Session, run: Run) -> None:
-    """A backup of files, or a run that made no backup."""
-    made_one = run.outcome in (Outcome.DONE, Outcome.PARTIAL)
-    facts = [
-        *([("Backup", f"{run.name} ({run.id[:8]})")] if made_one else []),
-        ("Run", run.run),
-        ("Verb", run.verb),
-        ("Outcome", run.outcome.value),
-        *([("Type", run.type)] if made_one else []),
-        ("Time", f"{run.started_at} to {run.finished_at}"),
-        *([("Keep until", local_time(dt.datetime.fromisoformat(run.keep_until)))] if run.keep_until else []),
-        *((name.capitalize(), f"{count:,}") for name, count in run.counts.items()),
-        *((f"Bytes {name}", format_size(size)) for name, size in run.bytes.items()),
-    ]
-    show_facts(session, facts)
-    style, word = ("yellow", "Missing") if made_one else ("red", "Error")
-    for problem in run.errors:
-        show_problem(session, problem.what, problem.why, problem.next, style=style, word=word)
+    show_record(session, details.id, details.record)
 
 
 command.add_command(forget_backups)

@@ -19,7 +19,7 @@ from holdfast.model.cancel import Cancel
 
 if TYPE_CHECKING:  # imported when used: see assembly
     from holdfast.api.run_status import RunStatus
-    from holdfast.assembly import Settings
+    from holdfast.assembly import Settings, TypedPassword
     from holdfast.cli.progress import TerminalProgress
     from holdfast.cluster.cluster import Cluster
     from holdfast.model.run import Run
@@ -42,6 +42,7 @@ class Session:
     result: RunStatus | None = None  # what a verb tells about its run beyond the exit code, see result_file
     moved: Moved | None = None  # the result of a mover, which tells it in its own way, see mover_end
     failure: HoldfastError | None = None  # what ended it
+    _typed_password: TypedPassword | None = None
     _progress: TerminalProgress | None = None
     _cluster: Cluster | None = None
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -65,8 +66,9 @@ class Session:
 
     @property
     def settings(self) -> Settings:
-        from holdfast.assembly import Settings  # noqa: PLC0415
+        from holdfast.assembly import Settings, TypedPassword  # noqa: PLC0415
 
+        self._typed_password = self._typed_password or TypedPassword()
         return Settings(
             repository=self.options.get("repository") or "",
             password_file=self.options.get("password_file"),
@@ -77,6 +79,7 @@ class Session:
             cache_directory=self.options.get("cache_dir"),
             no_cache=bool(self.options.get("no_cache")),
             environ=os.environ,
+            typed_password=self._typed_password,
         )
 
     def use_location(self, name: str) -> None:

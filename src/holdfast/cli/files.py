@@ -11,8 +11,10 @@ import click
 
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
+from holdfast.cli.mover_options import mover_options
 from holdfast.cli.output import counted, say, show_document
 from holdfast.cli.progress_text import format_size
+from holdfast.cli.restore_into_claim import PREFIX, restore_into_claim
 from holdfast.errors import UsageError
 from holdfast.model.run import Run
 from holdfast.model.span import Span
@@ -108,13 +110,18 @@ def backup_files(
 @click.argument("reference", metavar="BACKUP")
 @click.argument("paths", metavar="[PATH...]", nargs=-1)
 @click.option(
-    "--target", required=True, metavar="DIR|-", help="Where to; paths of the backup begin there. - is a tar stream."
+    "--target",
+    required=True,
+    metavar="DIR|-|pvc:NAMESPACE/CLAIM",
+    help="Where to; paths of the backup begin there. - is a tar stream. pvc:shop/data, or a directory in it, "
+    "pvc:shop/data/dir: files of one volume of the backup into a claim.",
 )
 @click.option(
     "--include", multiple=True, metavar="PATTERN", help="Only what fits, with all below it; as --exclude. Repeatable."
 )
 @click.option("--delete", is_flag=True, help="Remove what the backup does not have from restored directories.")
 @click.option("--verify", is_flag=True, help="Read every file back and compare it with the backup.")
+@mover_options
 @click.pass_obj
 def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], target: str, **flags: Any) -> int:
     """Restore files, all or those at and below each PATH, which is as the backup has it.
@@ -123,6 +130,7 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
     holdfast restore files latest --target /srv/restored
     holdfast restore files latest /srv/data/db --target / --delete --verify
     holdfast restore files latest /srv/data --target - | tar -C /mnt -x
+    holdfast restore files latest /volumes/shop/data/img --target pvc:shop/data
     """
     refuse_relative(paths)
     if target == "-" and (sys.stdout.isatty() or flags["delete"] or flags["verify"] or session.output != "table"):
@@ -131,6 +139,11 @@ def restore_files(session: Session, /, reference: str, paths: tuple[str, ...], t
             why="it is all there is on standard output",
             next="Redirect it into a file or pipe.",
         )
+    if target.startswith(PREFIX):
+        run = restore_into_claim(session, reference, paths, target, flags)
+        session.tell(run)
+        show_restored(session, run)
+        return run.outcome.exit_code
     repository = session.open_repository("holdfast.operations.restore_files")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore_files import RestoreFilesOptions, restore_files, stream_files  # noqa: PLC0415

@@ -154,7 +154,8 @@ def _known_url(cluster: Cluster, name: LocationName) -> str:
 def _credentials(session: Session, wanted: _Wanted, url: str) -> dict[str, bytes]:
     """What is given for the Secret."""
     from holdfast.operations.credentials import Credentials  # noqa: PLC0415
-    from holdfast.operations.new_location import credentials_from_environment, read_credential  # noqa: PLC0415
+    from holdfast.operations.new_location import credentials_from_environment  # noqa: PLC0415
+    from holdfast.operations.store_variables import read_credential  # noqa: PLC0415
 
     if wanted.secret:
         return {}

@@ -31,29 +31,28 @@ class MoverProgress:
     def expect(self, total: int | None, size: int | None) -> None:
         with self._guard:
             self._total_files, self._total_bytes = total or 0, size or 0
+            if total or size:  # at once: it is rare, and the first file may take long
+                self._tell()
 
     def advance(self, count: int = 1, size: int = 0) -> None:
         """Called for every file, so all but a few calls end at the comparison."""
         with self._guard:
             self._files += count
             self._bytes += size
-            now = self._monotonic()
-            if now >= self._due:
-                self._due = now + _EVERY
-                self._send(
-                    Told(
-                        files=self._files,
-                        bytes=self._bytes,
-                        total_files=self._total_files,
-                        total_bytes=self._total_bytes,
-                    )
-                )
+            if self._monotonic() >= self._due:
+                self._tell()
 
     def note(self, message: str) -> None: ...
 
     def warn(self, message: str) -> None:
         with self._guard:
             self._send(Warned(text=message))
+
+    def _tell(self) -> None:
+        self._due = self._monotonic() + _EVERY
+        self._send(
+            Told(files=self._files, bytes=self._bytes, total_files=self._total_files, total_bytes=self._total_bytes)
+        )
 
     def _send(self, message: Message) -> None:
         with contextlib.suppress(OSError):

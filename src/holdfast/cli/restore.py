@@ -14,15 +14,19 @@ from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.latest import find_backup, latest_options, parse_latest
+from holdfast.cli.mover_options import MoverFlags, mover_options
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.restore_hooks import hook_options, parse_hooks
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
+from holdfast.cli.restore_volumes import parse_volumes, show_volumes, volume_options
 from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.restore import OnConflict, RestoreReport
 
 if TYPE_CHECKING:
     from holdfast.objects.mapping import ObjectMapping
+    from holdfast.operations.movers.task import MoverSettings
 
 
 @click.group("restore", short_help="Plan and run restores, and read their reports.")
@@ -39,6 +43,7 @@ def _restore_options(function: Any) -> Any:
         ),
         click.option("--map-storage-class", multiple=True, metavar="OLD=NEW", help="Use another storage class."),
         change_options,
+        volume_options,
         click.option(
             "--on-conflict",
             type=click.Choice([choice.value for choice in OnConflict]),
@@ -88,6 +93,8 @@ def _restore_options(function: Any) -> Any:
             "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
         ),
         click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
+        hook_options,
+        mover_options,
     )
     for option in reversed(options):
         function = option(function)
@@ -133,21 +140,33 @@ def run(session: Session, /, reference: str, dry_run: bool, yes: bool, **flags: 
 def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any, Any, Any]:
     """(repository, task, cluster)"""
     from holdfast.objects.images import parse_images  # noqa: PLC0415
-    from holdfast.objects.mapping import ObjectMapping, parse_namespaces, parse_storage_classes  # noqa: PLC0415
+    from holdfast.objects.mapping import (  # noqa: PLC0415
+        ObjectMapping,
+        parse_claim_sizes,
+        parse_namespaces,
+        parse_storage_classes,
+    )
     from holdfast.objects.node_labels import parse_node_labels  # noqa: PLC0415
 
+    volumes = parse_volumes(flags)
     selection = make_selection(flags, default=EVERYTHING)
     mapping = ObjectMapping(
         parse_namespaces(flags["map_namespace"]),
         parse_storage_classes(flags["map_storage_class"]),
         parse_images(flags["map_image"]),
         parse_node_labels(flags["map_node_label"]),
+        parse_claim_sizes(flags["volume_size"]),
     )
     patches = read_patches(flags)
     wanted = parse_latest(session, reference, flags, selection.namespaces)
     on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
+    hooks = parse_hooks(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
+    if volumes["volume_claims"] and selection is EVERYTHING:
+        from holdfast.operations.restore.volumes.alone import claims_alone  # noqa: PLC0415
+
+        selection = claims_alone(volumes["volume_claims"], cluster, mapping.namespaces)
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import FromBackup  # noqa: PLC0415
@@ -165,10 +184,16 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
         open_inside=flags["open_inside"],
         pause_gitops=flags["pause_gitops"],
         scale_down_first=flags["scale_down_first"],
+        **volumes,
         **after,
     )
-    entry = find_backup(repository, reference, wanted)
-    return repository, FromBackup(repository, open_backup(repository, entry), cluster, options), cluster
+    opened = open_backup(repository, find_backup(repository, reference, wanted))
+    movers = MoverFlags.taken_from(flags)
+
+    def mover_settings() -> MoverSettings:
+        return movers.settings(session, cluster, cluster_name=opened.record.cluster.name)
+
+    return repository, FromBackup(repository, opened, cluster, options, mover_settings, hooks), cluster
 
 
 def _on_conflict(flags: dict[str, Any], mapping: ObjectMapping) -> OnConflict:
@@ -263,5 +288,8 @@ def show(session: Session, reference: str, log: bool) -> None:
     )
     click.echo()
     show_objects(session, report.objects)
+    if report.volumes:
+        click.echo()
+        show_volumes(session, report.volumes)
     for problem in report.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")

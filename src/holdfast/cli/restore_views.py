@@ -9,7 +9,9 @@ from holdfast.cli.context import Session
 from holdfast.cli.errors import show_problem
 from holdfast.cli.field_changes import show_fields
 from holdfast.cli.output import say, show_document, show_table
-from holdfast.model.restore import Action, ObjectResult, RestorePlanView, RestoreReport, Result
+from holdfast.cli.restore_hooks import show_hooks
+from holdfast.cli.restore_volumes import show_planned_volumes, show_volumes
+from holdfast.model.restore import Action, ObjectResult, RestorePlanView, RestoreReport, Result, VolumeAction
 
 _PATHS_SHOWN, _FIELDS_SHOWN, _CHANGED_SHOWN = 3, 5, 20
 _SHOWN = 40
@@ -27,7 +29,8 @@ def present_plan(
         _show_plan(session, view, all_fields=all_fields)
         if with_reasons:
             _show_reasons(session, view)
-    return 3 if view.counts.get(Action.BLOCKED, 0) or view.errors else 0
+    blocked = view.counts.get(Action.BLOCKED, 0) or any(one.action is VolumeAction.BLOCKED for one in view.volumes)
+    return 3 if blocked or view.errors else 0
 
 
 def _show_plan(session: Session, view: RestorePlanView, *, all_fields: bool) -> None:
@@ -40,6 +43,7 @@ def _show_plan(session: Session, view: RestorePlanView, *, all_fields: bool) -> 
     if rows:
         show_table(session, ("ACTION", "KIND", "NAMESPACE", "NAME", "WHY"), rows)
     click.echo()
+    show_planned_volumes(session, view.volumes)
     _show_changes(view, all_fields=all_fields)
     click.echo(", ".join(f"{count:,} {action}" for action, count in view.counts.items()))
     for note in view.notes:
@@ -84,6 +88,8 @@ def show_report(session: Session, report: RestoreReport) -> None:
     if shown:
         show_objects(session, shown)
         click.echo()
+    show_volumes(session, report.volumes)
+    show_hooks(session, report.hooks)
     for problem in report.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in report.notes:

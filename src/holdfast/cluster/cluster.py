@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -31,7 +31,9 @@ from holdfast.model.clock import Clock
 from holdfast.model.kubernetes import ObjectKey, Resource
 
 if TYPE_CHECKING:
-    from holdfast.cluster.execution import Executed
+    from contextlib import AbstractContextManager
+
+    from holdfast.cluster.execution import Executed, RunningCommand
 
 _NOT_FOUND = 404
 _CORE_NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
@@ -246,6 +248,21 @@ class Cluster:
         from holdfast.cluster.execution import execute  # noqa: PLC0415 - few runs need the library for it
 
         return execute(self.connection, namespace, pod, container, command, timeout=timeout)
+
+    def running(
+        self,
+        namespace: str,
+        pod: str,
+        command: Sequence[str],
+        *,
+        container: str,
+        timeout: float,
+        give: Iterable[bytes] | None = None,
+    ) -> AbstractContextManager[RunningCommand]:
+        """A command in a container whose output is read, or whose input is given, while it runs, see `execution`."""
+        from holdfast.cluster.execution import running  # noqa: PLC0415 - as above
+
+        return running(self.connection, namespace, pod, container, command, timeout=timeout, give=give)
 
     def apart(self) -> Cluster:
         """The same cluster for what must be done after a stop was asked for. Its caller closes it."""

@@ -5,6 +5,7 @@ The library `websockets` speaks the protocol and touches no socket (docs/decisio
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from collections import deque
@@ -20,6 +21,7 @@ from websockets.uri import parse_uri
 _LARGEST_MESSAGE = 16 << 20  # bytes
 _PIECE = 64 << 10
 _LOOK = 0.25  # seconds between two looks at whether to go on
+_LOOKS_UNTIL_PING = 80  # without a word from the server: gateways end connections on which nothing happens
 
 
 class Refused(Exception):
@@ -45,7 +47,9 @@ class WebSocket:
         """Raises Refused, OSError, WebSocketException and what `go_on` raises."""
         self._socket = connection
         self._go_on = go_on
-        self._socket.settimeout(_LOOK)
+        self._socket.setblocking(False)
+        self._poll = select.poll()
+        self._unsent = bytearray()
         names = [Subprotocol(name) for name in subprotocols]
         self._protocol = ClientProtocol(parse_uri(url), subprotocols=names, max_size=_LARGEST_MESSAGE)
         self._events: deque[Request | Response | Frame] = deque()
@@ -61,12 +65,11 @@ class WebSocket:
     def subprotocol(self) -> str:
         return self._protocol.subprotocol or ""
 
-    def send(self, message: bytes) -> None:
-        self._protocol.send_binary(message)
-        self._flush()
+    def messages(self, outgoing: Iterator[bytes] | None = None) -> Iterator[bytes]:
+        """What the server says until it ends the conversation; meanwhile it is sent what `outgoing` gives, as it takes it.
 
-    def messages(self) -> Iterator[bytes]:
-        """Until the server ends the conversation. Raises OSError, WebSocketException and what `go_on` raises."""
+        Raises OSError, WebSocketException and what `go_on` and `outgoing` raise.
+        """
         while True:
             while self._events:
                 event = self._events.popleft()
@@ -75,11 +78,8 @@ class WebSocket:
                     if event.fin:
                         yield bytes(self._partial)
                         self._partial.clear()
-            if not self._receive():
+            if not self._receive(outgoing):
                 return
-
-    def close(self) -> None:
-        self._socket.close()
 
     def _handshake(self) -> None:
         while not self._events and self._protocol.handshake_exc is None and self._receive():
@@ -93,13 +93,18 @@ class WebSocket:
             raise ConnectionResetError("it closed the connection without an answer")
         self._events.popleft()  # the answer itself
 
-    def _receive(self) -> bool:
+    def _receive(self, outgoing: Iterator[bytes] | None = None) -> bool:
         """Waits for more; False at the end of the conversation."""
+        looks = 0
         while True:
             self._go_on()
-            try:
-                data = self._socket.recv(_PIECE)
-            except (TimeoutError, ssl.SSLWantReadError):
+            self._refill(outgoing)
+            data = self._look()
+            if data is None:
+                looks += 1
+                if looks % _LOOKS_UNTIL_PING == 0:
+                    self._protocol.send_ping(b"")
+                    self._flush()
                 continue
             if data:
                 self._protocol.receive_data(data)
@@ -109,10 +114,37 @@ class WebSocket:
             self._flush()
             return bool(data)
 
+    def _refill(self, outgoing: Iterator[bytes] | None) -> None:
+        """One message more when the last one is gone, so that no more than one waits here."""
+        if outgoing is not None and not self._unsent and (message := next(outgoing, None)) is not None:
+            self._protocol.send_binary(message)
+            self._flush()
+
+    def _look(self) -> bytes | None:
+        """What has come, empty at the end; None if nothing has within `_LOOK`. Sends what can be sent on the way."""
+        has_more = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+        if not has_more:
+            self._poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+            if not (happened := self._poll.poll(_LOOK * 1000)):
+                return None
+            if happened[0][1] & select.POLLOUT:
+                self._send_some()
+        try:
+            return self._socket.recv(_PIECE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
-            if data:
-                self._socket.sendall(data)
+            self._unsent += data
+        self._send_some()
+
+    def _send_some(self) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            pass  # the rest goes when the server takes it
 
 
 __all__ = ["Refused", "WebSocket", "WebSocketException"]

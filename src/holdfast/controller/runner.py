@@ -18,6 +18,7 @@ from holdfast.api.storage_location import StorageLocation
 from holdfast.cluster.cluster import Cluster
 from holdfast.cluster.watch_events import Changed, Deleted, Interrupted, Listed
 from holdfast.controller.actions import Apply, Create, Known
+from holdfast.controller.chores import Chore
 from holdfast.controller.decisions.decide import TYPES, Ours, decide
 from holdfast.controller.decisions.leftovers import leftovers
 from holdfast.controller.decisions.lost_pods import lost_pods
@@ -36,12 +37,14 @@ from holdfast.errors import Cancelled, ClusterError, HoldfastError
 from holdfast.manifests.run_pod import Installation
 from holdfast.model.cancel import Cancel
 from holdfast.model.clock import Clock
+from holdfast.operations.movers.sweep import sweep
 
 _BEAT = 5.0  # seconds in which the loop comes round at least once
 _LONGEST_PAUSE = 60.0  # seconds between tries of a decision that fails
 _REFUSED_PAUSE = 30.0  # seconds between tries of what the API server refused
 _SWEEP_EVERY = 600.0  # seconds
 _BURY_EVERY = 10.0  # seconds
+_CLEAN_UP_EVERY = 60.0  # seconds
 
 Say = Callable[[str], None]
 
@@ -77,6 +80,12 @@ class Runner:
         self._listed = threading.Event()
         self._broken: HoldfastError | None = None
         self._tries: Counter[Key] = Counter()
+        self._chores = (
+            Chore(_BURY_EVERY, self._bury),
+            Chore(_SWEEP_EVERY, self._sweep),
+            Chore(_CLEAN_UP_EVERY, self._clean_up),
+        )
+        self._why_not_clean = ""
 
     def run(self) -> None:
         threads = [
@@ -110,15 +119,10 @@ class Runner:
             self._cancel.check()
             self._health.beat()
         self._health.ready()
-        swept = buried = float("-inf")
         while not self._cancel.requested:
             self._health.beat()
-            if self._clock.monotonic() - buried >= _BURY_EVERY:
-                buried = self._clock.monotonic()
-                self._bury()
-            if self._clock.monotonic() - swept >= _SWEEP_EVERY:
-                swept = self._clock.monotonic()
-                self._sweep()
+            for chore in self._chores:
+                chore.do_if_due(self._clock.monotonic())
             key = self._queue.take(_BEAT)
             if key is not None:
                 self._decide(key)
@@ -186,6 +190,17 @@ class Runner:
             self._say(f"Pod {lost.namespace}/{lost.name} is on a node that does not answer, and is taken for dead")
             with contextlib.suppress(ClusterError):  # it is tried again soon
                 self._executor.carry_out(Key("", lost.namespace, lost.name), "", [lost])
+
+    def _clean_up(self) -> None:
+        """After runs that were killed with their movers at work. The next run does the same, but it may come tomorrow."""
+        try:
+            for run in sweep(self._cluster, self._installation.namespace):
+                self._say(f"the run {run} is dead; what it made for its movers is deleted, and no data")
+            self._why_not_clean = ""
+        except ClusterError as error:
+            if str(error) != self._why_not_clean:
+                self._say(f"what dead runs left cannot be looked for: {error}")
+            self._why_not_clean = str(error)
 
     def _watch(self, kind: Kind) -> None:
         name = kind.resource.kind

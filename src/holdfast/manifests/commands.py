@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from holdfast.api.backup import BackupSpec
+from holdfast.api.movers import MoverFields
 from holdfast.api.restore import RestoreSpec
 from holdfast.api.retention import Retention
 from holdfast.api.selection import BackupFields, SelectionFields
 from holdfast.api.storage_location import Check, Prune
+from holdfast.errors import UsageError
 
 _AUTO = "auto"
+_GIVEN = "given"
+_LONGEST = 100_000
+"""Bytes of a document in a flag: Linux starts no program with an argument of 128 KiB or more."""
 
 
 def back_up_plan(plan: str) -> list[str]:
@@ -19,12 +26,12 @@ def back_up_plan(plan: str) -> list[str]:
 
 
 def back_up(name: str, spec: BackupSpec) -> list[str]:
-    """`name` is the backup's."""
+    """`name` is the backup's. Raises UsageError for a document that no command line can hold."""
     return ["backup", "create", f"--name={name}", *_backup_flags(spec)]
 
 
 def restore(backup: str, spec: RestoreSpec) -> list[str]:
-    """`backup` is an id, a name, or `latest`."""
+    """`backup` is an id, a name, or `latest`. Raises UsageError for a document that no command line can hold."""
     return [
         "restore",
         "plan" if spec.dry_run else "run",
@@ -39,6 +46,12 @@ def restore(backup: str, spec: RestoreSpec) -> list[str]:
         *_switch("--rollback", spec.rollback),
         *_switch("--delete-data", spec.delete_data),
         *_each("--restore-status", spec.restore_status),
+        *([] if spec.volumes == _AUTO else [f"--volumes={spec.volumes}"]),
+        *_each("--volume", spec.volume_claims),
+        *_pairs("--volume-size", spec.volume_sizes),
+        *_document("--hooks", spec.hooks),
+        *([] if spec.dumps == _GIVEN else [f"--dumps={spec.dumps}"]),
+        *_mover_flags(spec.movers),
         *_switch("--quarantine", spec.quarantine),
         *([] if spec.dry_run else [*_switch("--wait", spec.wait), "--yes"]),
     ]
@@ -80,6 +93,11 @@ def _backup_flags(fields: BackupFields) -> list[str]:
     return [
         *_selection_flags(fields),
         *([] if fields.volumes == _AUTO else [f"--volumes={fields.volumes}"]),
+        *_document("--volume-policy", fields.volume_policy),
+        *_each("--exclude-path", fields.exclude_paths),
+        *_document("--hooks", fields.hooks),
+        *([] if fields.dumps == _GIVEN else [f"--dumps={fields.dumps}"]),
+        *_mover_flags(fields.movers),
         f"--type={fields.type}",
         *_pairs("--label", fields.labels),
         *_text("--keep-for", fields.keep_for),
@@ -100,6 +118,33 @@ def _selection_flags(fields: SelectionFields) -> list[str]:
         *_each("--workload", fields.workloads),
         *([] if fields.cluster_objects == _AUTO else [f"--cluster-objects={fields.cluster_objects}"]),
     ]
+
+
+def _mover_flags(movers: MoverFields | None) -> list[str]:
+    return [] if movers is None else [
+        *_number("--parallel-volumes", movers.parallel),
+        *_number("--parallel-per-node", movers.parallel_per_node),
+        *_text("--mover-cpu", movers.cpu),
+        *_text("--mover-memory", movers.memory),
+    ]
+
+
+def _document(flag: str, value: object) -> list[str]:
+    """As JSON text, which a flag that names a file takes as well; empty ones are left out."""
+    if not value:
+        return []
+    text = msgspec.json.encode(value).decode()
+    if len(text.encode()) > _LONGEST:
+        raise UsageError(
+            f"{flag} is too long",
+            why=f"it would have {len(text.encode()):,} bytes, and no more than {_LONGEST:,} fit into a command line",
+            next="Make it shorter, or split what it is about into several objects.",
+        )
+    return [f"{flag}={text}"]
+
+
+def _number(flag: str, value: int | None) -> list[str]:
+    return [] if value is None else [f"{flag}={value}"]
 
 
 def _text(flag: str, value: str) -> list[str]:

@@ -15,7 +15,7 @@ _MOVING = (
         "Says that the run lives, and owns what it makes",
         ("coordination.k8s.io",),
     ),
-    Right(("persistentvolumeclaims",), (*READ, "create", "delete"), "Those that movers mount, in the place of one of another namespace"),
+    Right(("persistentvolumeclaims",), (*READ, "create", "delete"), "Those that movers mount, in the place of another's"),
 )  # fmt: skip
 
 RUNNER_VOLUMES = RoleTable(
@@ -31,6 +31,7 @@ RUNNER_VOLUMES = RoleTable(
             (*READ, "create", "patch", "delete"),
             "A second one with the same source brings a volume to Holdfast's namespace, where no tenant is; it keeps the data",
         ),
+        Right(("nodes",), ("list",), "Whether the node of a volume is there, and takes pods"),
     ),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ that cannot be written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 USER = 65532
@@ -28,6 +29,11 @@ def container_security() -> dict[str, Any]:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def literally(arguments: Iterable[str]) -> list[str]:
+    """A container's `args` that arrive as they are: Kubernetes would replace `$(NAME)` by a variable, and `$$` by one `$`."""
+    return [argument.replace("$", "$$") for argument in arguments]
 
 
 def from_pod(name: str, path: str) -> dict[str, Any]:

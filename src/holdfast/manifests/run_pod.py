@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.api.names import KIND_LABEL, MANAGED_BY, MANAGER, NAME_LABEL, OWNER_ANNOTATION, ROLE_LABEL
 from holdfast.api.pod_settings import PodSettings
 from holdfast.manifests.naming import Role, shortened
-from holdfast.manifests.pods import container_security, from_pod, pod_security
+from holdfast.manifests.pods import container_security, from_pod, literally, pod_security
 
 CONTAINER = "holdfast"
 CREDENTIALS = "/run/holdfast/credentials"
@@ -134,7 +134,7 @@ def _container(work: Work, installation: Installation) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": installation.image,
-        "args": [*work.command, "--progress=lines"],
+        "args": literally([*work.command, "--progress=lines"]),
         "env": [
             *environment(work.url, installation.cluster),
             from_pod("HOLDFAST_JOB", "metadata.labels['batch.kubernetes.io/job-name']"),

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from holdfast.model.hooks import HookRecord
 from holdfast.model.kubernetes import Resource
-from holdfast.model.run import Outcome, Problem
+from holdfast.model.run import Outcome, Problem, Run
 from holdfast.model.volume import VolumeRecord
 
 
@@ -77,6 +78,13 @@ class Changes(msgspec.Struct, kw_only=True, frozen=True):
     unchanged: int
 
 
+class BackupReport(Run, kw_only=True, rename="camel"):
+    """The run of a backup, and what became of each volume and hook."""
+
+    volumes: list[VolumeRecord] = msgspec.field(default_factory=list)
+    hooks: list[HookRecord] = msgspec.field(default_factory=list)
+
+
 class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     """The content of `/backup.json`."""
 
@@ -98,6 +106,7 @@ class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     namespaces: list[str]
     excluded: dict[str, int]  # exclusion rule → objects it kept out
     volumes: list[VolumeRecord]
+    hooks: list[HookRecord] = []
     changes: Changes | None
     errors: list[Problem]
     keep_until: str = ""  # as of its Run

@@ -9,7 +9,7 @@ import msgspec
 
 DEFAULT_TIMEOUT = 30.0  # seconds; Velero's
 DEFAULT_DUMP_TIMEOUT = 4 * 3600.0
-DEFAULT_THAW_AFTER = 300.0
+DEFAULT_THAW_AFTER = 600.0
 DEFAULT_WAIT = 600.0
 
 
@@ -93,6 +93,7 @@ class HookSet:
     hooks: tuple[Hook, ...] = ()
     enabled: bool = True  # false: no hook at all is run, whatever pods say
     dumps: DumpMode = DumpMode.GIVEN
+    notes: tuple[str, ...] = ()  # what of a document is not applied
 
 
 class HookRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):

@@ -24,12 +24,15 @@ class VolumeOutcome(StrEnum):
     LEFT_OUT = "left-out"  # knowingly: a policy, a flag, or a sort of volume that has nothing to save
 
 
+CLAIM = "persistentVolumeClaim"  # the kind of most volumes
+
+
 class VolumeRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     """What became of the data of one PersistentVolumeClaim, or of another volume of a pod."""
 
     namespace: str
     name: str  # the claim's; of another volume `deployment/web/cache`: its workload's, or pod's, and its own
-    kind: str = "persistentVolumeClaim"  # else the field of the pod's volume: "emptyDir", "hostPath", "nfs", …
+    kind: str = CLAIM  # else the field of the pod's volume: "emptyDir", "hostPath", "nfs", …
     way: Way = Way.NONE
     saved: bool  # the data is in the backup, all of it or with the gaps that `errors` name
     outcome: VolumeOutcome = VolumeOutcome.LEFT_OUT
@@ -50,7 +53,14 @@ class VolumeRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     errors: list[Problem] = []  # the first of them
     error_count: int = 0
 
+    @property
+    def is_claim(self) -> bool:
+        return self.kind == CLAIM
+
+
+VOLUMES = "volumes"  # the directory of all of them in a backup
+
 
 def volume_path(namespace: str, claim: str) -> str:
     """Where the files of a claim are in a backup."""
-    return f"/volumes/{namespace}/{claim}"
+    return f"/{VOLUMES}/{namespace}/{claim}"

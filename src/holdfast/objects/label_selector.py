@@ -94,7 +94,7 @@ class LabelSelector:
         """The form that objects hold. It comes from the API server, which has validated it."""
         equal = [Requirement(key, Operator.IN, (value,)) for key, value in match_labels.items()]
         return cls.of(
-            equal + [Requirement(key, _OPERATORS[name], _ordered(values)) for key, name, values in match_expressions]
+            equal + [Requirement(key, OPERATORS[name], _ordered(values)) for key, name, values in match_expressions]
         )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -112,7 +112,7 @@ class Expression(NamedTuple):
     values: Sequence[str] = ()
 
 
-_OPERATORS = {
+OPERATORS = {
     "In": Operator.IN,
     "NotIn": Operator.NOT_IN,
     "Exists": Operator.EXISTS,

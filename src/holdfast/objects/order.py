@@ -101,6 +101,7 @@ TIERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """(why these come here, kinds). The one tier without kinds is that of all others."""
 
 _TIER_OF = {kind: number for number, (_, kinds) in enumerate(TIERS) for kind in kinds}
+_CLAIMS = _TIER_OF["persistentvolumeclaims"]
 _LATE = len(TIERS) - 1
 _OTHERS = next(number for number, (_, kinds) in enumerate(TIERS) if not kinds)
 
@@ -135,6 +136,14 @@ def early_and_late(in_order: list[list[Item]]) -> tuple[list[list[Item]], list[l
     """Waves → those before the last tier, and those from there on: what waits until the workloads are ready."""
     for number, wave in enumerate(in_order):
         if any(_TIER_OF.get(item.key.group_resource) == _LATE for item in wave):
+            return in_order[:number], in_order[number:]
+    return in_order, []
+
+
+def up_to_claims(in_order: list[list[Item]]) -> tuple[list[list[Item]], list[list[Item]]]:
+    """Waves → those before anything can mount a claim, and the rest."""
+    for number, wave in enumerate(in_order):
+        if any(_TIER_OF.get(item.key.group_resource, _OTHERS) > _CLAIMS for item in wave):
             return in_order[:number], in_order[number:]
     return in_order, []
 

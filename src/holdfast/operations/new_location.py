@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,33 +21,9 @@ from holdfast.operations.locations import (
     read_secret,
     secret_object,
 )
-from holdfast.store.url import AzureUrl, GcsUrl, LocalUrl, S3Url, parse_url
+from holdfast.operations.store_variables import STORE_VARIABLES, store_variables
+from holdfast.store.url import LocalUrl, S3Url, parse_url
 
-_VARIABLES = {
-    S3Url: (
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-        "AWS_REQUEST_CHECKSUM_CALCULATION",
-    ),
-    GcsUrl: ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"),
-    AzureUrl: (
-        "AZURE_ACCOUNT_NAME",
-        "AZURE_ACCOUNT_KEY",
-        "AZURE_ACCOUNT_SAS",
-        "AZURE_STORAGE_ACCOUNT_NAME",
-        "AZURE_STORAGE_ACCOUNT_KEY",
-        "AZURE_STORAGE_SAS_TOKEN",
-        "AZURE_STORAGE_ENDPOINT",
-        "AZURE_ENDPOINT_SUFFIX",
-        "AZURE_CLIENT_ID",
-        "AZURE_CLIENT_SECRET",
-        "AZURE_TENANT_ID",
-    ),
-    LocalUrl: (),
-}
-_GOOGLE_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _TEMPORARY = "AWS_SESSION_TOKEN"
 
 
@@ -126,26 +100,14 @@ def credentials_from_environment(url: str, environ: Mapping[str, str]) -> dict[s
             why=f"{_TEMPORARY} is set, so they end in a few hours, and backups would fail from then on",
             next="Use the key of an account made for backups: see docs/append-only.md.",
         )
-    found = {name: environ[name].encode() for name in _VARIABLES[type(parsed)] if environ.get(name)}
+    found = store_variables(parsed, environ)
     if not found and not isinstance(parsed, LocalUrl):
         raise UsageError(
             "the environment has no credentials for this store",
-            why=f"it would look for {', '.join(_VARIABLES[type(parsed)][:2])}",
+            why=f"it would look for {', '.join(STORE_VARIABLES[type(parsed)][:2])}",
             next="Set them, or give each with --credential KEY=FILE.",
         )
-    google = found.get(_GOOGLE_FILE, b"")
-    if google and not google.lstrip().startswith(b"{"):
-        found[_GOOGLE_FILE] = read_credential(Path(os.fsdecode(google)))
     return found
-
-
-def read_credential(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read", why=error.strerror or "", next="Correct its name or mode."
-        ) from error
 
 
 def _exists(what: str) -> UsageError:

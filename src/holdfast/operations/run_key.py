@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.model import tags
-from holdfast.model.run import Run, Verb
+from holdfast.model.backup import BackupReport
+from holdfast.model.run import Verb
 from holdfast.operations.catalog import Catalog, Entry
 from holdfast.repository.snapshot import Summary
 
@@ -63,11 +64,11 @@ def made_by_job(catalog: Catalog, hostname: str, job: str) -> Entry | None:
     return next(of_job, None)
 
 
-def run_that_made(made: Entry) -> Run:
+def run_that_made(made: Entry) -> BackupReport:
     """The run of a backup as far as its snapshot tells, for one that has nothing left to do."""
     time = made.snapshot.time
     summary = made.snapshot.summary or Summary(backup_start=time, backup_end=time)
-    return Run(
+    return BackupReport(
         id=made.id.hex(),
         run=made.tags.get(tags.RUN),
         verb=Verb.BACKUP_CREATE,

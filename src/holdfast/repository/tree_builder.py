@@ -139,7 +139,9 @@ def _save(directory: Directory, writer: BlobWriter) -> Tree:
 
 
 def _newest(directory: Directory, below: dict[str, Tree]) -> str:
-    entries = itertools.chain(directory.files.values(), directory.grafts.values(), below.values())
+    entries: Iterable[TreeFile | Graft | Tree] = itertools.chain(
+        directory.files.values(), directory.grafts.values(), below.values()
+    )
     return max((entry.time for entry in entries), default=EPOCH)
 
 

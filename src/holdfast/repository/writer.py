@@ -232,6 +232,13 @@ class BlobWriter:
         with self._failing():  # anew: an upload may have failed since
             self._save_index()
 
+    def look_in(self, index: Index) -> None:
+        """After a `flush`: from now on an index that is newer, because others have stored blobs meanwhile."""
+        with self._guard:
+            assert not self._unindexed
+            assert not any(self._on_the_way.values())
+            self._index = index
+
     def close(self) -> None:
         """Ends the threads. Without a `flush` before, what was not yet indexed is left as rubbish for prune; with checkpoints
         the packs that are stored are indexed all the same, unless the store itself gave way.

@@ -95,6 +95,7 @@ class _RequestDecision:
             return
         try:
             self._request.spec.selection  # noqa: B018 - raises if it contradicts itself
+            work = self._work(location)
         except UsageError as error:
             self._fail(Blocked("InvalidSpec", f"{error.what}: {error.why}. {error.next}"))
             return
@@ -104,10 +105,10 @@ class _RequestDecision:
             if self._now < refused.at + _RETRY:
                 self._again = refused.at + _RETRY
                 return
-        work = self._work(location)
         self._actions.append(Create(JOBS, run_job(name, self._request.metadata, work, self._scene.installation)))
 
     def _work(self, location: StorageLocation) -> Work:
+        """Raises UsageError."""
         request = self._request
         if isinstance(request, Backup):
             role, command = Role.BACKUP, commands.back_up(backup_name(request), request.spec)

@@ -79,6 +79,7 @@ _KINDS = (
             _Column("Outcome", ".status.run.outcome"),
             _Column("Objects", ".status.run.counts.objects", "integer"),
             _Column("Backup", ".status.run.name", about="The backup's name in the repository."),
+            _Column("Volumes", ".status.run.counts.volumesSaved", "integer", wide=True, about="Whose data is in it."),
             _Column("Location", ".spec.location", wide=True),
             _Column("Type", ".spec.type", wide=True),
             _Column("Reason", ".status.run.reason", wide=True, about="Why it failed."),

@@ -22,13 +22,21 @@ Amounts = Mapping[str, Decimal]
 
 def parse(value: object) -> Decimal:
     """Zero for what is no quantity: the API server does not let such a thing in."""
+    return parse_typed(value) or Decimal(0)
+
+
+def parse_typed(value: object) -> Decimal | None:
+    """What a person has typed; None for what is no quantity."""
     found = _QUANTITY.fullmatch(str(value))
     if found is None or found[1].count(".") > 1 or not any(map(str.isdigit, found[1])):
-        return Decimal(0)
+        return None
     number = Decimal(found[1])
-    if found[3] is not None:
+    if found[3] is None:
+        return number * _SUFFIXES[found[2]] if found[2] else number
+    try:
         return number * Decimal(10) ** int(found[3])
-    return number * _SUFFIXES[found[2]] if found[2] else number
+    except (ArithmeticError, ValueError):  # an exponent of many digits
+        return None
 
 
 def amounts(value: object) -> dict[str, Decimal]:

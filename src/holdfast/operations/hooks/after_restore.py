@@ -1,36 +1,45 @@
-"""After a restore: dumps go back into their databases, then come the hooks."""
+"""Hooks after a restore, in the containers that it brought back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.ids import BlobId
-from holdfast.model.hooks import HookRecord, HookSet
+from holdfast.errors import ClusterError
+from holdfast.model.hooks import Hook, HookOutcome, HookRecord, HookSet
 from holdfast.model.progress import Progress
 from holdfast.objects.fields import Object
-from holdfast.repository.repository import Repository
-
-
-def load_dumps(
-    cluster: Cluster,
-    repository: Repository,
-    tree: BlobId,
-    saved: Sequence[HookRecord],
-    pods: Iterable[Object],
-    given: HookSet,
-    namespaces: Mapping[str, str],
-    progress: Progress,
-) -> list[HookRecord]:
-    """Streams the dumps among `saved`, the backup's records, into pods of the same name or workload.
-
-    `tree` is the backup's; `pods` are those that the restore made or found ready, `namespaces` maps the backup's names to those
-    of the target. A record for each dump, whatever becomes of it. Raises Cancelled, ClusterUnreachable, and what the repository
-    raises.
-    """
-    raise NotImplementedError
+from holdfast.objects.hooks.select import PodHooks, select_hooks
+from holdfast.operations.hooks.attempt import Attempt, carry_out, told
+from holdfast.operations.hooks.waiting import wait_for_container
 
 
 def run_after_restore(cluster: Cluster, pods: Iterable[Object], given: HookSet, progress: Progress) -> list[HookRecord]:
-    """Runs the hooks for after a restore in these pods, once the container of each runs. Raises Cancelled, ClusterUnreachable."""
-    raise NotImplementedError
+    """Runs each pod's hooks one after another, once their containers run; after one that `stops`, no more of that pod.
+
+    Raises Cancelled, ClusterUnreachable.
+    """
+    records: list[HookRecord] = []
+    for pod in select_hooks(pods, given):
+        of_pod: list[HookRecord] = []
+        for hook in pod.after_restore:
+            if any(record.stops for record in of_pod):
+                record = Attempt(cluster, pod, hook).left_out("a hook before it failed")
+            else:
+                record = _run(cluster, pod, hook)
+            say = progress.warn if record.outcome is HookOutcome.FAILED else progress.note
+            say(told(record))
+            of_pod.append(record)
+        records += of_pod
+    return records
+
+
+def _run(cluster: Cluster, pod: PodHooks, hook: Hook) -> HookRecord:
+    attempt = Attempt(cluster, pod, hook)
+    if impossible := attempt.not_possible():
+        return impossible
+    try:
+        wait_for_container(cluster, pod, hook.container, hook.wait, ready=hook.wait_for_ready)
+    except ClusterError as error:
+        return attempt.broke(error)
+    return carry_out(cluster, pod, hook)

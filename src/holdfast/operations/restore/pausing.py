@@ -7,7 +7,7 @@ go, also if it failed or was asked to stop. What a killed run left paused is fou
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -43,8 +43,15 @@ _Paused = tuple[Resource, ObjectKey]
 
 
 @contextmanager
-def holding_still(cluster: Cluster, keys: Sequence[ObjectKey], progress: Progress) -> Iterator[list[Problem]]:
+def holding_still(
+    cluster: Cluster,
+    keys: Sequence[ObjectKey],
+    progress: Progress,
+    staying: Callable[[], Mapping[ObjectKey, str]] = dict,
+) -> Iterator[list[Problem]]:
     """Pauses the objects `keys` for the time of the block, and lets them go, with what an earlier run left paused.
+
+    `staying`, asked after the block, names those that must not be let go, and why.
 
     Yields a list that afterwards has what could not be let go. Raises what the API server refuses, before the block is
     entered, and ClusterError if pods do not end in time; what was paused until then is let go.
@@ -62,7 +69,7 @@ def holding_still(cluster: Cluster, keys: Sequence[ObjectKey], progress: Progres
         yield problems
     finally:
         if paused:
-            problems += _let_go(cluster, paused, progress)
+            problems += _let_go(cluster, paused, progress, staying())
 
 
 def leftovers(cluster: Cluster) -> list[_Paused]:
@@ -121,12 +128,17 @@ def _await_no_pods(cluster: Cluster, served: Resource, key: ObjectKey) -> None:
         cluster.connection.sleep(_POLL)
 
 
-def _let_go(cluster: Cluster, paused: Sequence[_Paused], progress: Progress) -> list[Problem]:
+def _let_go(
+    cluster: Cluster, paused: Sequence[_Paused], progress: Progress, staying: Mapping[ObjectKey, str]
+) -> list[Problem]:
     """A run that was asked to stop lets go all the same, so this has a connection that nobody cancels."""
     problems = []
     own = Cluster(Connection(cluster.connection.settings, cancel=Cancel()))
     try:
         for served, key in reversed(paused):
+            if key in staying:
+                problems.append(_problem(own, served, key, HoldfastError(f"{key} stays as it is", why=staying[key])))
+                continue
             try:
                 _resume(own, served, key)
                 progress.note(f"let go {key}")

@@ -10,13 +10,24 @@ from typing import Protocol
 from holdfast.errors import PlanRefused
 from holdfast.model.diff import FieldChange
 from holdfast.model.kubernetes import ObjectKey, Resource
-from holdfast.model.restore import Action, ObjectPlan, ObjectResult, OnConflict, Result, Volumes
+from holdfast.model.restore import (
+    Action,
+    ObjectPlan,
+    ObjectResult,
+    OnConflict,
+    Result,
+    VolumeAction,
+    VolumePlan,
+    Volumes,
+)
 from holdfast.model.run import Problem
 from holdfast.model.selection import Selection
+from holdfast.model.volume import VolumeRecord
 from holdfast.objects.fields import Object
 from holdfast.objects.mapping import ObjectMapping
 from holdfast.objects.patching.patch import Patch
 from holdfast.objects.transforms import TRANSFORMS, Context, Transform
+from holdfast.operations.movers.task import MoverSettings
 from holdfast.operations.restore.preparation import Preparation
 from holdfast.operations.restore.quarantine import refuse_foreign_namespaces
 from holdfast.operations.restore.target import NAMESPACES, Target
@@ -47,6 +58,7 @@ class RestoreOptions:
 
 DESTRUCTIVE = frozenset((Action.UPDATE, Action.REPLACE, Action.DELETE))
 CREATING = frozenset((Action.CREATE, Action.UNCHECKED))
+MOVING = frozenset((VolumeAction.FILL, VolumeAction.OVERWRITE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,26 @@ class PlannedObject:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedVolume:
+    """The data of one claim, with all that is needed to bring it back."""
+
+    view: VolumePlan
+    item: PlannedObject  # the claim itself
+    record: VolumeRecord | None
+    desired: Object  # the claim as it is to be in the target
+    pod_spec: Object | None = None  # of the pods that will mount it
+    mounted_by: tuple[ObjectKey, ...] = ()  # objects of the plan
+    keeps_data: bool = False  # the backup's volume had the reclaim policy Retain
+    stopped: tuple[ObjectKey, ...] = ()  # what uses the claim now, and holds still while it is written
+    bound_beforehand: bool = False  # the claim names its PersistentVolume
+
+    @property
+    def moves(self) -> bool:
+        """Whether a mover has to write it."""
+        return self.view.action in MOVING
+
+
 class ObjectReader(Protocol):
     """Where the content of planned objects is read from; a BackupSource is one."""
 
@@ -107,6 +139,8 @@ class RestorePlan:
     notes: list[str] = field(default_factory=list)
     status_kinds: frozenset[str] = frozenset()  # group resources
     to_hold: list[ObjectKey] = field(default_factory=list)  # what holds still while the plan is carried out
+    volumes: list[PlannedVolume] = field(default_factory=list)
+    movers: MoverSettings | None = None  # None if no volume needs a mover
 
     @property
     def counts(self) -> Counter[Action]:
@@ -116,6 +150,11 @@ class RestorePlan:
     def destructive(self) -> list[PlannedObject]:
         """What would overwrite or delete something that exists."""
         return [item for item in self.objects if item.action in DESTRUCTIVE]
+
+    @property
+    def overwritten_data(self) -> list[PlannedVolume]:
+        """Claims whose files would be replaced; no safety point holds these."""
+        return [volume for volume in self.volumes if volume.view.action is VolumeAction.OVERWRITE]
 
     def check(self) -> None:
         """Raises PlanRefused if the plan must not begin: with `fail`, when anything exists and differs; with a quarantine,

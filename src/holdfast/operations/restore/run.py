@@ -10,22 +10,29 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, HoldfastError
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
+from holdfast.model.hooks import HookRecord, HookSet
 from holdfast.model.progress import Progress
 from holdfast.model.restore import OnConflict, ReadBack, RestorePlanView, RestoreReport, Result, Waited
 from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.operations.catalog import read_catalog
+from holdfast.operations.movers.task import MoverSettings
 from holdfast.operations.publishing import publish_report, reported
 from holdfast.operations.restore import safety_point
+from holdfast.operations.restore.after_hooks import AfterHooks
 from holdfast.operations.restore.carrying_out import carry_out
 from holdfast.operations.restore.dry_run import judge, judge_updates
 from holdfast.operations.restore.execution import Execution
 from holdfast.operations.restore.opening import OpenedBackup, make_plan, volume_notes
 from holdfast.operations.restore.plan import RestoreOptions, RestorePlan
 from holdfast.operations.restore.report import failures
+from holdfast.operations.restore.volumes.filling import Filling
+from holdfast.operations.restore.volumes.plan import plan_volumes
+from holdfast.operations.restore.volumes.report import problems as volume_problems
 from holdfast.operations.run_log import RunLog
 from holdfast.repository.lock import Lock
 from holdfast.repository.repository import Repository
 
+_NO_HOOKS = HookSet(enabled=False)
 Approve = Callable[[RestorePlan], None]
 """Looks at a plan before it is carried out; raises whatever is to end the run instead."""
 
@@ -49,6 +56,11 @@ class Task(Protocol):
         """The run that is taken back; "" for a restore."""
         ...
 
+    @property
+    def hooks(self) -> AfterHooks | None:
+        """What is done in the pods of new workloads."""
+        ...
+
     def plan(self, cancel: Cancel, progress: Progress) -> RestorePlan: ...
 
     def notes(self, plan: RestorePlan) -> list[str]: ...
@@ -60,8 +72,20 @@ class FromBackup:
     verb = Verb.RESTORE_RUN
     undoes = ""
 
-    def __init__(self, repository: Repository, opened: OpenedBackup, cluster: Cluster, options: RestoreOptions) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        opened: OpenedBackup,
+        cluster: Cluster,
+        options: RestoreOptions,
+        movers: Callable[[], MoverSettings] | None = None,
+        hooks: HookSet = _NO_HOOKS,
+    ) -> None:
+        """`movers` is asked when there is data of volumes to restore; None leaves it out, and only claims are restored."""
         self._repository = repository
+        self._movers = movers
+        self.hooks = AfterHooks(opened.contents, opened.record.hooks, hooks)
+        self._hook_notes = hooks.notes
         self._opened = opened
         self._cluster = cluster
         self._options = options
@@ -69,10 +93,13 @@ class FromBackup:
         self.name = opened.entry.name
 
     def plan(self, cancel: Cancel, progress: Progress) -> RestorePlan:
-        return make_plan(self._repository, self._opened, self._cluster, self._options, cancel, progress)
+        plan = make_plan(self._repository, self._opened, self._cluster, self._options, cancel, progress)
+        if self._movers is not None:
+            plan_volumes(plan, self._opened.record, self._movers)
+        return plan
 
     def notes(self, plan: RestorePlan) -> list[str]:
-        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes()]
+        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes(), *self._hook_notes]
 
 
 def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) -> RestorePlanView:
@@ -87,6 +114,7 @@ def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) 
         rollback=plan.options.rollback,
         counts={action.value: count for action, count in sorted(plan.counts.items())},
         objects=[item.view() for item in plan.objects],
+        volumes=[volume.view for volume in plan.volumes],
         notes=[*task.notes(plan), *plan.notes],
         errors=plan.problems,
     )
@@ -129,9 +157,11 @@ class _Restore:
         self._target_uid = ""
         self._safety_point = ""
         self._execution: Execution | None = None
+        self._filling: Filling | None = None
         self._plan: RestorePlan | None = None
         self._waited: Waited | None = None
         self._notes: list[str] = []
+        self._hooks: list[HookRecord] = []
 
     def run(self) -> RestoreReport:
         with reported(self._repository, self._run_log, self._failed) as lock:
@@ -143,10 +173,18 @@ class _Restore:
             self._approve(self._plan)
             lock.confirm(self._cancel)
             self._keep_what_changes(self._plan, lock)
-            self._execution = Execution(self._plan, self._cancel, self._run_log)
-            after = carry_out(self._plan, self._execution, self._cancel, self._run_log)
-            self._waited, self._notes = after.waited, after.notes
-            problems = [*self._plan.problems, *failures(self._execution.results), *after.problems]
+            self._filling = Filling(
+                self._plan, backup=self._task.backup, run_id=self._id, cancel=self._cancel, progress=self._run_log
+            )
+            self._execution = Execution(self._plan, self._cancel, self._run_log, self._filling)
+            after = carry_out(self._plan, self._execution, self._cancel, self._run_log, self._task.hooks)
+            self._waited, self._notes, self._hooks = after.waited, after.notes, after.hooks
+            problems = [
+                *self._plan.problems,
+                *volume_problems(self._filling.results),
+                *failures(self._execution.results),
+                *after.problems,
+            ]
             report = self._report(Outcome.PARTIAL if problems else Outcome.DONE, problems)
             more_tags = {tags.UNDOES: self._task.undoes}
             publish_report(
@@ -212,6 +250,8 @@ class _Restore:
             safety_point=self._safety_point,
             undoes=self._task.undoes,
             waited=self._waited,
+            hooks=self._hooks,
+            volumes=self._filling.results if self._filling else [],
             read_back={found.value: read_back[found] for found in ReadBack if read_back[found] and found.value},
         )
 

@@ -5,6 +5,7 @@ What was done is read back from the server's answer. Nothing is retried that may
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -47,6 +48,9 @@ from holdfast.operations.restore.status import restore_status
 
 _TRIES = 5
 
+Change = Callable[[Object], Object]
+"""The desired object → the one that is sent; the argument stays as it is."""
+
 
 class ObjectWriter:
     """Writes objects of one plan. Thread-safe. `created` names what this run has made, also if it then failed.
@@ -65,17 +69,20 @@ class ObjectWriter:
         self.created: dict[ObjectKey, str] = {}  # key → uid
         self.held: dict[ObjectKey, Held] = {}
 
-    def write(self, item: PlannedObject, original: Object) -> ObjectResult:
-        """Raises ApiRefused, ClusterUnreachable. A lost answer may have been a success, so what is there is looked at first."""
+    def write(self, item: PlannedObject, original: Object, also: Change | None = None) -> ObjectResult:
+        """Raises ApiRefused, ClusterUnreachable. A lost answer may have been a success, so what is there is looked at first.
+
+        `also` changes the desired object once more, before it is sent.
+        """
         for _ in range(_TRIES - 1):
             try:
-                return self._apply(item, original)
+                return self._apply(item, original, also)
             except ClusterUnreachable:
                 self._target.cluster.version()  # a read waits for a server that comes back, and fails for one that does not
                 self._unanswered.add(item.key)
-        return self._apply(item, original)
+        return self._apply(item, original, also)
 
-    def _apply(self, item: PlannedObject, original: Object) -> ObjectResult:
+    def _apply(self, item: PlannedObject, original: Object, also: Change | None) -> ObjectResult:
         served = self._target.served(item.resource)
         if served is None:
             why = f"the cluster does not serve {item.resource.group_resource}"
@@ -85,7 +92,8 @@ class ObjectWriter:
             result = Result.FAILED if outcome.blocked else Result.SKIPPED
             return result_of(item, result, outcome.blocked or outcome.not_restored)
         original = outcome.original
-        desired, dropped = relink(outcome.object, self._find_uid, self._options.mapping)
+        wanted = also(outcome.object) if also else outcome.object
+        desired, dropped = relink(wanted, self._find_uid, self._options.mapping)
         note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
         if item.action in (Action.CREATE, Action.UNCHECKED):
             return self._create(served, item, original, desired, note)

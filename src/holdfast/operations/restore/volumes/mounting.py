@@ -1,20 +1,16 @@
-"""Which planned objects start something on which claims: nothing may start on a claim whose data is missing.
-
-A database that finds an empty directory begins a new one. So what mounts such a claim is not made, nor its owners, which would
-make it themselves, nor what they own.
-"""
+"""Which objects of a restore, and which pods of the target, mount which claims."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.objects.fields import Object, at, items, name_of, namespace_of, text
 from holdfast.objects.pod_specs import pod_specs
-from holdfast.operations.restore.plan import PlannedObject
 
+CLAIMS = "persistentvolumeclaims"
 _STATEFUL_SETS = "statefulsets.apps"
 _OWNED_KINDS = frozenset(("pods", "replicasets.apps", "jobs.batch"))
 """Kinds that others make: of those that mount one claim, the others say better where its pods run."""
@@ -60,29 +56,6 @@ class Mounting:
         mounting = self.of(namespace, claim)
         first = sorted(mounting, key=lambda key: (key.group_resource in _OWNED_KINDS, key))
         return self._specs.get(first[0]) if first else None
-
-
-def withheld(objects: Sequence[PlannedObject], why: Mapping[ObjectKey, str]) -> dict[ObjectKey, str]:
-    """Objects that are not to be made, and the reason of each: those with one, their owners, and whatever these own."""
-    owners = {item.key: item.owners for item in objects}
-    reasons = dict(why)
-    _spread(reasons, lambda key: owners.get(key, ()))
-    owned: dict[ObjectKey, list[ObjectKey]] = {}
-    for key, its_owners in owners.items():
-        for owner in its_owners:
-            owned.setdefault(owner, []).append(key)
-    _spread(reasons, lambda key: owned.get(key, ()))
-    return {key: reason for key, reason in reasons.items() if key in owners}
-
-
-def _spread(reasons: dict[ObjectKey, str], following: Callable[[ObjectKey], Iterable[ObjectKey]]) -> None:
-    left = list(reasons)
-    while left:
-        key = left.pop()
-        for other in following(key):
-            if other not in reasons:
-                reasons[other] = reasons[key]
-                left.append(other)
 
 
 def pods_on(pods: Iterable[Object], namespace: str, claim: str) -> list[Object]:
