@@ -47,6 +47,7 @@ class Bookings:
         self.cluster.import_image(MARIADB)
         self._apply("database.yaml")
         self._config_map(self.namespace, "hooks", _STILL)
+        self.cluster.kubectl("label", "configmap", "hooks", f"--namespace={self.namespace}", "app=bookings")
         self.wait_ready()
         self.sql((_HERE / "tables.sql").read_text(encoding="utf-8"))
 

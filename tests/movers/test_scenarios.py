@@ -21,7 +21,7 @@ def scene(node_cluster, holdfast_image, s3_server, tmp_path_factory):  # noqa: A
     node_cluster.kubectl("create", "namespace", namespace)
     scene = Scene(node_cluster, namespace, s3_server, tmp_path_factory.mktemp("home"))
     scene.apply(
-        stateful_set("team", 3, f"hostname >/data/whose; {SLEEP}"),
+        stateful_set("team", 3, f"test -e /data/whose || hostname >/data/whose; {SLEEP}"),
         *(claim(name) for name in MIXED),
         claim("unused"),
         *(pod(name, SLEEP, name) for name in MIXED),
@@ -79,7 +79,7 @@ def restored(scene, backup):
     """The namespace into which all of it was restored, with another class for some of it."""
     other = f"{scene.namespace}-copy"
     scene.holdfast(
-        "restore", "run", backup["id"], "--map-namespace", f"{scene.namespace}={other}", "--verify",
+        "restore", "run", backup["id"], "--map-namespace", f"{scene.namespace}={other}",
         "--map-storage-class", f"{STANDARD}={FAST}", "--progress", "lines",
     )  # fmt: skip
     yield other
@@ -120,12 +120,12 @@ def test_holes_stay_holes(scene, restored):
     assert disk.stat().st_blocks * 512 < SPARSE / 100
 
 
-@pytest.mark.usefixtures("backup")
-def test_only_what_changed_is_read_again(scene):
+def test_only_what_changed_is_read_again(scene, backup):
+    first = scene.volumes(backup["id"])
     (scene.volume("many") / "0" / "0").write_text("another\n")
     again = scene.volumes(scene.back_up()["id"])
     assert again["many"]["files"] == 10_000
-    assert again["many"]["added"] < 10_000
+    assert 0 < again["many"]["added"] < first["many"]["added"] / 20
     assert again["sparse"]["added"] == 0
 
 

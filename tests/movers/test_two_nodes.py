@@ -10,6 +10,7 @@ from tests.in_cluster.gate import Gate
 from tests.movers.scene import Scene, claim, pod, until
 from tests.operations.file_trees import picture
 
+MINUTES = 600.0  # Kubernetes takes its time to give up a node
 SLEEP = "exec sleep 2147483647"
 
 
@@ -71,7 +72,7 @@ def test_a_node_that_stops_in_the_middle_costs_its_own_volumes_only(scene, s3_se
     lost.unplug()
     try:
         gate.let_go()
-        done = run.end()
+        done = run.end(seconds=MINUTES)
     finally:
         lost.plug_in()
         gate.close()
