@@ -57,9 +57,26 @@ def test_what_a_restore_says_of_volumes_arrives():
     assert expected <= set(command)
 
 
+HOOKS = [
+    {"when": "before-backup", "command": ["sh", "-c", "echo $(date) $$"], "selector": "app in (a,b)", "timeout": "1m"},
+    {"name": "all.sql", "when": "dump", "recipe": "mysql", "load": ["mariadb", "--force"]},
+]
+
+
+@pytest.mark.parametrize("made", [backup_command, restore_command])
+def test_hooks_arrive_as_they_were_written(made):
+    command = made(hooks=HOOKS, dumps="auto")
+    text = value(command, "--hooks")
+    assert json.loads(text) == HOOKS
+    assert text.startswith("[")  # by which the command line knows that it is no file
+    assert "--dumps=auto" in command
+
+
 def test_what_is_not_said_is_left_to_the_command_line():
     for command in (backup_command(), restore_command()):
-        assert not [argument for argument in command if "volume" in argument or "mover" in argument]
+        assert not [
+            argument for argument in command if any(word in argument for word in ("volume", "mover", "hook", "dump"))
+        ]
 
 
 def test_a_document_that_no_command_line_holds_is_refused_before_there_is_a_pod():

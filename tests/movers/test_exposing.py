@@ -285,3 +285,56 @@ def test_a_claim_that_nobody_binds_is_given_up_and_removed(cluster, objects, exp
         os.kill(controllers, signal.SIGCONT)
     objects.gone(home, f"holdfast-{run.run_id}-1")
     assert data.file.read_text() == "1,2,3"
+
+
+# On a node
+
+
+def busybox(name, claim, *, read_only=False):
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "c",
+                    "image": "testbed/busybox:1",
+                    "command": ["sleep", "3600"],
+                    "volumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": read_only}],
+                }
+            ],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+        },
+    }
+
+
+def test_both_pods_see_the_same_files_and_the_first_keeps_them(node_cluster, make_namespace):
+    app, home = make_namespace(within=node_cluster), make_namespace(within=node_cluster)
+    objects = Objects(node_cluster)
+
+    def start(namespace, pod):
+        node_cluster.api.create(f"{CORE}/namespaces/{namespace}/pods", pod)
+        name = pod["metadata"]["name"]
+        node_cluster.kubectl("-n", namespace, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
+        return lambda script: node_cluster.kubectl("-n", namespace, "exec", name, "--", "sh", "-c", script)
+
+    claim = objects.bound_claim(app)
+    application = start(app, busybox("app", "data"))
+    application("echo before > /data/rows")
+    with closing(connect(Settings(kubeconfig=str(node_cluster.kubeconfig)), Cancel())) as connected:
+        exposed = Exposures(connected, Run(node_cluster, home))
+        name = exposed.expose(claim)
+        mover = start(home, busybox("mover", name, read_only=True))
+        assert mover("cat /data/rows") == "before\n"
+        application("echo after >> /data/rows")
+        assert mover("cat /data/rows; touch /data/x 2>&1 || true") == (
+            "before\nafter\ntouch: /data/x: Read-only file system\n"
+        )
+        exposed.withdraw(name)  # while it is mounted: both go with the pod
+        assert mover("cat /data/rows") == "before\nafter\n"
+        node_cluster.kubectl("-n", home, "delete", "pod", "mover", "--wait=true")
+        objects.gone(home, name)
+    assert application("echo more >> /data/rows; cat /data/rows") == "before\nafter\nmore\n"
+    assert objects.claim(app, "data")["status"]["phase"] == "Bound"

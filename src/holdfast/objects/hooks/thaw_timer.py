@@ -13,17 +13,16 @@ from collections.abc import Sequence
 TOO_LATE = 9  # exit code of a call-off that found no timer
 
 _TIMER = (
-    """trap "" HUP INT QUIT; trap 'kill $s; wait $s; exit 0' TERM; sleep "$1" & s=$!; wait $s;"""
-    """ trap "" TERM; shift; "$@"; exit 0"""
+    """trap "" HUP INT QUIT; trap 'kill $s; wait $s; exit 0' TERM; echo $$; exec >/dev/null;"""
+    """ sleep "$1" & s=$!; wait $s; trap "" TERM; shift; "$@"; exit 0"""
 )
-"""On one line: it is looked up by the first line of its own command."""
+"""On one line: it is looked up by the first line of its own command. Who began it goes on when it can be called off."""
 _BEGIN = """\
 command -v sleep >/dev/null || { echo 'there is no sleep in this container' >&2; exit 127; }
 timer=$1
 shift
 if command -v setsid >/dev/null; then apart=setsid; else apart=; fi
-$apart /bin/sh -c "$timer" "$@" </dev/null >/dev/null 2>&1 &
-echo $!
+echo "$($apart /bin/sh -c "$timer" "$@" </dev/null 2>/dev/null &)"
 """
 _CALL_OFF = f"""\
 line=
