@@ -190,9 +190,6 @@ class Lab:
         kinds = ("leases", "jobs", "pods", "secrets", "persistentvolumeclaims", "persistentvolumes")
         return [f"{kind}/{one['metadata']['name']}" for kind in kinds for one in self.list(kind)]
 
-    def exists(self, namespace):
-        return self.cluster.api.exists(f"/api/v1/namespaces/{namespace}")
-
     def secret_of_run(self):
         found = self.get("secrets", f"holdfast-run-{RUN}")
         return {key: base64.b64decode(value) for key, value in found["data"].items()}

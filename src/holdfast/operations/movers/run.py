@@ -68,7 +68,7 @@ class Movers:
         """
         settings = self.settings
         try:
-            self._level = home.enter(self._cluster, settings.namespace, self.run_id, self._progress)
+            self._level = home.enter(self._cluster, settings.namespace, self._progress)
             self._lease.take()
             self._sweep()
             if not settings.secret:
@@ -179,7 +179,6 @@ class Movers:
             self._progress.warn(f"what this run made in {namespace} could not be removed; a later run does it: {error}")
         try:
             self._lease.release()
-            home.leave(self._apart, namespace)
         except HoldfastError as error:
             self._progress.warn(f"what this run made in {namespace} could not be removed; a later run does it: {error}")
         finally:
