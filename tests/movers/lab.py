@@ -11,6 +11,7 @@ from testbed.errors import ApiFailed
 
 from holdfast.assembly import Settings, connect
 from holdfast.model.cancel import Cancel
+from holdfast.model.run import Outcome
 from holdfast.operations.movers.contract import Moved, Told, Warned, encode_line
 from holdfast.operations.movers.run import Movers
 from holdfast.operations.movers.task import MoverSettings, MoverTask
@@ -51,7 +52,7 @@ def told(files, size=0, **totals):
 
 
 def moved(outcome="done", **fields):
-    return Moved(outcome=outcome, **fields)
+    return Moved(outcome=Outcome(outcome), **fields)
 
 
 def warned(text):
