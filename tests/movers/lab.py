@@ -19,7 +19,7 @@ from holdfast.operations.movers.task import MoverSettings, MoverTask
 BUSYBOX = "testbed/busybox:1"
 PASSWORD = "correct-horse-of-movers"
 RUN = "20261123-051942-7f3a9c"
-PATIENCE = 90.0
+PATIENCE = 180.0
 KINDS = {
     "leases": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "jobs": "/apis/batch/v1/namespaces/{}/jobs",

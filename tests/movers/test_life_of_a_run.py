@@ -99,7 +99,7 @@ def test_a_run_whose_lease_was_taken_away_ends(lab):
         lab.only("jobs")
         lab.delete("leases", f"holdfast-run-{RUN}")
         with pytest.raises(ClusterError, match=f"the Lease {lab.namespace}/holdfast-run-{RUN} of this run is lost"):
-            ends.result(30)
+            ends.result(120)
 
 
 @pytest.mark.usefixtures("renewed_often")
@@ -110,7 +110,7 @@ def test_a_lease_of_the_same_name_is_another_one(lab):
         metadata = {"name": own["metadata"]["name"], "labels": own["metadata"]["labels"]}
         lab.create("leases", {**own, "metadata": metadata})
         with pytest.raises(ClusterError, match="is lost"):
-            ends.result(30)
+            ends.result(120)
     assert len(lab.list("leases")) == 1
 
 
@@ -119,7 +119,7 @@ def test_a_stop_leaves_nothing(lab):
         wait_for(lambda: len(lab.list("pods")) == 2)
         lab.cancel.request()
         with pytest.raises(Cancelled):
-            ends.result(30)
+            ends.result(120)
     assert wait_for(lambda: not lab.left())
 
 
