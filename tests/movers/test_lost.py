@@ -12,7 +12,7 @@ from tests.movers.lab import Lab, moved, says, wait_for
 from holdfast.operations.movers import sweep
 
 DONE = moved(files=3)
-LONG = 300.0  # seconds; Kubernetes takes two minutes to give a node up
+LONG = 600.0  # seconds; Kubernetes takes two minutes and a half to give a node up
 
 
 @pytest.fixture
