@@ -71,7 +71,11 @@ def leave(lab):
         pod = {"restartPolicy": "Never", "containers": [{"name": "holdfast", "image": "none"}]}
         job = {"template": {"metadata": {"labels": labels}, "spec": pod}}
         there.create("jobs", {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": job})
-        claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "1Mi"}}}
+        claim = {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "",
+            "resources": {"requests": {"storage": "1Mi"}},
+        }
         there.create(
             "persistentvolumeclaims",
             {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim},
