@@ -121,12 +121,16 @@ def _selection_flags(fields: SelectionFields) -> list[str]:
 
 
 def _mover_flags(movers: MoverFields | None) -> list[str]:
-    return [] if movers is None else [
-        *_number("--parallel-volumes", movers.parallel),
-        *_number("--parallel-per-node", movers.parallel_per_node),
-        *_text("--mover-cpu", movers.cpu),
-        *_text("--mover-memory", movers.memory),
-    ]
+    return (
+        []
+        if movers is None
+        else [
+            *_number("--parallel-volumes", movers.parallel),
+            *_number("--parallel-per-node", movers.parallel_per_node),
+            *_text("--mover-cpu", movers.cpu),
+            *_text("--mover-memory", movers.memory),
+        ]
+    )
 
 
 def _document(flag: str, value: object) -> list[str]:
