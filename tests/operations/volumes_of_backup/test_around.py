@@ -1,7 +1,9 @@
 """What else looks at a backup with the files of volumes."""
 
+import pytest
 from tests.operations.harness import contents_of, entry_of
 
+from holdfast.errors import UsageError
 from holdfast.ids import SnapshotId
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
@@ -10,8 +12,10 @@ from holdfast.model.run import Outcome
 from holdfast.model.selection import ClusterObjects, Selection
 from holdfast.model.verification import Proof
 from holdfast.operations.backup_details import delete_backups, read_details
+from holdfast.operations.catalog import read_catalog
 from holdfast.operations.record_recovery import read_record
 from holdfast.operations.restore.opening import open_backup
+from holdfast.operations.run_key import JobRun
 from holdfast.operations.verify_backup import VerifyOptions, verify_backup
 from holdfast.repository.layout import file_name
 from holdfast.repository.pack import BlobType
@@ -84,3 +88,36 @@ def test_details_of_a_backup_have_the_report_of_its_run(place):
     assert details.run.counts == run.counts
     assert SnapshotId.parse(details.id) == entry_of(place.repository, run).id
     assert "save volumes" in details.log
+
+
+def test_runs_of_one_job_make_one_backup_and_tell_the_same_of_it(place):
+    first = place.back_up(key=JobRun("nightly-1"))
+    moved = len(place.movers.tasks)
+    second = place.back_up(key=JobRun("nightly-1"))
+    assert (second.id, len(place.movers.tasks)) == (first.id, moved)
+    assert second.counts["objects"] == first.counts["objects"]
+    assert second.bytes["objects"] == first.bytes["objects"]
+    assert second.volumes == first.volumes
+
+
+def test_a_run_that_was_overtaken_while_its_volumes_were_read_makes_no_second_backup(place):
+    made = []
+
+    def overtake(_):
+        place.movers.before = lambda _: None
+        made.append(place.back_up(key=JobRun("nightly-2")))
+
+    place.movers.before = overtake
+    run = place.back_up(key=JobRun("nightly-2"))
+    assert [run.id] == [one.id for one in made]
+    assert [one.id.hex() for one in read_catalog(place.repository).backups] == [run.id]
+
+
+def test_a_name_that_was_taken_while_volumes_were_read_is_refused(place):
+    def overtake(_):
+        place.movers.before = lambda _: None
+        place.back_up(name="before-upgrade")
+
+    place.movers.before = overtake
+    with pytest.raises(UsageError, match="before-upgrade"):
+        place.back_up(name="before-upgrade")
