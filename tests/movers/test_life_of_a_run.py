@@ -99,13 +99,15 @@ def test_a_namespace_that_was_there_stays(lab):
     assert found["status"]["phase"] == "Active"
 
 
-def test_a_lease_is_renewed(lab, renewed_often):
+@pytest.mark.usefixtures("renewed_often")
+def test_a_lease_is_renewed(lab):
     with lab.movers():
         before = lab.only("leases")["spec"]["renewTime"]
         assert wait_for(lambda: lab.only("leases")["spec"]["renewTime"] > before)
 
 
-def test_a_run_whose_lease_was_taken_away_ends(lab, renewed_often):
+@pytest.mark.usefixtures("renewed_often")
+def test_a_run_whose_lease_was_taken_away_ends(lab):
     with lab.running(lab.task()) as ends:
         lab.only("jobs")
         lab.delete("leases", f"holdfast-run-{RUN}")
@@ -113,7 +115,8 @@ def test_a_run_whose_lease_was_taken_away_ends(lab, renewed_often):
             ends.result(30)
 
 
-def test_a_lease_of_the_same_name_is_another_one(lab, renewed_often):
+@pytest.mark.usefixtures("renewed_often")
+def test_a_lease_of_the_same_name_is_another_one(lab):
     with lab.running(lab.task()) as ends:
         own = lab.only("leases")
         lab.delete("leases", f"holdfast-run-{RUN}")

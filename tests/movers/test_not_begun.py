@@ -31,7 +31,12 @@ def test_a_quota_is_named(lab):
 
 
 def quota(pods):
-    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": pods}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "small"},
+        "spec": {"hard": {"pods": pods}},
+    }
 
 
 def test_pod_security_is_named_and_not_waited_for(lab):
@@ -86,7 +91,9 @@ def test_who_waits_for_room_waits_while_others_are_at_work(lab, monkeypatch):
         with pytest.raises(TimeoutError):
             ends.result(12)  # twice its patience
         finish(lab, first, moved(files=1))
-        [second] = wait_for(lambda: [pod for pod in lab.list("pods") if pod["metadata"]["uid"] != first["metadata"]["uid"]])
+        [second] = wait_for(
+            lambda: [pod for pod in lab.list("pods") if pod["metadata"]["uid"] != first["metadata"]["uid"]]
+        )
         begin(lab, second)
         finish(lab, second, moved(files=2))
         assert [end.moved.files for end in ends.result(60)] == [1, 2]

@@ -19,7 +19,7 @@ FILES = 30
 SIZE = 40_000
 LONG = 600_000
 PACK = 150_000
-MARK = ".holdfast-restore-run-2"  # what a restore leaves in its target for as long as it works
+SIGN = ".holdfast-restore-run-2"  # what a restore leaves in its target for as long as it works
 SMALL = {"HOLDFAST_TEST_PACK": PACK, "HOLDFAST_TEST_CHECKPOINT": 2 * PACK, "HOLDFAST_CLUSTER_NAME": CLUSTER}
 
 
@@ -196,7 +196,7 @@ def test_a_restore_that_was_killed_goes_on_in_its_own_target(volume, part, tmp_p
             lock.unlink()
         if len(os.listdir(target)) == 1:  # noqa: PTH208 - names only
             continue  # it had not begun
-        if (target / MARK).exists():
+        if (target / SIGN).exists():
             resumed += 1
             (target / ".holdfast-1-1").write_bytes(b"half a file of a process with the same id")
             code, _, errors = ended(write(part, target, "--verify"))
@@ -209,7 +209,7 @@ def test_a_restore_that_was_killed_goes_on_in_its_own_target(volume, part, tmp_p
 def test_another_run_finds_the_target_not_empty(part, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
-    (target / MARK).touch()
+    (target / SIGN).touch()
     (target / "half").touch()
     code, output, _ = ended(write(part, target, run="run-3"))
     assert (code, moved(output).reason) == (1, "TargetNotEmpty")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.operations.restore.volumes.conftest import Killed, directory_of, pv, pvc, volume_of
-from tests.restore_lab import claim, config_map, eventually, obj, template, workload
+from tests.restore_lab import claim, config_map, eventually, obj, owned_by, template, workload
 
 from holdfast.model.restore import VolumeAction
 from holdfast.model.run import Outcome, Problem
@@ -225,3 +225,19 @@ def test_killed_after_any_change_the_next_run_ends_with_a_good_claim_and_no_left
             shop.delete(thing)
         eventually(lambda: not ours(shop, home), "nothing is left")
     assert killed >= 7, json.dumps(made)
+
+
+def test_claim_that_comes_before_its_owner_belongs_to_it_in_the_end(lab, volumes):
+    owner = lab.make(config_map("owner"))
+    lab.make(claim() | {"metadata": {"name": "data", **owned_by(owner)}})
+    volume_of(lab, "data")
+    volumes.back_up()
+    for thing in (pvc("data"), config_map("owner")):
+        lab.delete(thing)
+
+    results = volumes.restore()
+
+    done = results["persistentvolumeclaims", "data"]
+    assert (done.result, done.why, done.read_back) == ("created", "", "verified")
+    (reference,) = lab.read(pvc("data"))["metadata"]["ownerReferences"]
+    assert reference["uid"] == lab.read(config_map("owner"))["metadata"]["uid"]
