@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.objects.storage.any_objects import LENIENT
 from tests.objects.storage.builders import CSI, HOST_PATH, LOCAL, NFS, facts, pod, volume
 
 from holdfast.errors import UsageError
@@ -395,18 +396,21 @@ CONDITIONS = st.fixed_dictionaries(
 )
 
 
+@LENIENT
 @given(VALUES)
 def test_any_document_is_read_or_refused(value):
     with contextlib.suppress(UsageError):
         parse(json.dumps(value)).decide(facts())
 
 
+@LENIENT
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_any_file_is_read_or_refused(content):
     with contextlib.suppress(UsageError):
         parse(content)
 
 
+@LENIENT
 @given(
     st.lists(CONDITIONS, max_size=4), st.sampled_from([CSI, NFS, LOCAL, HOST_PATH]), st.sampled_from(["fast", "slow"])
 )

@@ -1,7 +1,7 @@
 """What movers are given: a repository that pods reach, what opens it, an image, and no secret in any text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from testbed.certificates import Authority
 
@@ -93,6 +93,7 @@ def test_what_is_no_repository_is_refused(url):
     refusal(reachable_repository, url, {}, error=UsageError)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_host_is_judged(host):
     assert is_only_here(host) in (True, False)

@@ -20,9 +20,11 @@ from holdfast.model.restore import ObjectResult, Result, VolumeResult
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome
 from holdfast.objects.fields import text
+from holdfast.objects.storage.first_users import NewClaim
 from holdfast.objects.storage.placement import restore_placement
 from holdfast.operations.movers.contract import Moved
 from holdfast.operations.movers.exposing import Exposures
+from holdfast.operations.movers.first_users import bind_together
 from holdfast.operations.movers.kinds import CLAIMS, LEASES
 from holdfast.operations.movers.run import Movers
 from holdfast.operations.movers.sweep import dead_runs
@@ -136,6 +138,7 @@ class Filling:
         exposures = Exposures(self._cluster, movers)
         ways: dict[str, tuple[PlannedVolume, Way]] = {}
         tasks = []
+        new: list[NewClaim] = []
         for number, volume in enumerate(self._to_move, start=1):
             self._cancel.check()
             way = self._way(volume, movers, exposures, make, number)
@@ -150,6 +153,9 @@ class Filling:
             task = self._task(volume, mounted, overwrites=way.overwrites)
             ways[task.name] = volume, way
             tasks.append(task)
+            if volume.item.key in self.claims and volume.mounted_by and volume.pod_spec:
+                new.append(NewClaim(mounted, volume.view.name, volume.mounted_by[0], volume.pod_spec))
+        bind_together(self._cluster, movers, new, self._progress)
         endings: list[Future[None]] = []
         with ThreadPoolExecutor(_PARALLEL_HANDOVERS, thread_name_prefix="holdfast-handover") as pool:
             movers.run(tasks, lambda end: endings.append(pool.submit(self._end, *ways[end.task.name], end)))
