@@ -8,7 +8,7 @@ from tests.cluster.local_server import Answer
 from tests.movers.lab import RUN, Lab, moved, says, told, wait_for
 
 from holdfast.errors import ApiRefused
-from holdfast.operations.movers import lease
+from holdfast.operations.movers import cleaning, lease
 
 HANG_UP = Answer(0, hang_up=True)
 DONE = moved(files=400, bytes=4000, part="abc")
@@ -154,7 +154,8 @@ def test_who_may_not_watch_any_more_is_told_so(behind, door):
 
 
 @pytest.mark.parametrize("part", ["jobs", "pods", "persistentvolumes", "persistentvolumeclaims", "secrets"])
-def test_what_cannot_be_removed_goes_with_the_lease(behind, door, part):
+def test_what_cannot_be_removed_goes_with_the_lease(behind, door, part, monkeypatch):
+    monkeypatch.setattr(cleaning, "_PATIENCE", 1.0)
     with behind.movers():
         door.fail = lambda request: status(500, "InternalError") if f"/{part}" in request.path else None
     door.fail = lambda _request: None

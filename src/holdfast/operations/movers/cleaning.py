@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from holdfast.api.names import RUN_LABEL
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import ApiRefused
+from holdfast.errors import ApiRefused, ClusterError
 from holdfast.manifests.jobs import JOBS
 from holdfast.model.kubernetes import Resource
 from holdfast.objects.fields import Object, name_of, text
@@ -56,19 +56,24 @@ def _delete(cluster: Cluster, resource: Resource, namespace: str, run: str) -> N
 
 
 def _wait_gone(cluster: Cluster, namespace: str, run: str, resources: Iterable[Resource]) -> list[str]:
+    """What is still there at the end of the patience. An API server in trouble is asked again until then."""
     clock = cluster.connection.clock
     end = clock.monotonic() + _PATIENCE
     pause = _LOOK
-    while left := [
-        f"{resource.plural}/{namespace}/{name_of(one)}"
-        for resource in resources
-        for one in _of_run(cluster, resource, namespace, run)
-    ]:
-        if clock.monotonic() >= end:
-            break
+    while True:
+        try:
+            left = [
+                f"{resource.plural}/{namespace}/{name_of(one)}"
+                for resource in resources
+                for one in _of_run(cluster, resource, namespace, run)
+            ]
+            if not left or clock.monotonic() >= end:
+                return left
+        except ClusterError as error:
+            if clock.monotonic() >= end or (isinstance(error, ApiRefused) and error.reason == "Forbidden"):
+                raise
         cluster.connection.sleep(pause)
         pause = min(_LONGEST_LOOK, pause * 1.5)
-    return left
 
 
 def _of_run(cluster: Cluster, resource: Resource, namespace: str, run: str) -> list[Object]:
