@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from holdfast.cluster.cluster import Cluster
+from holdfast.cluster.execution import Input
 from holdfast.errors import ClusterError, DamagedData, NotFound
 from holdfast.model.hooks import DumpMode, Hook, HookOutcome, HookRecord, HookSet, When
 from holdfast.model.progress import Progress
@@ -81,6 +82,7 @@ def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: P
             f"{recipes}give --hook-load {pod.name}:{dump.container}/{dump.name}=COMMAND.",
         )
     hook = replace(hook, command=hook.load)
+    taken: list[int] = []
     attempt = Attempt(cluster, pod, hook, When.LOAD)
     if impossible := attempt.not_possible():
         return impossible
@@ -92,7 +94,7 @@ def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: P
             hook.command,
             container=hook.container,
             timeout=hook.timeout,
-            give=contents.pieces(dump.path),
+            give=Input(dump.bytes, _counted(contents.pieces(dump.path), taken)),
         ) as command:
             ended = command.finish()
     except ClusterError as error:
@@ -108,4 +110,13 @@ def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: P
             "Load it into an empty database, with no other client connected.",
             exit_code=0,
         )
+    if ended.exit_code == 0 and sum(taken) < dump.bytes:
+        return attempt.failed("it ended before it had read the whole dump", "Look at the command.", exit_code=0)
     return attempt.ended(ended.exit_code, ended.errors, path=dump.path, bytes=dump.bytes)
+
+
+def _counted(pieces: Iterable[bytes], taken: list[int]) -> Iterator[bytes]:
+    """The pieces; `taken` gets the length of each that is on its way."""
+    for piece in pieces:
+        yield piece
+        taken.append(len(piece))
