@@ -7,12 +7,13 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-schedule test check bench soak lock clean
+.PHONY: help setup demo demo-schedule demo-mysql test check bench soak lock clean
 
 help:
 	@echo 'make demo    back up an application of a real cluster, lose it, restore it there and in a second cluster'
 	@echo '             (ARGS="--kubeconfig FILE" uses a cluster of your own)'
 	@echo 'make demo-schedule  install it in a cluster with a node: backups every minute, retention, a failure told, a restore'
+	@echo 'make demo-mysql  MariaDB under constant writes, with its data: from one cluster with a node to another'
 	@echo 'make test    make check, then all tests, in three processes side by side (ARGS="tests/store -x" for some)'
 	@echo 'make check   ruff, mypy and import-linter'
 	@echo 'make bench   measure, and compare with other programs'
@@ -43,6 +44,9 @@ demo: $(READY)
 
 demo-schedule: $(READY)
 	@$(BIN)/python -m demo.schedule
+
+demo-mysql: $(READY)
+	@$(BIN)/python -m demo.mysql
 
 check: $(READY)
 	$(BIN)/ruff check .

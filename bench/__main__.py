@@ -17,7 +17,7 @@ from testbed.cache import to_terminal
 from testbed.control_plane import ControlPlane
 from testbed.errors import SetupFailed
 
-from bench import controller, files, fresh, kernels, machine, pods, programs, scale, startup, trees, trials
+from bench import controller, files, fresh, kernels, machine, movers, pods, programs, scale, startup, trees, trials
 from bench import s3 as s3_rows
 from bench.care import CareBench
 from bench.check import CheckBench
@@ -29,7 +29,7 @@ from bench.row import Row, markdown, number, table
 from bench.trials import RestoredWrong, Trials
 
 ON_A_CLUSTER = ("backup", "restore", "differences", "memory")
-ON_FILES = ("files", "check", "s3", "kernels", "care")
+ON_FILES = ("files", "check", "s3", "kernels", "care", "movers")
 LONG = ("scale", "index")
 """Only when they are asked for: they take up to an hour and 10 GB of disk."""
 
@@ -99,7 +99,7 @@ def _measure(
             cluster.stop()
     if "kernels" in groups:
         yield from kernels.rows(directory, runs=runs)
-    if BESIDE_PEERS & set(groups):
+    if (BESIDE_PEERS | {"movers"}) & set(groups):
         local = Trials(
             ours=programs.holdfast(),
             peers=peers,
@@ -123,6 +123,8 @@ def _measure_files(groups: Sequence[str], local: Trials, directory: Path, option
             yield from s3_rows.rows(replace(local, peers=restic, place=place), made, options.s3_server)
         for tree in made:
             shutil.rmtree(tree.path)
+    if "movers" in groups:
+        yield from movers.rows(local, movers.volumes(directory))
     if "care" in groups:
         care = CareBench(
             directory,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from testbed import accounts, build, programs
+from testbed import accounts, build, programs, storage
 from testbed.accounts import Rule
 from testbed.api import Api, store_certificate
 from testbed.cache import Say, to_terminal
@@ -96,7 +96,7 @@ class ControlPlane:
         """Return when the API answers, accounts and the default StorageClass exist and the controllers work."""
         wait_until(self.api.healthy, f"the API server of {self.name}", self.workspace)
         accounts.grant(self.api, accounts.TESTER, accounts.TESTER_RULES)
-        self._create_storage_class()
+        storage.create_class(self.api, storage.STANDARD, default=True)
         # Only now: it gives up if the API server is not healthy within ten seconds.
         self._start_controller_manager()
         self.wait_namespace("default")
@@ -207,19 +207,4 @@ class ControlPlane:
                 "--kube-api-qps=1000",
                 "--kube-api-burst=2000",
             ],
-        )
-
-    def _create_storage_class(self) -> None:
-        self.api.create(
-            "/apis/storage.k8s.io/v1/storageclasses",
-            {
-                "apiVersion": "storage.k8s.io/v1",
-                "kind": "StorageClass",
-                "metadata": {
-                    "name": "standard",
-                    "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-                },
-                "provisioner": "kubernetes.io/host-path",
-                "volumeBindingMode": "Immediate",
-            },
         )

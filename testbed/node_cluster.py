@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from testbed import accounts, build, containerd, dns, forwarder, network, programs
+from testbed import accounts, build, containerd, dns, forwarder, network, programs, storage
 from testbed.api import JsonObject
 from testbed.cache import Say, to_terminal
 from testbed.control_plane import NEWEST, ControlPlane, Place
@@ -81,6 +81,8 @@ class NodeCluster(ControlPlane):
     def wait_ready(self) -> None:
         """Return when all of ControlPlane.wait_ready is there, the nodes run pods and names are answered."""
         super().wait_ready()
+        storage.create_class(self.api, storage.FAST)
+        storage.create_class(self.api, storage.LATE, late=True)
         self._start_scheduler()
         for node in self.nodes:
             node.join(

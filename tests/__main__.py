@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 COMMAND_LINE = ("append_only", "bench", "cli", "cluster", "codec", "demo", "docs", "faults")
-PODS = ("controller", "image", "in_cluster", "installation")
+PODS = ("controller", "image", "in_cluster", "installation", "movers")
 """Tests that mostly wait for pods and schedules. What is in neither list, also what is new, is the third part."""
 
 

@@ -50,8 +50,10 @@ class ApiProxy:
 
     def _answer(self, request):
         answer = self.intercept(request)
-        if answer is not None:
-            return answer
+        return self.passed(request) if answer is None else answer
+
+    def passed(self, request):
+        """What the cluster answers to it."""
         passed = {name: request.headers[name] for name in ("Accept", "Content-Type") if name in request.headers}
         reply = self._pool.request(
             request.method, self._cluster_url + request.path, body=request.body or None, headers=passed

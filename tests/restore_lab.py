@@ -41,7 +41,10 @@ EVERYTHING = Selection(all_namespaces=True, cluster_objects=ClusterObjects.ALL)
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
-MORE_OPTIONS = {"pause_gitops", "scale_down_first", "restore_status", "quarantine", "open_inside", "wait", "verify"}
+MORE_OPTIONS = {
+    *("pause_gitops", "scale_down_first", "restore_status", "quarantine", "open_inside", "wait", "verify"),
+    *("volumes", "volume_claims"),
+}
 """Options of a restore that tests give as they are."""
 NOT_LISTED = {"events", "endpoints", "endpointslices", "leases", "bindings"}
 
@@ -280,6 +283,7 @@ def _options(
     storage_classes=None,
     images=(),
     node_labels=(),
+    claim_sizes=None,
     patches=(),
     on_conflict="",
     rollback=False,
@@ -298,6 +302,7 @@ def _options(
             NameMap(storage_classes or {}),
             parse_images(images),
             parse_node_labels(node_labels),
+            claim_sizes or {},
         ),
         patches=patches,
         on_conflict=OnConflict(on_conflict or ("replace" if rollback else "skip")),

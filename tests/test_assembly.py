@@ -88,3 +88,12 @@ def test_a_question_can_be_interrupted_and_afterwards_all_is_as_before():
     with pytest.raises(KeyboardInterrupt), assembly.interruptible():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_password_is_typed_once(settings, monkeypatch):
+    """Movers may need it again, long after the repository was opened."""
+    answers = ["typed"]
+    monkeypatch.setattr(assembly, "ask_password", lambda _, *, confirm: answers.pop())  # noqa: ARG005 - its signature
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    given = settings(environ={})
+    assert [assembly.read_password(given), assembly.read_password(given)] == ["typed", "typed"]

@@ -100,10 +100,10 @@ class Running:
                 return heard
         raise AssertionError(f"{text!r} did not come:\n{heard}")
 
-    def end(self, heard=""):
+    def end(self, heard="", seconds=PATIENCE):
         """`heard` is what `wait_for` took from standard error."""
         try:
-            out, err = self.process.communicate(timeout=PATIENCE)
+            out, err = self.process.communicate(timeout=seconds)
         except BaseException:
             self.process.kill()
             self.process.communicate()

@@ -118,6 +118,45 @@ def test_a_name_alone_is_in_the_namespace_of_holdfast_or_of_in(holdfast):
         assert done.document["metadata"] == {"namespace": expected, "name": "nightly"}
 
 
+VELEROS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: policies}
+data:
+  policies.yaml: |
+    version: v1
+    volumePolicies:
+    - conditions: {storageClass: [scratch], capacity: "0,1Gi"}
+      action: {type: skip}
+"""
+
+
+@pytest.mark.usefixtures("_defined")
+def test_a_plan_says_how_volumes_are_saved(holdfast, cluster, namespace, tmp_path):
+    """Velero's policy as it is, in its ConfigMap; the cluster takes what the command line made of it."""
+    policy = tmp_path / "policies.yaml"
+    policy.write_text(VELEROS)
+    data = ("--volume-policy", policy, "--exclude-path", "*.tmp", "--mover-cpu", "500m", "--parallel-volumes", "8")
+    data += ("--hook-before", "shop/db-0:db=sync && echo $$", "--dumps", "auto")
+    done = holdfast("plan", "create", f"{namespace}/n", *NIGHTLY, "-n", namespace, *data, "--dry-run", "-o", "json")
+    assert_documented("plan create", done.document)
+    cluster.api.create(plans_of(namespace), done.document)
+    backup = read(cluster, f"{namespace}/n")["spec"]["backup"]
+    rule = {"conditions": {"storageClass": ["scratch"], "capacity": "0,1Gi"}, "action": {"type": "skip"}}
+    assert backup["volumePolicy"] == {"version": "v1", "volumePolicies": [rule]}
+    assert backup["excludePaths"] == ["*.tmp"]
+    assert backup["movers"] == {"parallel": 8, "cpu": "500m"}
+    assert backup["dumps"] == "auto"
+    [hook] = backup["hooks"]
+    assert (hook["when"], hook["namespaces"], hook["pods"], hook["container"]) == (
+        "before-backup",
+        ["shop"],
+        ["db-0"],
+        "db",
+    )
+    assert hook["command"][-1] == "sync && echo $$"
+
+
 def test_a_plan_that_exists_is_changed_only_if_that_is_said(plans, cluster, namespace):
     plan = f"{namespace}/nightly"
     plans("plan", "create", plan, *NIGHTLY, "-n", namespace, "--keep-daily", "7")
@@ -149,6 +188,12 @@ def test_a_plan_that_exists_is_changed_only_if_that_is_said(plans, cluster, name
         (("-l", "a in b"), "a in b"),
         (("--location", "x" * 400), "the plan's location cannot be so"),
         (("--service-account", "Bad Name"), "the plan's serviceAccountName cannot be so"),
+        (("--volume-policy", "nowhere.yaml"), "--volume-policy 'nowhere.yaml' cannot be read"),
+        (("--volume-policy", '{"version": "v1"}'), "--volume-policy"),
+        (("--mover-memory", "much"), "--mover-memory 'much' is no quantity"),
+        (("--hook-before", "db-0=sync"), "--hook-before 'db-0' is no hook"),
+        (("--hooks", '[{"when": "never"}]'), "--hooks"),
+        (("--parallel-volumes", "0"), "--parallel-volumes"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_the_cluster_is_asked(holdfast, flags, what):

@@ -158,12 +158,28 @@ def test_a_job_that_made_a_partial_backup_is_done(connected, cluster, shop):
 
 
 @pytest.mark.parametrize(
-    "flags", [("-n", "default"), ("--type", "full"), ("--volumes", "none"), ("--keep-for", "3d"), ("-l", "a=b")]
+    "flags",
+    [
+        ("-n", "default"),
+        ("--type", "full"),
+        ("--volumes", "none"),
+        ("--keep-for", "3d"),
+        ("-l", "a=b"),
+        ("--exclude-path", "*.tmp"),
+        ("--mover-cpu", "2"),
+    ],
 )
 def test_flags_that_a_plan_decides_are_2(planned, cluster, shop, flags):
     plan = make_plan(cluster, shop)
     problem = planned("backup", "create", "--plan", plan, *flags, code=2).problem
     assert "contradict each other" in problem[0]
+
+
+def test_where_movers_run_may_be_said_beside_a_plan(planned, cluster, shop):
+    """Whoever tries a plan from outside may have another way to the repository than the plan's pods."""
+    plan = make_plan(cluster, shop)
+    flags = ("--mover-repository", "s3:https://minio.example/b", "--mover-namespace", "holdfast", "--mover-image", "x")
+    planned("backup", "create", "--plan", plan, *flags, "--dry-run")
 
 
 def test_a_label_that_the_plan_gives_otherwise_is_2(planned, cluster, shop):

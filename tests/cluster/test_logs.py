@@ -6,6 +6,7 @@ import threading
 import pytest
 from tests.cluster.watch_server import CUT, HANG, WatchServer, refused
 
+from holdfast.cluster import streaming
 from holdfast.cluster.logs import follow_log
 from holdfast.errors import ApiRefused, Cancelled
 from holdfast.model.cancel import Cancel
@@ -48,7 +49,7 @@ def first(lines, count):
 def test_lines_come_without_their_time(server, following):
     server.logs = [[line("42.000000001", "one"), line("42.000000002", "two words"), line("43.5", "")]]
     assert list(following()) == [b"one", b"two words", b""]
-    [query] = server.asked("log")
+    query = server.asked("log")[0]
     assert query == {"container": "main", "follow": "true", "timestamps": "true"}
 
 
@@ -107,6 +108,18 @@ def test_a_server_in_trouble_is_asked_again(server, following, code):
     assert first(following(), 2) == ["one", "two"]
 
 
+def test_an_answer_that_was_cut_off_before_its_end_is_not_the_end(server, following):
+    whole = [line("42.1", "one"), line("42.2", "two"), line("42.3", "three")]
+    server.logs = [whole[:2], whole[:1], [], whole]
+    assert list(following()) == [b"one", b"two", b"three"]
+    assert len(server.asked("log")) == 5
+
+
+def test_an_empty_log_ends(server, following):
+    server.logs = [[]]
+    assert list(following()) == []
+
+
 def test_pauses_grow_while_nothing_comes_and_begin_small_after_a_line(server, following, clock):
     server.logs = [*[refused(503, "Trouble")] * 7, [line("42.1", "one"), CUT], [line("42.2", "two")]]
     lines = following()
@@ -128,7 +141,7 @@ def test_a_refusal_is_raised(server, following, code, reason):
 
 def test_what_the_kubelet_says_itself_comes_too(server, following):
     server.logs = [[line("42.1", "one"), b"unable to retrieve container logs for containerd://1\n"]]
-    assert list(following()) == [b"one", b"unable to retrieve container logs for containerd://1"]
+    assert list(following())[:2] == [b"one", b"unable to retrieve container logs for containerd://1"]
 
 
 def test_a_stop_ends_it_while_the_server_is_silent(server, following, cancel):
@@ -139,6 +152,12 @@ def test_a_stop_ends_it_while_the_server_is_silent(server, following, cancel):
     with pytest.raises(Cancelled):
         next(lines)
     assert server.gone.acquire(timeout=10)
+
+
+def test_a_line_without_end_does_not_fill_the_memory_nor_end_the_rest(server, following, monkeypatch):
+    monkeypatch.setattr(streaming, "LONGEST_LINE", 100_000)
+    server.logs = [[line("42.1", "one"), *[b"x" * 1000] * 101, HANG], [line("42.1", "one"), line("42.3", "two")]]
+    assert first(following(), 2) == ["one", "two"]
 
 
 def test_a_server_that_stops_speaking_is_asked_again(server, following, clock):

@@ -10,6 +10,7 @@ With N 0 it lives. The last line on standard error is `<number> moments`. Variab
     HOLDFAST_TEST_PACK=BYTES        so large are packs; a small repository has many then
     HOLDFAST_TEST_SETTLE=SECONDS    so long it waits for competitors that take a lock at the same moment
     HOLDFAST_TEST_INDEX_FILES=N     so many index files are merged by a prune
+    HOLDFAST_TEST_CHECKPOINT=BYTES  so often a mover lists what it has stored
     HOLDFAST_TEST_FAULTS=SEED       one call of the store in 20 fails, before or after it is done; says how many did
 """
 
@@ -56,6 +57,10 @@ def change_settings(environ):
         lock.SETTLE = float(environ["HOLDFAST_TEST_SETTLE"])
     if "HOLDFAST_TEST_INDEX_FILES" in environ:
         sweep._MANY_FILES = int(environ["HOLDFAST_TEST_INDEX_FILES"])
+    if "HOLDFAST_TEST_CHECKPOINT" in environ:
+        from holdfast.operations.movers import read_volume  # noqa: PLC0415 - see above
+
+        read_volume.CHECKPOINTS = writer.Checkpoints(size=int(environ["HOLDFAST_TEST_CHECKPOINT"]))
 
 
 class Weather:

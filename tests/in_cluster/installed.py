@@ -86,6 +86,14 @@ class Space(Objects):
     def kubectl(self, verb, *arguments, **options):
         return self.installed.cluster.kubectl(verb, f"--namespace={self.namespace}", *arguments, **options)
 
+    def ask(self, verb, *arguments):
+        """What kubectl prints; "" if it fails, because a pod does not run yet."""
+        command = [programs.KUBECTL.path, f"--kubeconfig={self.installed.cluster.admin_kubeconfig}", verb]
+        done = subprocess.run(
+            [*command, f"--namespace={self.namespace}", *arguments], capture_output=True, text=True, check=False
+        )
+        return done.stdout if done.returncode == 0 else ""
+
     def _ours(self, kind, name, spec):
         return self.create({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec})
 

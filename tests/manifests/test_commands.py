@@ -11,6 +11,8 @@ import pytest
 
 from holdfast.api.backup import BackupSpec
 from holdfast.api.restore import RestoreSpec
+from holdfast.cli.backup import create
+from holdfast.cli.restore import run
 from holdfast.errors import UsageError
 from holdfast.manifests import commands
 from holdfast.manifests.naming import Role
@@ -57,9 +59,49 @@ def test_what_a_restore_says_of_volumes_arrives():
     assert expected <= set(command)
 
 
+HOOKS = [
+    {"when": "before-backup", "command": ["sh", "-c", "echo $(date) $$"], "selector": "app in (a,b)", "timeout": "1m"},
+    {"name": "all.sql", "when": "dump", "recipe": "mysql", "load": ["mariadb", "--force"]},
+]
+
+
+@pytest.mark.parametrize("made", [backup_command, restore_command])
+def test_hooks_arrive_as_they_were_written(made):
+    command = made(hooks=HOOKS, dumps="auto")
+    text = value(command, "--hooks")
+    assert json.loads(text) == HOOKS
+    assert text.startswith("[")  # by which the command line knows that it is no file
+    assert "--dumps=auto" in command
+    assert "--no-hooks" in made(noHooks=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "made"), [(create, backup_command), (run, restore_command)], ids=["backup", "restore"]
+)
+def test_the_command_line_knows_every_flag(verb, made):
+    """Its own parser reads what the pod is given, for an object that says all that one can say."""
+    movers = {"movers": MOVERS, "hooks": HOOKS, "dumps": "none", "noHooks": True, "volumes": "none"}
+    more = {
+        create: {"volumePolicy": POLICY, "excludePaths": ["a"], "keepFor": "1d", "labels": {"a": "b"}, "type": "full"},
+        run: {
+            "volumeClaims": ["shop/data"],
+            "volumeSizes": {"shop/data": "2Gi"},
+            "mapImages": {"a": "b"},
+            "restoreStatus": ["x"],
+            "quarantine": True,
+        },
+    }[verb]
+    flags = made(**movers, **more)[2:]
+    context = verb.make_context(verb.name, flags)
+    assert context.params["hook_documents"] == (json.dumps(HOOKS, separators=(",", ":")),)
+    assert context.params["mover_cpu"] == "500m"
+
+
 def test_what_is_not_said_is_left_to_the_command_line():
     for command in (backup_command(), restore_command()):
-        assert not [argument for argument in command if "volume" in argument or "mover" in argument]
+        assert not [
+            argument for argument in command if any(word in argument for word in ("volume", "mover", "hook", "dump"))
+        ]
 
 
 def test_a_document_that_no_command_line_holds_is_refused_before_there_is_a_pod():

@@ -110,6 +110,11 @@ REFUSED = [
     (backup(volumePolicy={"version": "v1", "volumePolicies": []}), "spec.volumePolicy.volumePolicies"),
     (backup(volumePolicy={"version": "v1"}), "spec.volumePolicy.volumePolicies"),
     (backup(movers={"parallel": 0}), "spec.movers.parallel"),
+    (backup(hooks=[{"when": "before-backup"}]), "A hook has no command"),
+    (backup(hooks=[{"when": "dump", "name": "a"}]), "A dump has nothing to do"),
+    (backup(hooks=[{"when": "sometimes", "command": ["a"]}]), "Unsupported value"),
+    (backup(hooks=[{"when": "before-backup", "command": ["a"], "timeout": "soon"}]), "spec.hooks[0].timeout"),
+    (restore(hooks=[{"when": "after-restore", "command": []}]), "A hook has no command"),
     (backup(movers={"memory": "much"}), "spec.movers.memory"),
     (restore(movers={"cpu": "-1"}), "spec.movers.cpu"),
     (restore(volumes="sometimes"), "Unsupported value"),
@@ -177,7 +182,28 @@ POLICY = {
         }
     ],
 }
+HOOKS = [
+    {
+        "name": "quiesce",
+        "when": "before-backup",
+        "namespaces": ["shop"],
+        "excludeNamespaces": ["shop-test"],
+        "selector": "app=db",
+        "pods": ["db-*"],
+        "container": "db",
+        "command": ["sh", "-c", "fsfreeze --freeze /data && echo $(date) $$"],
+        "timeout": "1m30s",
+        "onError": "continue",
+        "thaw": ["fsfreeze", "--unfreeze", "/data"],
+        "thawAfter": "5m",
+    },
+    {"name": "all.sql", "when": "dump", "recipe": "mysql", "load": ["mariadb"], "onError": "fail"},
+    {"when": "after-restore", "command": ["true"], "waitTimeout": "10m", "waitForReady": True, "onError": "fail"},
+]
 BACKUP = SELECTION | {
+    "hooks": HOOKS,
+    "dumps": "auto",
+    "noHooks": True,
     "volumes": "none",
     "volumePolicy": POLICY,
     "excludePaths": ["shop/data:cache/*"],
@@ -227,6 +253,9 @@ FULL = [
         volumes="overwrite",
         volumeClaims=["shop/data"],
         volumeSizes={"shop/data": "20Gi"},
+        hooks=HOOKS,
+        dumps="none",
+        noHooks=True,
         movers=MOVERS,
         quarantine=True,
         wait=True,
@@ -254,6 +283,8 @@ def holds(whole, part):
     """Whether the object has all that the manifest says; defaults may be beside it."""
     if isinstance(part, dict):
         return all(name in whole and holds(whole[name], value) for name, value in part.items())
+    if isinstance(part, list):
+        return len(whole) == len(part) and all(map(holds, whole, part))
     return whole == part
 
 
@@ -327,7 +358,13 @@ def test_defaults_are_filled_in_where_they_say_something(made):
         "startingDeadlineSeconds": 600,
         "location": "main",
         "serviceAccountName": "holdfast-runner",
-        "backup": {"namespaces": ["shop"], "clusterObjects": "auto", "volumes": "auto", "type": "incremental"},
+        "backup": {
+            "namespaces": ["shop"],
+            "clusterObjects": "auto",
+            "volumes": "auto",
+            "dumps": "given",
+            "type": "incremental",
+        },
     }
     assert made(storage_location(maintenance={}))["spec"]["maintenance"] == {
         "serviceAccountName": "default",

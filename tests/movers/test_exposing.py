@@ -1,24 +1,19 @@
 """Claims of other namespaces are brought to the movers by a second volume, and their data outlives it."""
 
-import datetime as dt
 import os
 import signal
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from testbed.errors import ApiFailed
+from tests.movers.claims_lab import CORE, VOLUMES, Objects, Run
 
 from holdfast.assembly import Settings, connect
 from holdfast.errors import ApiRefused, ClusterError
 from holdfast.model.cancel import Cancel
-from holdfast.model.run import new_run_id
 from holdfast.operations.movers.exposing import Exposures
 from holdfast.operations.movers.task import MoverSettings
 
-CORE = "/api/v1"
-VOLUMES = f"{CORE}/persistentvolumes"
 CSI = {
     "driver": "ebs.csi.aws.com",
     "volumeHandle": "vol-0123456789",
@@ -27,68 +22,6 @@ CSI = {
     "nodeStageSecretRef": {"name": "stage", "namespace": "kube-system"},
 }
 ZONE = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["eu-1a"]}
-
-
-class Run:
-    """What a run tells its exposures, with an owner that is there."""
-
-    def __init__(self, cluster, home):
-        self.run_id = new_run_id(dt.datetime.now(dt.UTC))
-        self.settings = MoverSettings(namespace=home, image="i", repository="s3:https://s3/b", cluster_name="c")
-        self.labels = {"holdfast.dev/run": self.run_id, "app.kubernetes.io/managed-by": "holdfast"}
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"owner-{self.run_id}"}}
-        made = cluster.api.create(f"{CORE}/namespaces/{home}/configmaps", body)
-        self.owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": made["metadata"]["name"]} | {
-            "uid": made["metadata"]["uid"]
-        }
-
-
-class Objects:
-    """The claims and volumes of a cluster, as an administrator sees them."""
-
-    def __init__(self, cluster):
-        self.api = cluster.api
-
-    def claim(self, namespace, name):
-        return self._get(f"{CORE}/namespaces/{namespace}/persistentvolumeclaims/{name}")
-
-    def volume(self, name):
-        return self._get(f"{VOLUMES}/{name}")
-
-    def make_claim(self, namespace, name="data", **spec):
-        body = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": name},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}} | spec,
-        }
-        return self.api.create(f"{CORE}/namespaces/{namespace}/persistentvolumeclaims", body)
-
-    def bound_claim(self, namespace, name="data", **spec):
-        self.make_claim(namespace, name, **spec)
-        return self.when(lambda: self.claim(namespace, name), lambda it: it["status"].get("phase") == "Bound")
-
-    def delete_claim(self, namespace, name):
-        self.api.request("DELETE", f"{CORE}/namespaces/{namespace}/persistentvolumeclaims/{name}")
-        self.when(lambda: self.claim(namespace, name), lambda it: it is None)
-
-    def when(self, look, fits, patience=30):
-        end = time.monotonic() + patience
-        while not fits(found := look()):
-            assert time.monotonic() < end, found
-            time.sleep(0.1)
-        return found
-
-    def gone(self, namespace, name):
-        self.when(lambda: (self.claim(namespace, name), self.volume(name)), lambda it: it == (None, None))
-
-    def _get(self, path):
-        try:
-            return self.api.request("GET", path)
-        except ApiFailed as error:
-            if error.status != 404:
-                raise
-            return None
 
 
 @pytest.fixture
@@ -285,3 +218,56 @@ def test_a_claim_that_nobody_binds_is_given_up_and_removed(cluster, objects, exp
         os.kill(controllers, signal.SIGCONT)
     objects.gone(home, f"holdfast-{run.run_id}-1")
     assert data.file.read_text() == "1,2,3"
+
+
+# On a node
+
+
+def busybox(name, claim, *, read_only=False):
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "c",
+                    "image": "testbed/busybox:1",
+                    "command": ["sleep", "3600"],
+                    "volumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": read_only}],
+                }
+            ],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+        },
+    }
+
+
+def test_both_pods_see_the_same_files_and_the_first_keeps_them(node_cluster, make_namespace):
+    app, home = make_namespace(within=node_cluster), make_namespace(within=node_cluster)
+    objects = Objects(node_cluster)
+
+    def start(namespace, pod):
+        node_cluster.api.create(f"{CORE}/namespaces/{namespace}/pods", pod)
+        name = pod["metadata"]["name"]
+        node_cluster.kubectl("-n", namespace, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
+        return lambda script: node_cluster.kubectl("-n", namespace, "exec", name, "--", "sh", "-c", script)
+
+    claim = objects.bound_claim(app)
+    application = start(app, busybox("app", "data"))
+    application("echo before > /data/rows")
+    with closing(connect(Settings(kubeconfig=str(node_cluster.kubeconfig)), Cancel())) as connected:
+        exposed = Exposures(connected, Run(node_cluster, home))
+        name = exposed.expose(claim)
+        mover = start(home, busybox("mover", name, read_only=True))
+        assert mover("cat /data/rows") == "before\n"
+        application("echo after >> /data/rows")
+        assert mover("cat /data/rows; touch /data/x 2>&1 || true") == (
+            "before\nafter\ntouch: /data/x: Read-only file system\n"
+        )
+        exposed.withdraw(name)  # while it is mounted: both go with the pod
+        assert mover("cat /data/rows") == "before\nafter\n"
+        node_cluster.kubectl("-n", home, "delete", "pod", "mover", "--wait=true")
+        objects.gone(home, name)
+    assert application("echo more >> /data/rows; cat /data/rows") == "before\nafter\nmore\n"
+    assert objects.claim(app, "data")["status"]["phase"] == "Bound"

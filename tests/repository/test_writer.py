@@ -1,6 +1,7 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import pytest
 from tests.sample_repository import FILES, check_all, init, read_files, reopen, save_tree, write_files
@@ -17,6 +18,7 @@ from holdfast.repository.lock_file import LockFile
 from holdfast.repository.pack import BlobType
 from holdfast.repository.repository import Repository
 from holdfast.repository.snapshot import Snapshot
+from holdfast.repository.writer import Checkpoints
 from holdfast.store.memory import MemoryStore
 from holdfast.testing.faulty_store import Fault, FaultyStore, Script
 from holdfast.testing.manual_clock import ManualClock
@@ -168,6 +170,65 @@ def test_a_long_run_stores_index_files_on_its_way(repository, writing, monkeypat
     again = reopen(repository.store)
     assert len(again.index) == 200
     assert [again.reader.load(BlobType.DATA, one) for one in ids] == contents(200)
+
+
+# checkpoints
+
+
+@pytest.fixture
+def checked(repository):
+    """`checked(**checkpoints)`: a writer of `repository` with them."""
+    with ExitStack() as stack:
+        lock = stack.enter_context(repository.lock(CANCEL))
+
+        def make(over=repository, **checkpoints):
+            return stack.enter_context(closing(over.writer(lock, CANCEL, Checkpoints(**checkpoints))))
+
+        yield make
+
+
+def test_a_checkpoint_lists_what_is_stored_so_that_another_run_does_not_store_it_again(
+    repository, checked, monkeypatch
+):
+    monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 10_000)
+    writer = checked(size=25_000)
+    save_all(writer, contents(200))
+    writer.close()
+    assert len(names(repository.store, "index")) >= 6
+    with repository.lock(CANCEL) as lock, closing(reopen(repository.store).writer(lock, CANCEL)) as again:
+        save_all(again, contents(200))
+        assert again.stats.data_blobs < 20  # of packs that were not full
+
+
+def test_a_checkpoint_comes_when_its_time_has_come(repository, checked, monkeypatch):
+    monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 1)
+    clock = ManualClock()
+    monkeypatch.setattr(writer_module, "time", clock)
+    writer = checked(seconds=60)
+    for seconds, number_of_files in ((0, 0), (59, 0), (1, 1), (59, 1), (30, 1), (30, 2)):
+        clock.advance(seconds)
+        writer.save(BlobType.DATA, b"%d" % clock.monotonic())
+        for upload in writer._uploads:
+            upload.result()
+        assert len(names(repository.store, "index")) == number_of_files
+
+
+def test_a_run_that_is_given_up_lists_what_it_stored(repository, checked, monkeypatch):
+    monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 10_000)
+    writer = checked()
+    save_all(writer, contents(25))
+    writer.close()
+    assert len(reopen(repository.store).index) == 20
+
+
+def test_after_a_fault_of_the_store_nothing_more_is_sent_to_it(repository, checked, monkeypatch):
+    monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 10_000)
+    faulty = through(repository, Fault("before", "put", "data/*", skip=3))
+    writer = checked(over=faulty)
+    with pytest.raises(StoreUnavailable):
+        save_all(writer, contents(200))
+    writer.close()
+    assert names(repository.store, "index") == []
 
 
 def test_packs_come_before_their_index_and_the_index_before_the_snapshot(repository):

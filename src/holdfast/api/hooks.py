@@ -10,10 +10,10 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from holdfast.api.rules import Rule, given
+from holdfast.api.rules import AS_A_WHOLE, Rule, given
 
-Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=253)]], Meta(max_length=64)]
-Command = Annotated[list[Annotated[str, Meta(max_length=16384)]], Meta(max_length=64)]
+Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=253)]], AS_A_WHOLE, Meta(max_length=64)]
+Command = Annotated[list[Annotated[str, Meta(max_length=16384)]], AS_A_WHOLE, Meta(max_length=64)]
 Duration = Annotated[str, Meta(max_length=32, pattern=r"^$|^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$")]
 """As Go writes it: `30s`, `1m30s`."""
 
@@ -28,7 +28,7 @@ class HookFields(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tru
         ),
         Rule(
             f"self.when != 'dump' || {given('command')} || {given('recipe')} || {given('load')}",
-            "A dump has neither a command nor a recipe nor the command of its way back.",
+            "A dump has nothing to do. Give it a command, a recipe, or `load`, the command of its way back.",
         ),
     )
 
@@ -61,4 +61,9 @@ class HookFields(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tru
     wait_for_ready: Annotated[bool, Meta(description="And until it is ready.")] = False
 
 
-Hooks = Annotated[list[HookFields], Meta(max_length=64)]
+NoHooks = Annotated[bool, Meta(description="Run no hooks and no dumps, whatever pods say. --no-hooks")]
+Hooks = Annotated[list[HookFields], AS_A_WHOLE, Meta(max_length=64)]
+Dumps = Annotated[
+    Literal["given", "auto", "none"],
+    Meta(description="Databases: those that hooks and pods ask for, all that Holdfast recognises, or none. --dumps"),
+]

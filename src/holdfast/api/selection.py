@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from holdfast.api.hooks import Dumps, Hooks, NoHooks
 from holdfast.api.movers import MoverFields
 from holdfast.api.rules import EACH_ONCE, Rule, given, switched_on
 from holdfast.api.volume_policy import VolumePolicyDocument
@@ -103,9 +104,12 @@ class BackupFields(SelectionFields, kw_only=True, rename="camel", omit_defaults=
     exclude_paths: Annotated[
         Texts, Meta(description="Files of volumes that are left out, [NAMESPACE/CLAIM:]PATTERN. --exclude-path")
     ] = []
-    movers: Annotated[MoverFields, Meta(description="The pods that read volumes.")] = msgspec.field(
-        default_factory=MoverFields
-    )
+    hooks: Annotated[
+        Hooks, Meta(description="Commands in containers before and after the backup, and dumps. --hooks")
+    ] = []
+    dumps: Dumps = "given"
+    no_hooks: NoHooks = False
+    movers: Annotated[MoverFields | None, Meta(description="The pods that read volumes.")] = None
     type: Annotated[
         Literal["full", "incremental", "differential"], Meta(description="What it is compared with. --type")
     ] = "incremental"

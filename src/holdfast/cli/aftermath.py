@@ -21,7 +21,12 @@ _OPTIONS = (
         metavar="TIME",
         help="With --wait: no longer than this: 90s, 1h.",
     ),
-    click.option("--no-verify", is_flag=True, help="Do not read back and compare what was restored."),
+    click.option(
+        "--verify/--no-verify",
+        default=True,
+        show_default=True,
+        help="Read back what was restored, objects and files, and compare it.",
+    ),
 )
 
 
@@ -36,7 +41,7 @@ def parse_aftermath(flags: dict[str, Any]) -> dict[str, Any]:
     if "wait" not in flags:
         return {}
     timeout = parse_duration("--wait-timeout", flags["wait_timeout"])
-    return {"wait": timeout if flags["wait"] else None, "verify": not flags["no_verify"]}
+    return {"wait": timeout if flags["wait"] else None, "verify": flags["verify"]}
 
 
 def aftermath_lines(report: RestoreReport) -> list[str]:

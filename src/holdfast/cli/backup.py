@@ -14,6 +14,7 @@ from holdfast.cli.diff import diff
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import backup_files, parse_keep_for, parse_labels
 from holdfast.cli.forget import forget_backups
+from holdfast.cli.hook_options import backup_hook_options, hooks_of
 from holdfast.cli.mover_options import MoverFlags, mover_options
 from holdfast.cli.of_plan import plan_options
 from holdfast.cli.output import local_time, say, show_document, show_log, show_table
@@ -48,7 +49,8 @@ def command() -> None:
     type=click.Choice(["full", "incremental", "differential"]),
     default="incremental",
     show_default=True,
-    help="What 'changed since' compares with. Objects are always read in full; every type restores alone.",
+    help="What 'changed since' compares with, and which files of volumes are read: full reads all. Objects are always read in"
+    " full; every type restores alone.",
 )
 @click.option(
     "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label to find the backup by; repeatable."
@@ -57,6 +59,7 @@ def command() -> None:
     "--keep-for", default="", metavar="DURATION", help="Stays so long, whatever rules say, and then goes: 30d, 1y6m."
 )
 @data_options
+@backup_hook_options
 @mover_options
 @click.option("--dry-run", is_flag=True, help="Show what would be taken and why each object is in; write nothing.")
 @click.pass_obj
@@ -72,7 +75,7 @@ def create(session: Session, /, name: str, backup_type: str, labels: tuple[str, 
     """
     movers = MoverFlags.taken_from(flags)
     if flags["plan"]:
-        cluster, options = plan_options(session, flags["plan"], name=name, labels=parse_labels(labels))
+        cluster, options, movers = plan_options(session, flags["plan"], movers, name=name, labels=parse_labels(labels))
     else:
         from holdfast.model.backup import BackupType  # noqa: PLC0415
         from holdfast.operations.back_up_options import BackUpOptions  # noqa: PLC0415
@@ -83,6 +86,7 @@ def create(session: Session, /, name: str, backup_type: str, labels: tuple[str, 
             name=name,
             type=BackupType(backup_type),
             **data_of_flags(flags),
+            hooks=hooks_of(flags),
             labels=parse_labels(labels),
             keep_for=parse_keep_for(flags["keep_for"]),
             cluster_name=session.settings.cluster_name,

@@ -74,20 +74,19 @@ def show_run(session: Session, run: BackupReport) -> None:
         changed = (
             f"; since the last: {counts['added']:,} added, {counts['changed']:,} changed, {counts['removed']:,} removed"
         )
-    volumes = ""
+    data = ""
     if counts["volumesSaved"]:
-        volumes = (
+        data = (
             f", {counted(counts['volumesSaved'], 'volume')} with {counted(counts['files'], 'file')}"
             f" ({format_size(sizes['volumes'])})"
         )
     if counts["dumps"]:
-        volumes += f", {counted(counts['dumps'], 'dump')} ({format_size(sizes['dumps'])})"
+        data += f", {counted(counts['dumps'], 'dump')} ({format_size(sizes['dumps'])})"
     click.echo(
         f"Backup {click.style(run.name, bold=True)} ({run.id[:8]}, {run.type}) is "
         f"{'done' if run.outcome == 'done' else 'PARTIAL'}: "
         f"{counted(counts['objects'], 'object')} of {counted(counts['kinds'], 'kind')} "
-        f"in {counted(counts['namespaces'], 'namespace')}{volumes}, "
-        f"{format_size(sizes['objects'] + sizes['volumes'] + sizes['dumps'])} read, "
+        f"in {counted(counts['namespaces'], 'namespace')} ({format_size(sizes['objects'])}){data}; "
         f"{format_size(sizes['stored'])} stored{changed}"
     )
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # see main
     from holdfast.cluster.cluster import Cluster
     from holdfast.operations.movers.task import MoverSettings
 
-_OPTIONS = (
+PARALLEL, PARALLEL_PER_NODE = 4, 2
+_PLACES = (
     click.option(
         "--mover-namespace",
         default="",
@@ -36,10 +37,12 @@ _OPTIONS = (
         envvar="HOLDFAST_MOVER_REPOSITORY",
         help="The same repository's URL as pods reach it, if it has another one for them.",
     ),
+)
+_SIZES = (
     click.option(
         "--parallel-volumes",
         type=click.IntRange(min=1),
-        default=4,
+        default=PARALLEL,
         show_default=True,
         metavar="N",
         help="How many movers run at once.",
@@ -47,7 +50,7 @@ _OPTIONS = (
     click.option(
         "--parallel-per-node",
         type=click.IntRange(min=1),
-        default=2,
+        default=PARALLEL_PER_NODE,
         show_default=True,
         metavar="N",
         help="How many of them on one node.",
@@ -97,6 +100,13 @@ class MoverFlags:
 
 def mover_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags to a verb, in the order in which help shows them."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_PLACES, *_SIZES)):
+        function = option(function)
+    return function
+
+
+def mover_size_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Only those that say how many there are and how large: where they run, a plan's location says."""
+    for option in reversed(_SIZES):
         function = option(function)
     return function

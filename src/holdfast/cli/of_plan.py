@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 from holdfast.cli.context import GLOBAL_OPTIONS, Session
+from holdfast.cli.mover_options import MoverFlags
 from holdfast.cli.output import say
 from holdfast.errors import UsageError
 
@@ -17,11 +19,16 @@ if TYPE_CHECKING:  # see main
     from holdfast.model.retention import RetentionPolicy
     from holdfast.operations.back_up_options import BackUpOptions
 
-_BESIDE_A_PLAN = ("plan", "name", "labels", "dry_run")
+_BESIDE_A_PLAN = ("plan", "name", "labels", "dry_run", "mover_namespace", "mover_image", "mover_repository")
 
 
-def plan_options(session: Session, text: str, *, name: str, labels: Mapping[str, str]) -> tuple[Cluster, BackUpOptions]:
-    """The connected cluster, and what the plan asks for. Raises UsageError, and what reading a plan raises."""
+def plan_options(
+    session: Session, text: str, movers: MoverFlags, *, name: str, labels: Mapping[str, str]
+) -> tuple[Cluster, BackUpOptions, MoverFlags]:
+    """The connected cluster, and what the plan asks for; `movers` says where they are, the plan how many and how large.
+
+    Raises UsageError, and what reading a plan raises.
+    """
     _refuse_other_flags()
     plan = _read(session, text)
     from holdfast.operations.plans import back_up_options  # noqa: PLC0415
@@ -31,7 +38,20 @@ def plan_options(session: Session, text: str, *, name: str, labels: Mapping[str,
     options = back_up_options(
         plan, name=name, labels=labels, cluster_name=session.settings.cluster_name, job=session.job
     )
-    return session.connect(), options
+    return session.connect(), options, _of_plan(movers, plan)
+
+
+def _of_plan(movers: MoverFlags, plan: BackupPlan) -> MoverFlags:
+    from holdfast.api.movers import MoverFields  # noqa: PLC0415 - see main
+
+    wanted = plan.spec.backup.movers or MoverFields()
+    return dataclasses.replace(
+        movers,
+        parallel_volumes=wanted.parallel or movers.parallel_volumes,
+        parallel_per_node=wanted.parallel_per_node or movers.parallel_per_node,
+        mover_cpu=wanted.cpu,
+        mover_memory=wanted.memory,
+    )
 
 
 def plan_retention(session: Session, text: str) -> RetentionPolicy:
@@ -72,5 +92,5 @@ def _refuse_other_flags() -> None:
             raise UsageError(
                 f"{flag} and --plan contradict each other",
                 why="the plan says what is backed up, and how",
-                next=f"Leave out {flag}, or change the plan. --name, --label and --dry-run may be added.",
+                next=f"Leave out {flag}, or change the plan. --name, --label and --dry-run may be added, and where movers run.",
             )

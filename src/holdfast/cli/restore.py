@@ -16,10 +16,11 @@ from holdfast.cli.files import restore_files, show_restored
 from holdfast.cli.latest import find_backup, latest_options, parse_latest
 from holdfast.cli.mover_options import MoverFlags, mover_options
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
+from holdfast.cli.restore_hooks import hook_options, parse_hooks
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
-from holdfast.cli.restore_volumes import parse_volumes, selected_by_default, show_volumes, volume_options
-from holdfast.cli.selection import make_selection, selection_options
+from holdfast.cli.restore_volumes import parse_volumes, show_volumes, volume_options
+from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.restore import OnConflict, RestoreReport
 
@@ -92,6 +93,7 @@ def _restore_options(function: Any) -> Any:
             "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
         ),
         click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
+        hook_options,
         mover_options,
     )
     for option in reversed(options):
@@ -147,7 +149,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     from holdfast.objects.node_labels import parse_node_labels  # noqa: PLC0415
 
     volumes = parse_volumes(flags)
-    selection = make_selection(flags, default=selected_by_default(flags))
+    selection = make_selection(flags, default=EVERYTHING)
     mapping = ObjectMapping(
         parse_namespaces(flags["map_namespace"]),
         parse_storage_classes(flags["map_storage_class"]),
@@ -159,7 +161,12 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     wanted = parse_latest(session, reference, flags, selection.namespaces)
     on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
+    hooks = parse_hooks(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
+    if volumes["volume_claims"] and selection is EVERYTHING:
+        from holdfast.operations.restore.volumes.alone import claims_alone  # noqa: PLC0415
+
+        selection = claims_alone(volumes["volume_claims"], cluster, mapping.namespaces)
     from holdfast.operations.restore.opening import open_backup  # noqa: PLC0415
     from holdfast.operations.restore.plan import RestoreOptions  # noqa: PLC0415
     from holdfast.operations.restore.run import FromBackup  # noqa: PLC0415
@@ -186,7 +193,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     def mover_settings() -> MoverSettings:
         return movers.settings(session, cluster, cluster_name=opened.record.cluster.name)
 
-    return repository, FromBackup(repository, opened, cluster, options, mover_settings), cluster
+    return repository, FromBackup(repository, opened, cluster, options, mover_settings, hooks), cluster
 
 
 def _on_conflict(flags: dict[str, Any], mapping: ObjectMapping) -> OnConflict:

@@ -9,6 +9,7 @@ from holdfast.cli.context import Session
 from holdfast.cli.errors import show_problem
 from holdfast.cli.field_changes import show_fields
 from holdfast.cli.output import say, show_document, show_table
+from holdfast.cli.restore_hooks import show_hooks
 from holdfast.cli.restore_volumes import show_planned_volumes, show_volumes
 from holdfast.model.restore import Action, ObjectResult, RestorePlanView, RestoreReport, Result, VolumeAction
 
@@ -88,6 +89,7 @@ def show_report(session: Session, report: RestoreReport) -> None:
         show_objects(session, shown)
         click.echo()
     show_volumes(session, report.volumes)
+    show_hooks(session, report.hooks)
     for problem in report.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in report.notes:

@@ -10,10 +10,8 @@ import click
 from holdfast.cli.context import Session
 from holdfast.cli.output import show_table
 from holdfast.cli.progress_text import format_size
-from holdfast.cli.selection import EVERYTHING
 from holdfast.errors import UsageError
 from holdfast.model.restore import VolumePlan, VolumeResult, Volumes
-from holdfast.model.selection import Selection
 
 _OPTIONS = (
     click.option(
@@ -63,12 +61,6 @@ def parse_volumes(flags: dict[str, Any]) -> dict[str, Any]:
             next="Leave out one of them.",
         )
     return {"volumes": mode, "volume_claims": claims}
-
-
-def selected_by_default(flags: dict[str, Any]) -> Selection:
-    """What a restore without selection flags is about: everything, or the claims of --volume."""
-    claims = flags["volume_claims"]
-    return Selection(objects=tuple(f"persistentvolumeclaims/{name}" for name in claims)) if claims else EVERYTHING
 
 
 def show_planned_volumes(session: Session, volumes: Sequence[VolumePlan]) -> None:

@@ -1,8 +1,9 @@
 """What a container writes, line by line, while it writes it, from its first line to its last.
 
-The connection to a node's kubelet breaks as any other does, and a request that ends well may only have been cut off on its way.
-So the log is asked for again, from the second of the last line that was given, and what was given is passed over: kubelets stamp
-each line with its time. It is complete when a request that was begun after the container's end was answered to the end.
+The connection to a node's kubelet breaks as any other does, and an API server then ends its own answer as if all were told. So
+the log is asked for again, from the second of the last line that was given, and what was given is passed over: kubelets stamp
+each line with its time. It is complete when a request that was begun after the container's end gives the last line again and
+nothing after it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from holdfast.cluster import paths, retry
 from holdfast.cluster.connection import Connection
-from holdfast.errors import ApiRefused, ClusterError, ClusterUnreachable
+from holdfast.errors import ApiRefused, ClusterError
 from holdfast.model.kubernetes import Resource
 
 _PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
@@ -51,21 +52,20 @@ def follow_log(
                 yield from place.new(lines)
         except ClusterError as error:
             if isinstance(error, ApiRefused) and error.status in _FINAL:
-                raise
-            if not isinstance(error, ApiRefused | ClusterUnreachable):
-                raise
+                raise  # all else may pass; what `go_on` raised comes again
         else:
-            if was_over:
+            if was_over and place.passed == passed and place.was_reached:
                 return
         fruitless = 0 if place.passed > passed else fruitless + 1
         _pause(connection, retry.backoff(max(1, fruitless)), go_on)
 
 
 class _Place:
-    """Up to where a log was given: the time of the last line, and how many lines have that time."""
+    """Up to where a log was given: the latest time of a line, and how many lines have that time."""
 
     def __init__(self) -> None:
         self.passed = 0  # lines that were given
+        self.was_reached = True  # by the last answer
         self._last = b""
         self._count = 0
 
@@ -79,6 +79,7 @@ class _Place:
     def new(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         """Those that were not given yet."""
         before, known = self._last, self._count
+        self.was_reached = not before
         for line in lines:
             time, _, text = line.partition(b" ")
             if not _TIME.fullmatch(time):  # the kubelet's own words about the log
@@ -87,12 +88,15 @@ class _Place:
             if before:
                 if time == before and known:
                     known -= 1
+                    self.was_reached = not known
                     continue
                 if _moment(time) < _moment(before):
                     continue
                 before = b""
-            self._count = self._count + 1 if time == self._last else 1
-            self._last = time
+            if time == self._last:
+                self._count += 1
+            elif not self._last or _moment(time) > _moment(self._last):  # a node's clock may be set back
+                self._last, self._count = time, 1
             self.passed += 1
             yield text
 

@@ -15,6 +15,7 @@ from holdfast.api.storage_location import Check, Prune
 from holdfast.errors import UsageError
 
 _AUTO = "auto"
+_GIVEN = "given"
 _LONGEST = 100_000
 """Bytes of a document in a flag: Linux starts no program with an argument of 128 KiB or more."""
 
@@ -48,6 +49,9 @@ def restore(backup: str, spec: RestoreSpec) -> list[str]:
         *([] if spec.volumes == _AUTO else [f"--volumes={spec.volumes}"]),
         *_each("--volume", spec.volume_claims),
         *_pairs("--volume-size", spec.volume_sizes),
+        *_document("--hooks", spec.hooks),
+        *([] if spec.dumps == _GIVEN else [f"--dumps={spec.dumps}"]),
+        *_switch("--no-hooks", spec.no_hooks),
         *_mover_flags(spec.movers),
         *_switch("--quarantine", spec.quarantine),
         *([] if spec.dry_run else [*_switch("--wait", spec.wait), "--yes"]),
@@ -92,6 +96,9 @@ def _backup_flags(fields: BackupFields) -> list[str]:
         *([] if fields.volumes == _AUTO else [f"--volumes={fields.volumes}"]),
         *_document("--volume-policy", fields.volume_policy),
         *_each("--exclude-path", fields.exclude_paths),
+        *_document("--hooks", fields.hooks),
+        *([] if fields.dumps == _GIVEN else [f"--dumps={fields.dumps}"]),
+        *_switch("--no-hooks", fields.no_hooks),
         *_mover_flags(fields.movers),
         f"--type={fields.type}",
         *_pairs("--label", fields.labels),
@@ -115,13 +122,17 @@ def _selection_flags(fields: SelectionFields) -> list[str]:
     ]
 
 
-def _mover_flags(movers: MoverFields) -> list[str]:
-    return [
-        *_number("--parallel-volumes", movers.parallel),
-        *_number("--parallel-per-node", movers.parallel_per_node),
-        *_text("--mover-cpu", movers.cpu),
-        *_text("--mover-memory", movers.memory),
-    ]
+def _mover_flags(movers: MoverFields | None) -> list[str]:
+    return (
+        []
+        if movers is None
+        else [
+            *_number("--parallel-volumes", movers.parallel),
+            *_number("--parallel-per-node", movers.parallel_per_node),
+            *_text("--mover-cpu", movers.cpu),
+            *_text("--mover-memory", movers.memory),
+        ]
+    )
 
 
 def _document(flag: str, value: object) -> list[str]:

@@ -81,8 +81,8 @@ class Changes(msgspec.Struct, kw_only=True, frozen=True):
 class BackupReport(Run, kw_only=True, rename="camel"):
     """The run of a backup, and what became of each volume and hook."""
 
-    volumes: list[VolumeRecord] = []
-    hooks: list[HookRecord] = []
+    volumes: list[VolumeRecord] = msgspec.field(default_factory=list)
+    hooks: list[HookRecord] = msgspec.field(default_factory=list)
 
 
 class BackupRecord(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.model.diff import FieldChange
+from holdfast.model.hooks import HookRecord
 from holdfast.model.run import Problem, Run
 from holdfast.model.volume import VolumeOutcome
 
@@ -180,6 +181,7 @@ class RestoreReport(Run, kw_only=True, rename="camel"):
     waited: Waited | None = None  # None without --wait
     read_back: dict[str, int] = msgspec.field(default_factory=dict)  # what was found → objects; only what there is
     volumes: list[VolumeResult] = msgspec.field(default_factory=list)
+    hooks: list[HookRecord] = msgspec.field(default_factory=list)  # dumps that were loaded, hooks that were run
 
 
 class ObjectName(msgspec.Struct, frozen=True, kw_only=True):

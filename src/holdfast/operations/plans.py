@@ -11,15 +11,20 @@ import msgspec
 
 from holdfast.api.backup_plan import BackupPlan
 from holdfast.api.names import BACKUP_PLANS
+from holdfast.api.selection import BackupFields
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, NotFound, UsageError
 from holdfast.manifests.naming import scheduled_time
 from holdfast.model.backup import BackupType, VolumesMode
+from holdfast.model.hooks import DumpMode, HookSet
 from holdfast.model.plan_name import PlanName
 from holdfast.model.retention import RetentionPolicy
 from holdfast.model.span import Span
+from holdfast.objects.hooks.flags import hooks_of_flags
+from holdfast.objects.storage.policy import VolumePolicy, parse_policy
 from holdfast.operations.back_up_options import BackUpOptions
 from holdfast.operations.plan_run import PlanRun
+from holdfast.operations.volumes_of_backup.exclude_paths import ExcludedPath
 
 _NOT_FOUND = 404
 
@@ -82,6 +87,9 @@ def back_up_options(
         name=name,
         type=BackupType(wanted.type),
         volumes=VolumesMode(wanted.volumes),
+        volume_policy=_policy(wanted),
+        exclude_paths=tuple(map(ExcludedPath.parse, wanted.exclude_paths)),
+        hooks=_hooks(wanted),
         labels={**wanted.labels, **labels},
         keep_for=Span.parse(wanted.keep_for, "keepFor") if wanted.keep_for else None,
         cluster_name=cluster_name,
@@ -98,6 +106,18 @@ def back_up_options(
 def retention_of(plan: BackupPlan) -> RetentionPolicy:
     """Without a `retention` nothing is forgotten. Raises UsageError for rules that keep nothing."""
     return plan.spec.retention.policy if plan.spec.retention is not None else RetentionPolicy()
+
+
+def _policy(wanted: BackupFields) -> VolumePolicy:
+    if wanted.volume_policy is None:
+        return VolumePolicy()
+    return parse_policy(msgspec.to_builtins(wanted.volume_policy), "the plan's volumePolicy")
+
+
+def _hooks(wanted: BackupFields) -> HookSet:
+    """By way of the document that people write, so that there is one place that reads hooks."""
+    documents = [("the plan's hooks", msgspec.json.encode(wanted.hooks))] if wanted.hooks else []
+    return hooks_of_flags({}, documents, enabled=not wanted.no_hooks, dumps=DumpMode(wanted.dumps))
 
 
 def _zone(name: str) -> dt.tzinfo:

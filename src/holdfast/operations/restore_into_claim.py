@@ -26,7 +26,8 @@ from holdfast.objects.storage.placement import backup_placement
 from holdfast.operations.catalog import Entry
 from holdfast.operations.contents import Contents
 from holdfast.operations.movers.contract import Moved
-from holdfast.operations.movers.exposing import CLAIMS, VOLUMES, Exposures
+from holdfast.operations.movers.exposing import Exposures
+from holdfast.operations.movers.kinds import CLAIMS, VOLUMES
 from holdfast.operations.movers.run import Movers
 from holdfast.operations.movers.task import MoverEnd, MoverSettings, MoverTask
 from holdfast.operations.movers.volume_name import VolumeName

@@ -23,22 +23,17 @@ from holdfast.repository.repository import Repository
 class LocalMovers:
     """A `holdfast.operations.volumes_of_backup.moving.VolumeMovers`.
 
-    `tasks` has what was asked for, in order. `before` is called with each task before it is done; a HoldfastError that it raises
-    is how the mover ends.
+    `tasks` has what was asked for, in order. `before` may be set, and is called with each task before it is done; a
+    HoldfastError that it raises is how the mover ends.
     """
 
-    def __init__(
-        self,
-        open_repository: Callable[[], Repository],
-        volumes: Mapping[str, Path],
-        before: Callable[[MoverTask], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, open_repository: Callable[[], Repository], volumes: Mapping[str, Path]) -> None:
         """`volumes`: by name, `shop/data`. Each mover has a repository of its own, as one in a pod has."""
         self._open_repository = open_repository
         self._volumes = volumes
-        self._before = before
         self._cluster_name = ""
         self.tasks: list[MoverTask] = []
+        self.before: Callable[[MoverTask], None] = lambda _: None
         self.is_begun = False
 
     def prepare(self, cluster_name: str) -> LocalMovers:
@@ -56,7 +51,7 @@ class LocalMovers:
     def move(self, task: MoverTask, cancel: Cancel) -> MoverEnd:
         self.tasks.append(task)
         try:
-            self._before(task)
+            self.before(task)
             if task.name not in self._volumes:
                 raise NotFound(f"there is no directory for the volume {task.name}")
             with self._open_repository() as repository:

@@ -214,7 +214,7 @@ def for_anybody():
     shutil.rmtree(directory)
 
 
-def test_who_is_not_root_cannot_give_files_away_and_says_so_once(repository, volume, part, for_anybody):
+def test_who_is_not_root_cannot_give_files_away_and_says_so_once(repository, part, for_anybody):
     """The root of a new volume belongs to root mostly, and may be written by a group: that it keeps its mode is no error."""
     place = for_anybody / "volume"
     place.mkdir()

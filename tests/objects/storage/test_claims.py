@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from tests.objects.storage.any_objects import LENIENT, OBJECTS
 from tests.objects.storage.builders import CSI, HOST_PATH, LOCAL, NFS, claim, facts, pod, volume
 
 from holdfast.objects.storage.claims import (
@@ -110,29 +110,7 @@ def test_claims_of_a_stateful_set_are_known_by_their_names():
     }
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-FIELDS = (
-    "metadata",
-    "spec",
-    "status",
-    "volumes",
-    "name",
-    "persistentVolumeClaim",
-    "claimName",
-    "accessModes",
-    *VOLUME_SOURCES[:3],
-)
-OBJECTS = st.recursive(
-    JSON,
-    lambda inner: st.dictionaries(st.sampled_from(FIELDS), inner | st.lists(inner, max_size=2), max_size=4),
-    max_leaves=12,
-).filter(lambda value: isinstance(value, dict))
-
-
+@LENIENT
 @given(OBJECTS, OBJECTS, OBJECTS)
 def test_objects_of_any_shape_are_read(one_claim, one_volume, one_pod):
     found = ClaimFacts(namespace="n", name="c", claim=one_claim, volume=one_volume, pods=[one_pod])

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.objects.storage.any_objects import LENIENT, OBJECTS
 from tests.objects.storage.builders import LOCAL, expression, facts, node, nodes, pod, volume
-from tests.objects.storage.test_claims import OBJECTS
 
 from holdfast.model.placement import Placement
 from holdfast.model.run import Problem
@@ -241,11 +241,13 @@ def test_nothing_of_the_workload_is_shared():
 # Whatever comes
 
 
+@LENIENT
 @given(OBJECTS)
 def test_pods_of_any_shape_are_placed(spec):
     assert isinstance(restore_placement(spec), Placement)
 
 
+@LENIENT
 @given(
     st.sampled_from([RWO, RWX, ROX, RWOP]),
     st.lists(st.sampled_from(["node-1", "node-2", ""]), max_size=3),

@@ -147,12 +147,7 @@ def parse_policy(document: bytes | str | Mapping[str, Any], name: str = "the vol
 
     Raises UsageError that says in which rule something is wrong.
     """
-    content: Any = document if isinstance(document, Mapping) else _only(read_yaml(document, name, GUIDE), name)
-    if isinstance(content, Mapping) and content.get("kind") == "ConfigMap":
-        texts = list(at(dict(content), "data").values())
-        if len(texts) != 1 or not isinstance(texts[0], str):
-            raise invalid(name, "the ConfigMap's data is not exactly one text", GUIDE)
-        content = _only(read_yaml(texts[0], name, GUIDE), name)
+    content = document if isinstance(document, Mapping) else read_policy(document, name)
     fields = Fields(dict(content) if isinstance(content, Mapping) else content, name, GUIDE)
     version, entries = fields.text("version"), fields.items("volumePolicies")
     about_objects = [part for part in _ABOUT_OBJECTS if fields.value(part) is not None]
@@ -162,6 +157,17 @@ def parse_policy(document: bytes | str | Mapping[str, Any], name: str = "the vol
         raise fields.invalid(f"its version is {version!r:.50}, and v1 is the only one there is")
     rules = [_rule(Fields(entry, f"rule {number} of {name}", GUIDE), notes) for number, entry in enumerate(entries, 1)]
     return VolumePolicy(tuple(rules), tuple(notes))
+
+
+def read_policy(document: bytes | str, name: str) -> Any:
+    """What is in such a file, without the ConfigMap around it, as it is written. Raises UsageError."""
+    content = _only(read_yaml(document, name, GUIDE), name)
+    if not isinstance(content, Mapping) or content.get("kind") != "ConfigMap":
+        return content
+    texts = list(at(dict(content), "data").values())
+    if len(texts) != 1 or not isinstance(texts[0], str):
+        raise invalid(name, "the ConfigMap's data is not exactly one text", GUIDE)
+    return _only(read_yaml(texts[0], name, GUIDE), name)
 
 
 def _only(documents: list[Any], name: str) -> Any:

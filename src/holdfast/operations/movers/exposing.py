@@ -26,12 +26,8 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, ClusterError
 from holdfast.model.kubernetes import Resource
 from holdfast.objects.fields import Object, at, copied, name_of, namespace_of, text, texts
+from holdfast.operations.movers.kinds import CLAIMS, VOLUMES
 from holdfast.operations.movers.task import MoverSettings
-
-CLAIMS = Resource(
-    group="", version="v1", plural="persistentvolumeclaims", kind="PersistentVolumeClaim", namespaced=True
-)
-VOLUMES = Resource(group="", version="v1", plural="persistentvolumes", kind="PersistentVolume", namespaced=False)
 
 _NOT_CARRIED = frozenset({"claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "volumeAttributesClassName"})
 """Fields of a PersistentVolume's spec that say who has it and who looks after it, not what it is."""

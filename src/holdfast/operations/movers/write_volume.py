@@ -1,6 +1,6 @@
 """The files of a volume out of a backup, into a mounted one.
 
-A mover that died is tried again, and finds what it wrote itself in what was an empty volume. So it leaves a mark there for as
+A mover that died is tried again, and finds what it wrote itself in what was an empty volume. So it leaves a sign there for as
 long as it works: a retry of the same run goes on, and takes away what the first attempt left half done.
 """
 
@@ -27,7 +27,7 @@ from holdfast.operations.restore_files import SPARED, chooser
 from holdfast.repository.repository import Repository
 from holdfast.volumes.writing import TargetDirectory
 
-_MARK = ".holdfast-restore-"  # and the run's id
+_SIGN = ".holdfast-restore-"  # and the run's id
 
 _UNPRIVILEGED = "Owners were not restored, because only root may give files to others."
 
@@ -66,7 +66,7 @@ class _WriteVolume:
         self._path = options.volume.path.encode()
         self._chosen = tuple(self._path + b"/" + path.strip(b"/") for path in options.paths)
         self._wanted = chooser(self._chosen)
-        self._mark = f"{_MARK}{options.run}".replace("/", "-").encode()
+        self._sign = f"{_SIGN}{options.run}".replace("/", "-").encode()
         self._is_retry = False
 
     def run(self) -> Moved:
@@ -99,16 +99,16 @@ class _WriteVolume:
                 )
 
     def _begin(self, target: TargetDirectory) -> None:
-        """Refuses a target that is not empty, and marks one that is."""
+        """Refuses a target that is not empty, and leaves a sign in one that is."""
         there = set(target.names()) - {OF_THE_FILE_SYSTEM.encode()}
-        self._is_retry = self._mark in there
+        self._is_retry = self._sign in there
         if self._options.overwrite or self._is_retry:
             return
         if there:
             raise TargetNotEmpty(
                 f"the volume for {self._options.volume} is not empty", why=f"it has {_shown(min(there))!r:.200}"
             )
-        target.make_empty_file(self._mark)
+        target.make_empty_file(self._sign)
 
     def _extract(self, saved: SavedVolume) -> Extractor:
         extractor = Extractor(
@@ -126,7 +126,7 @@ class _WriteVolume:
                 extractor.expect(totals.files or 0)
             else:
                 self._progress.phase("restore files")
-            spared = [self._path + b"/" + name for name in (OF_THE_FILE_SYSTEM.encode(), self._mark)]
+            spared = [self._path + b"/" + name for name in (OF_THE_FILE_SYSTEM.encode(), self._sign)]
             extractor.extract(saved.tree, self._options.root, inside=self._path, spared=spared)
         finally:
             extractor.close()
@@ -141,9 +141,9 @@ class _WriteVolume:
         return self._options.exact and not saved.is_partial and self._wanted(path) is True
 
     def _end(self, saved: SavedVolume, target: TargetDirectory, problems: list[Problem]) -> None:
-        """Gives the root its own metadata, last: the mark's removal changes its time."""
+        """Gives the root its own metadata, last: the sign's removal changes its time."""
         for name in target.names():
-            if name.startswith(_MARK.encode()):  # of an earlier run too, which never came to its end
+            if name.startswith(_SIGN.encode()):  # of an earlier run too, which never came to its end
                 target.remove(name)
         is_root = os.geteuid() == 0
         if not is_root:

@@ -115,6 +115,7 @@ class Execution:
             self._restore_data()
             for wave in after_data:
                 self._restore_wave([self._to_do[item.key] for item in wave], pool)
+            self._link_claims_to_owners()
             self._delete([item for item in deletions if not hinders(item.key.group_resource)], pool)
 
     def finish(self, unready: str = "") -> None:
@@ -173,6 +174,18 @@ class Execution:
         for _, original in self._plan.source.read_objects([item.path]):
             return self._attempt(item, partial(self._writer.write, original=original, also=also))
         return _damaged(item)
+
+    def _link_claims_to_owners(self) -> None:
+        """Claims with data came first, whoever owns them."""
+        by_data = self._data.claims if self._data else frozenset()
+        places = {(one.kind, one.namespace, one.name): place for place, one in enumerate(self.results)}
+        for item in (self._to_do[key] for key in by_data if self._to_do[key].owners):
+            place = places[item.key.group_resource, item.key.namespace, item.key.name]
+            done = self.results[place]
+            if done.result is Result.CREATED:
+                for _, original in self._plan.source.read_objects([item.path]):
+                    link = partial(self._writer.link_to_owners, original=original, done=done)
+                    self.results[place] = self._attempt(item, link)
 
     def _without_withheld(self, wave: Sequence[PlannedObject]) -> list[PlannedObject]:
         """What of a wave is made, whatever became of the data of claims."""

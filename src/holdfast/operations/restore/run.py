@@ -10,6 +10,7 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, HoldfastError
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
+from holdfast.model.hooks import HookRecord, HookSet
 from holdfast.model.progress import Progress
 from holdfast.model.restore import OnConflict, ReadBack, RestorePlanView, RestoreReport, Result, Waited
 from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
@@ -17,6 +18,7 @@ from holdfast.operations.catalog import read_catalog
 from holdfast.operations.movers.task import MoverSettings
 from holdfast.operations.publishing import publish_report, reported
 from holdfast.operations.restore import safety_point
+from holdfast.operations.restore.after_hooks import AfterHooks
 from holdfast.operations.restore.carrying_out import carry_out
 from holdfast.operations.restore.dry_run import judge, judge_updates
 from holdfast.operations.restore.execution import Execution
@@ -30,6 +32,7 @@ from holdfast.operations.run_log import RunLog
 from holdfast.repository.lock import Lock
 from holdfast.repository.repository import Repository
 
+_NO_HOOKS = HookSet(enabled=False)
 Approve = Callable[[RestorePlan], None]
 """Looks at a plan before it is carried out; raises whatever is to end the run instead."""
 
@@ -53,6 +56,11 @@ class Task(Protocol):
         """The run that is taken back; "" for a restore."""
         ...
 
+    @property
+    def hooks(self) -> AfterHooks | None:
+        """What is done in the pods of new workloads."""
+        ...
+
     def plan(self, cancel: Cancel, progress: Progress) -> RestorePlan: ...
 
     def notes(self, plan: RestorePlan) -> list[str]: ...
@@ -71,10 +79,13 @@ class FromBackup:
         cluster: Cluster,
         options: RestoreOptions,
         movers: Callable[[], MoverSettings] | None = None,
+        hooks: HookSet = _NO_HOOKS,
     ) -> None:
         """`movers` is asked when there is data of volumes to restore; None leaves it out, and only claims are restored."""
         self._repository = repository
         self._movers = movers
+        self.hooks = AfterHooks(opened.contents, opened.record.hooks, hooks)
+        self._hook_notes = hooks.notes
         self._opened = opened
         self._cluster = cluster
         self._options = options
@@ -88,7 +99,7 @@ class FromBackup:
         return plan
 
     def notes(self, plan: RestorePlan) -> list[str]:
-        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes()]
+        return [*volume_notes(plan, self._opened.record), *plan.preparation.notes(), *self._hook_notes]
 
 
 def show_plan(task: Task, cluster: Cluster, cancel: Cancel, progress: Progress) -> RestorePlanView:
@@ -150,6 +161,7 @@ class _Restore:
         self._plan: RestorePlan | None = None
         self._waited: Waited | None = None
         self._notes: list[str] = []
+        self._hooks: list[HookRecord] = []
 
     def run(self) -> RestoreReport:
         with reported(self._repository, self._run_log, self._failed) as lock:
@@ -165,8 +177,8 @@ class _Restore:
                 self._plan, backup=self._task.backup, run_id=self._id, cancel=self._cancel, progress=self._run_log
             )
             self._execution = Execution(self._plan, self._cancel, self._run_log, self._filling)
-            after = carry_out(self._plan, self._execution, self._cancel, self._run_log)
-            self._waited, self._notes = after.waited, after.notes
+            after = carry_out(self._plan, self._execution, self._cancel, self._run_log, self._task.hooks)
+            self._waited, self._notes, self._hooks = after.waited, after.notes, after.hooks
             problems = [
                 *self._plan.problems,
                 *volume_problems(self._filling.results),
@@ -238,6 +250,7 @@ class _Restore:
             safety_point=self._safety_point,
             undoes=self._task.undoes,
             waited=self._waited,
+            hooks=self._hooks,
             volumes=self._filling.results if self._filling else [],
             read_back={found.value: read_back[found] for found in ReadBack if read_back[found] and found.value},
         )

@@ -97,6 +97,7 @@ class Undo:
     """The task of `restore undo`."""
 
     verb = Verb.RESTORE_UNDO
+    hooks = None
 
     def __init__(
         self, repository: Repository, catalog: Catalog, undoable: Undoable, cluster: Cluster, *, delete_data: bool

@@ -5,7 +5,7 @@ What was done is read back from the server's answer. Nothing is retried that may
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from holdfast.model.kubernetes import ObjectKey, Resource
 from holdfast.model.restore import Action, ObjectResult, OnConflict, Result
 from holdfast.objects.comparison import same
 from holdfast.objects.destruction import reason_against_replacing
-from holdfast.objects.fields import Object, at
+from holdfast.objects.fields import Object, at, items
 from holdfast.objects.fingerprint import fingerprint
 from holdfast.objects.metadata import glimpse
 from holdfast.objects.owner_references import relink
@@ -82,6 +82,24 @@ class ObjectWriter:
                 self._unanswered.add(item.key)
         return self._apply(item, original, also)
 
+    def link_to_owners(self, item: PlannedObject, original: Object, done: ObjectResult) -> ObjectResult:
+        """An object that was made before its owners gets its references to them; its result as it is then.
+
+        Raises ApiRefused, ClusterUnreachable.
+        """
+        served, cluster, key = self._target.served(item.resource), self._target.cluster, item.key
+        prepared = self._preparation.prepare(item.resource, original)
+        if served is None or prepared.object is None:
+            return done
+        linked, dropped = relink(prepared.object, self._find_uid, self._options.mapping)
+        body = msgspec.json.encode({"metadata": {"ownerReferences": items(linked, "metadata", "ownerReferences")}})
+        made = cluster.patch(
+            served, key.namespace, key.name, body, patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER
+        )
+        entries = owners(prepared.original, linked)
+        problem = give_back(cluster, served, key, entries, made) if entries else ""
+        return msgspec.structs.replace(done, why="; ".join(filter(None, (_without(dropped), problem))))
+
     def _apply(self, item: PlannedObject, original: Object, also: Change | None) -> ObjectResult:
         served = self._target.served(item.resource)
         if served is None:
@@ -94,7 +112,7 @@ class ObjectWriter:
         original = outcome.original
         wanted = also(outcome.object) if also else outcome.object
         desired, dropped = relink(wanted, self._find_uid, self._options.mapping)
-        note = f"without its owners {', '.join(dropped)}, which do not exist here" if dropped else ""
+        note = _without(dropped)
         if item.action in (Action.CREATE, Action.UNCHECKED):
             return self._create(served, item, original, desired, note)
         live = self._target.read(served, item.key)
@@ -270,6 +288,10 @@ class ObjectWriter:
             return None
         found = self._target.cluster.get(resource, namespace if resource.namespaced else "", name)
         return None if found is None else glimpse(found).metadata.uid
+
+
+def _without(owners: Sequence[str]) -> str:
+    return f"without its owners {', '.join(owners)}, which do not exist here" if owners else ""
 
 
 def _uid(obj: Any) -> str:

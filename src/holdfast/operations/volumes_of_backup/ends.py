@@ -5,10 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.errors import HoldfastError
-from holdfast.model.hooks import Hook, HookOutcome, HookRecord
+from holdfast.model.hooks import HookOutcome, HookRecord
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome, VolumeRecord
-from holdfast.objects.hooks.select import PodHooks
 from holdfast.operations.movers.contract import Moved
 from holdfast.operations.movers.task import MoverEnd
 from holdfast.operations.volumes_of_backup.plan import failed
@@ -75,24 +74,6 @@ def lost_part(error: HoldfastError) -> Problem:
         "the part was lost",
         f"its mover saved it, but what it stored cannot be read: {error}",
         "Back up again; if that does not help, `holdfast repository check` tells what is damaged.",
-    )
-
-
-def not_dumped(pod: PodHooks, hook: Hook) -> HookRecord:
-    """The record of a dump that was not begun, because a hook before it failed."""
-    return HookRecord(
-        namespace=pod.namespace,
-        pod=pod.pod,
-        container=hook.container,
-        name=hook.name,
-        when=hook.when,
-        outcome=HookOutcome.LEFT_OUT,
-        origin=hook.origin,
-        program=hook.program,
-        on_error=hook.on_error,
-        why="a hook before it failed in this pod",
-        recipe=hook.recipe,
-        workload=pod.workload,
     )
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from holdfast.api.names import RUN_LABEL
 from holdfast.cluster.listing import whole
 from holdfast.errors import ApiRefused
 from holdfast.model.kubernetes import ObjectKey
@@ -28,7 +29,7 @@ class VolumeFacts:
 
     claims: Sequence[ClaimFacts] = ()
     vanished: Sequence[ObjectKey] = ()  # claims that were captured and are not there any more
-    pods: Sequence[Object] = ()  # of the backup, and those that mount its claims, unless they are finished
+    pods: Sequence[Object] = ()  # of the backup, and those that mount its claims; none that is finished, and no movers
     nodes: Mapping[str, Object] | None = None  # None if nobody may look, or need
     unread: Sequence[str] = field(default=())  # kinds that may not be read: "nodes"
 
@@ -56,11 +57,12 @@ class _Facts:
         for pod in pods:
             at(pod, "metadata").pop("managedFields", None)  # half of it, and nobody looks there
             mounted = {(namespace_of(pod), claim) for _, claim in claims_of(pod)} & wanted.keys()
-            if is_finished(pod) or not (mounted or self._is_of_backup(pod)):
+            if is_finished(pod):
                 continue
-            of_backup.append(pod)
             for claim in mounted:
                 users[claim].append(pod)
+            if (mounted or self._is_of_backup(pod)) and RUN_LABEL not in at(pod, "metadata", "labels"):
+                of_backup.append(pod)
         if not wanted:
             return VolumeFacts(pods=of_backup, unread=self._unread)
         found = self._list_in({key.namespace for key in self._claims}, _CLAIMS)

@@ -33,13 +33,16 @@ def plan_work(cluster: Cluster, captured: Captured, options: BackUpOptions, prog
         progress.phase("look at the volumes")
     facts = read_facts(cluster, claims, pods)
     for kind in facts.unread:
-        progress.note(f"{kind} may not be read by this account; volumes and hooks are planned without")
+        tell = progress.warn if kind.startswith("pods") else progress.note
+        tell(f"{kind} may not be read by this account; volumes and hooks are planned without")
     if with_volumes:
         plan = plan_volumes(facts, options.volume_policy)
     else:
         plan = leave_out(captured.claims, "left out with --volumes none")
     hooks = select_hooks(facts.pods, options.hooks)
-    return PlannedWork(plan=plan, hooks=hooks, notes=[*_notes_on_hooks(hooks), *options.volume_policy.notes])
+    return PlannedWork(
+        plan=plan, hooks=hooks, notes=[*options.volume_policy.notes, *options.hooks.notes, *_notes_on_hooks(hooks)]
+    )
 
 
 def notes_on_volumes(records: Sequence[VolumeRecord]) -> Iterator[str]:

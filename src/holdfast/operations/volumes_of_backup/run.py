@@ -16,9 +16,9 @@ from holdfast.model.hooks import HookRecord
 from holdfast.model.progress import Progress
 from holdfast.model.run import Problem
 from holdfast.model.volume import VolumeRecord
-from holdfast.objects.fields import name_of, namespace_of
 from holdfast.objects.hooks.select import PodHooks
 from holdfast.operations.catalog import Entry
+from holdfast.operations.hooks.attempt import Attempt
 from holdfast.operations.hooks.dumps import save_dump
 from holdfast.operations.hooks.run import HookRunner
 from holdfast.operations.movers.task import MoverEnd, MoverTask
@@ -26,7 +26,6 @@ from holdfast.operations.volumes_of_backup.ends import (
     hook_problems,
     lost_part,
     moved_record,
-    not_dumped,
     stopped_by,
     volume_problems,
     with_what,
@@ -93,7 +92,7 @@ class VolumeSaver:
         self._records: list[VolumeRecord] = []
         self._hook_records: list[HookRecord] = []
         self._parts: list[Summary] = []
-        self._stopped: set[tuple[str, str]] = set()  # pods one of whose hooks before failed
+        self._stopped: set[str] = set()  # pods that are not what they should be, because a hook before failed
 
     def save(self, work: VolumeWork, parents: Mapping[str, Entry]) -> SavedVolumes:
         """`parents` by the volume's name. What becomes of a single volume, hook or dump is in what it returns.
@@ -167,21 +166,16 @@ class VolumeSaver:
     def _save_group(self, group: Group, begun: Begun | None, tasks: Mapping[str, MoverTask]) -> list[MoverEnd]:
         """The ends of its movers. What the hooks before began is undone whatever happens."""
         if not group.pods:
-            return begun.run(list(tasks.values())) if begun else []
+            return begun.run(list(tasks.values())) if begun and tasks else []
         try:
             before = self._hooks.before(group.pods)
             self._hook_records += before
-            stopping = {(record.namespace, record.pod): record for record in before if record.stops}
-            readable = []
-            for move in group.moves:
-                pods = [(namespace_of(pod), name_of(pod)) for pod in move.facts.pods]
-                stop = next((stopping[pod] for pod in pods if pod in stopping), None)
-                if stop is not None and move.name in tasks:
-                    self._records.append(failed(move.record, stopped_by(stop)))
-                elif stop is None and move.name in tasks:
-                    readable.append(tasks[move.name])
-            self._stopped |= stopping.keys()
-            return begun.run(readable) if begun and readable else []
+            stop = next((record for record in before if record.stops), None)
+            if stop is not None:
+                self._stopped |= {pod.name for pod in group.pods}
+                self._records += [failed(move.record, stopped_by(stop)) for move in group.moves if move.name in tasks]
+                return []
+            return begun.run(list(tasks.values())) if begun and tasks else []
         finally:
             self._hook_records += self._hooks.after(group.pods)
 
@@ -205,8 +199,8 @@ class VolumeSaver:
             self._run.progress.phase("save dumps", len(dumps))
         for pod, hook in dumps:
             self._run.cancel.check()
-            if (pod.namespace, pod.pod) in self._stopped:
-                self._hook_records.append(not_dumped(pod, hook))
+            if pod.name in self._stopped:
+                self._hook_records.append(Attempt(self._run.cluster, pod, hook).left_out("a hook before it failed"))
                 continue
             dump = save_dump(
                 self._run.cluster, pod, hook, self._run.writer, self._run.repository.chunker, self._run.progress

@@ -12,8 +12,6 @@ from holdfast.errors import ApiRefused, ClusterError
 from holdfast.model.kubernetes import Resource
 from holdfast.objects.fields import Object
 
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", namespaced=True)
-VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 _POLL = 0.5
 
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
+from holdfast.manifests.naming import run_lease
 from holdfast.model.cancel import Cancel
 from holdfast.model.kubernetes import ObjectKey
 from holdfast.model.progress import Progress
@@ -19,13 +20,17 @@ from holdfast.model.restore import ObjectResult, Result, VolumeResult
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome
 from holdfast.objects.fields import text
+from holdfast.objects.storage.first_users import NewClaim
 from holdfast.objects.storage.placement import restore_placement
 from holdfast.operations.movers.contract import Moved
 from holdfast.operations.movers.exposing import Exposures
+from holdfast.operations.movers.first_users import bind_together
+from holdfast.operations.movers.kinds import CLAIMS, LEASES
 from holdfast.operations.movers.run import Movers
+from holdfast.operations.movers.sweep import dead_runs
 from holdfast.operations.movers.task import MoverEnd, MoverSettings, MoverTask
 from holdfast.operations.restore.plan import CREATING, PlannedVolume, RestorePlan, result_of
-from holdfast.operations.restore.volumes.claims import CLAIMS, read
+from holdfast.operations.restore.volumes.claims import read
 from holdfast.operations.restore.volumes.handover import Handover, sweep
 from holdfast.operations.restore.volumes.in_place import InPlace
 from holdfast.operations.restore.volumes.report import failed, left_out, moved_result
@@ -97,6 +102,8 @@ class Filling:
     def restore(self, make: Make) -> None:
         """Raises Cancelled, ClusterUnreachable, and ApiRefused for a credential that has expired."""
         if not self._to_move:
+            if self._plan.volumes:
+                self._sweep()
             return
         assert self._plan.movers is not None
         self._progress.phase("restore volumes", len(self._to_move), sum(one.view.bytes for one in self._to_move))
@@ -115,17 +122,23 @@ class Filling:
 
     def _sweep(self) -> None:
         """What earlier runs that are dead left of handovers."""
-        for name in sweep(self._cluster, self._is_alive):
-            self._progress.note(f"the claim {name}, which an interrupted restore had filled, is complete")
+        try:
+            for name in sweep(self._cluster, self._is_alive):
+                self._progress.note(f"the claim {name}, which an interrupted restore had filled, is complete")
+        except ClusterError as error:
+            if _ends_the_run(error):
+                raise
+            self._progress.warn(f"what earlier restores may have left of volumes was not looked for: {error}")
 
     def _is_alive(self, namespace: str, run: str) -> bool:
-        leases = self._cluster.api_surface().preferred("coordination.k8s.io", "leases")
-        return leases is not None and read(self._cluster, leases, namespace, f"holdfast-run-{run}") is not None
+        lease = read(self._cluster, LEASES, namespace, run_lease(run))
+        return lease is not None and not dead_runs([lease], self._cluster.now())
 
     def _move(self, movers: RunOfMovers, make: Make) -> None:
         exposures = Exposures(self._cluster, movers)
         ways: dict[str, tuple[PlannedVolume, Way]] = {}
         tasks = []
+        new: list[NewClaim] = []
         for number, volume in enumerate(self._to_move, start=1):
             self._cancel.check()
             way = self._way(volume, movers, exposures, make, number)
@@ -140,6 +153,9 @@ class Filling:
             task = self._task(volume, mounted, overwrites=way.overwrites)
             ways[task.name] = volume, way
             tasks.append(task)
+            if volume.item.key in self.claims and volume.mounted_by and volume.pod_spec:
+                new.append(NewClaim(mounted, volume.view.name, volume.mounted_by[0], volume.pod_spec))
+        bind_together(self._cluster, movers, new, self._progress)
         endings: list[Future[None]] = []
         with ThreadPoolExecutor(_PARALLEL_HANDOVERS, thread_name_prefix="holdfast-handover") as pool:
             movers.run(tasks, lambda end: endings.append(pool.submit(self._end, *ways[end.task.name], end)))

@@ -31,8 +31,9 @@ from holdfast.cluster.listing import whole
 from holdfast.errors import ApiRefused, ClusterError
 from holdfast.model.restore import ObjectResult, Result
 from holdfast.objects.fields import Object, at, copied, items, name_of, put, text
+from holdfast.operations.movers.kinds import CLAIMS, VOLUMES
 from holdfast.operations.restore.plan import PlannedVolume, result_of
-from holdfast.operations.restore.volumes.claims import CLAIMS, VOLUMES, await_true, change, read, remove
+from holdfast.operations.restore.volumes.claims import await_true, change, read, remove
 from holdfast.operations.restore.volumes.marks import HANDOVER, HANDOVER_NOTE
 from holdfast.operations.restore.volumes.way import Make, RunOfMovers
 
@@ -74,7 +75,7 @@ class Handover:
             "metadata": {
                 "name": self._filled,
                 "labels": dict(self._movers.labels),
-                "ownerReferences": [self._movers.owner],
+                "ownerReferences": [dict(self._movers.owner)],
             },
             "spec": {field: copied(spec[field]) for field in _COPIED if field in spec},
         }

@@ -13,8 +13,9 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ClusterError
 from holdfast.model.restore import ObjectResult, Result
 from holdfast.objects.fields import Object, copied, put, text
+from holdfast.operations.movers.kinds import CLAIMS, VOLUMES
 from holdfast.operations.restore.plan import CREATING, PlannedVolume, result_of
-from holdfast.operations.restore.volumes.claims import CLAIMS, VOLUMES, await_true, change, read
+from holdfast.operations.restore.volumes.claims import await_true, change, read
 from holdfast.operations.restore.volumes.marks import FILLING
 from holdfast.operations.restore.volumes.way import Make, RunOfMovers
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from holdfast.model.restore import ObjectResult
-from holdfast.operations.movers.task import MoverEnd, MoverSettings, MoverTask
+from holdfast.operations.movers.exposing import ForRun
+from holdfast.operations.movers.task import MoverEnd, MoverTask
 from holdfast.operations.restore.plan import PlannedObject
 from holdfast.operations.restore.writing import Change
 
@@ -14,13 +15,8 @@ Make = Callable[[PlannedObject, Change], ObjectResult]
 """Creates an object of the plan, perhaps changed."""
 
 
-class RunOfMovers(Protocol):
+class RunOfMovers(ForRun, Protocol):
     """What is needed of `holdfast.operations.movers.run.Movers`."""
-
-    settings: MoverSettings
-    run_id: str
-    labels: dict[str, str]
-    owner: dict[str, Any]
 
     def run(self, tasks: Sequence[MoverTask], done: Callable[[MoverEnd], None] = ...) -> list[MoverEnd]: ...
 
