@@ -55,6 +55,7 @@ def _fill(root: Path, say: Say) -> None:
         link.unlink(missing_ok=True)  # Debian's wrappers, which need perl
         link.symlink_to(f"/{_PROGRAMS}/{program.name}")
     start = root / "usr/sbin/start-postgresql"
+    start.parent.mkdir(exist_ok=True)
     start.write_text(_START)
     start.chmod(0o755)
 

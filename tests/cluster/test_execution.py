@@ -219,6 +219,12 @@ def test_an_input_ends_where_it_ends(shop):
             assert started.finish() == (0, b"".join(give), b"")
 
 
+def test_a_command_that_ends_well_before_it_has_read_all_does_not_pass_for_one_that_has(shop):
+    with running(shop, "true", give=[bytes(1 << 20)] * 8) as started:
+        done = started.finish()
+    assert (done.exit_code, done.errors) == (65, b"it ended before it had read all of its input\n")
+
+
 def test_a_command_that_reads_nothing_of_its_input_can_end(shop):
     with running(shop, "sh", "-c", "exit 4", give=[bytes(1 << 20)] * 64) as started:
         assert started.finish().exit_code == 4
