@@ -49,11 +49,13 @@ def _fill(root: Path, say: Say) -> None:
         shutil.rmtree(root / "usr/share" / unneeded, ignore_errors=True)
     shutil.rmtree(root / "usr/lib/postgresql/15/lib/bitcode", ignore_errors=True)
     lay_busybox(root, say, _ACCOUNT)
+    (root / "usr/bin").mkdir(exist_ok=True)
     for program in (root / _PROGRAMS).iterdir():
         link = root / "usr/bin" / program.name
         link.unlink(missing_ok=True)  # Debian's wrappers, which need perl
         link.symlink_to(f"/{_PROGRAMS}/{program.name}")
     start = root / "usr/sbin/start-postgresql"
+    start.parent.mkdir(exist_ok=True)
     start.write_text(_START)
     start.chmod(0o755)
 

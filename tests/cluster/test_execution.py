@@ -1,5 +1,6 @@
 """Commands in the containers of real pods, and servers that answer otherwise."""
 
+import hashlib
 import threading
 import time
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from tests.cluster.local_server import Answer, Server
 from tests.cluster.severed import Severed
 from tests.restore_lab import Lab, eventually, pod, unique
 
+from holdfast.cluster import websocket
 from holdfast.cluster.connection import Connection
-from holdfast.cluster.execution import execute
+from holdfast.cluster.execution import Input, execute
 from holdfast.cluster.settings import ConnectionSettings
 from holdfast.errors import ApiRefused, Cancelled, ClusterError, ClusterUnreachable
 from holdfast.model.cancel import Cancel
@@ -165,7 +167,11 @@ def test_names_that_are_none_go_nowhere(shop):
 
 @contextmanager
 def running(shop, *command, give=None, timeout=60.0):
-    with shop.cluster.running(shop.namespace, "busy", command, container="main", timeout=timeout, give=give) as started:
+    """`give` are pieces of the input."""
+    pieces = None if give is None else Input(sum(map(len, give)), give)
+    with shop.cluster.running(
+        shop.namespace, "busy", command, container="main", timeout=timeout, give=pieces
+    ) as started:
         yield started
 
 
@@ -187,10 +193,24 @@ def test_megabytes_come_out_whole(shop):
 
 def test_megabytes_go_in_and_come_back(shop):
     data = numbers(12 << 20)
-    pieces = (data[start : start + 999_999] for start in range(0, len(data), 999_999))
+    pieces = [data[start : start + 999_999] for start in range(0, len(data), 999_999)]
     with running(shop, "cat", give=pieces) as started:
         assert all_of(started) == data
         assert started.exit_code == 0
+
+
+def test_an_input_arrives_whole_at_a_command_that_says_nothing(shop):
+    """Closing it instead, as kubectl does, loses what is on its way in containerd 1.6, and the command ends well."""
+    data = numbers(12 << 20)
+    with running(shop, "sh", "-c", "sha256sum >/tmp/sum", give=[data]) as started:
+        assert started.finish() == (0, b"", b"")
+    assert run(shop, "cat", "/tmp/sum").output.decode().split()[0] == hashlib.sha256(data).hexdigest()
+
+
+def test_the_arguments_of_a_command_with_input_arrive_as_they_are(shop):
+    words = ["a b", "$HOME", "'q'", "", "new\nline", "-c"]
+    with running(shop, "printf", "<%s>", *words, give=[b"x"]) as started:
+        assert started.finish().output.decode() == "".join(f"<{word}>" for word in words)
 
 
 def test_an_input_ends_where_it_ends(shop):
@@ -199,8 +219,14 @@ def test_an_input_ends_where_it_ends(shop):
             assert started.finish() == (0, b"".join(give), b"")
 
 
+def test_a_command_that_ends_well_before_it_has_read_all_does_not_pass_for_one_that_has(shop):
+    with running(shop, "true", give=[bytes(1 << 20)] * 8) as started:
+        done = started.finish()
+    assert (done.exit_code, done.errors) == (65, b"it ended before it had read all of its input\n")
+
+
 def test_a_command_that_reads_nothing_of_its_input_can_end(shop):
-    with running(shop, "sh", "-c", "exit 4", give=(bytes(1 << 20) for _ in range(64))) as started:
+    with running(shop, "sh", "-c", "exit 4", give=[bytes(1 << 20)] * 64) as started:
         assert started.finish().exit_code == 4
 
 
@@ -223,7 +249,10 @@ def test_an_input_that_breaks_off_is_no_good_end(shop):
         yield b"half a "
         raise ClusterError("the backup cannot be read", why="it is damaged")
 
-    with pytest.raises(ClusterError, match="damaged"), running(shop, "cat", give=give()) as started:
+    stream = shop.cluster.running(
+        shop.namespace, "busy", ["cat"], container="main", timeout=50.0, give=Input(100, give())
+    )
+    with pytest.raises(ClusterError, match="damaged"), stream as started:
         all_of(started)
 
 
@@ -233,7 +262,12 @@ def test_much_is_said_on_standard_error_and_little_of_it_is_kept(shop):
         assert len(started.errors) == 1 << 20
 
 
-def test_a_pod_that_goes_in_the_middle_leaves_no_output_that_looks_whole(lab, shop):
+def test_a_command_that_is_long_silent_is_kept_connected(shop, monkeypatch):
+    monkeypatch.setattr(websocket, "_LOOKS_UNTIL_PING", 1)
+    assert run(shop, "sh", "-c", "sleep 2; echo end").output == b"end\n"
+
+
+def test_a_pod_that_goes_in_the_middle_leaves_no_output_that_looks_whole(shop):
     sleeping = {"name": "main", "image": "testbed/busybox:1", "command": ["sleep", "3600"]}
     shop.make(pod("brief", spec={"containers": [sleeping], "terminationGracePeriodSeconds": 0}))
     eventually(lambda: shop.read(pod("brief"))["status"]["phase"] == "Running", "the pod runs")

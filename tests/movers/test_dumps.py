@@ -10,6 +10,7 @@ from tests.conftest import needed_tools
 from tests.restore_lab import Lab, eventually, pod
 from tests.sample_repository import init
 
+from holdfast.cluster.execution import Input
 from holdfast.errors import DamagedData, StoreUnavailable
 from holdfast.model.cancel import Cancel
 from holdfast.model.hooks import DumpMode, Hook, HookOutcome, HookSet, PodSelection, When
@@ -194,6 +195,14 @@ def test_a_dump_without_a_pod_is_named(shop):
     assert (record.outcome, record.why) == (LEFT_OUT, "there is no pod for it")
 
 
+def test_a_load_that_ends_well_before_it_has_read_all_is_no_success(shop):
+    take = dump("seq 1 3000000", load=("true",))
+    records, contents = Backups().save(shop, "plain", take)
+    (record,) = load(shop, contents, records, ["plain"], take)
+    assert record.outcome is FAILED
+    assert "ended before it had read all" in record.why
+
+
 def test_a_load_that_fails_is_named(shop):
     take = dump("seq 1 500000", load=shell("head -n 1; echo refused >&2; exit 1"))
     records, contents = Backups().save(shop, "plain", take)
@@ -250,7 +259,8 @@ GRANT SELECT ON shop.* TO buyer;
 SUM = "SELECT MD5(GROUP_CONCAT(MD5(CONCAT_WS('|', id, note, MD5(data))) ORDER BY id)) FROM shop.orders"
 THINGS = """
 SELECT COUNT(*) FROM shop.log; SELECT COUNT(*) FROM shop.v; SHOW TRIGGERS FROM shop; SHOW GRANTS FOR buyer;
-SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA='shop'; SELECT EVENT_NAME FROM information_schema.EVENTS;
+SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA='shop';
+SELECT EVENT_NAME FROM information_schema.EVENTS;
 """
 
 
@@ -267,9 +277,14 @@ def sql(shop, name, text):
     return done.output
 
 
-def test_mariadb_by_its_recipe_out_of_one_database_into_an_empty_one(node_cluster, shop):
+@pytest.fixture(scope="module")
+def _mariadb(node_cluster):
     with needed_tools():
         node_cluster.import_image(MARIADB)
+
+
+@pytest.mark.usefixtures("_mariadb")
+def test_mariadb_by_its_recipe_out_of_one_database_into_an_empty_one(shop):
     make(shop, "db-0", mariadb())
     sql(shop, "db-0", SCHEMA)
     (record,), contents = Backups().save(shop, "db-0", dumps=DumpMode.AUTO)
@@ -284,10 +299,11 @@ def test_mariadb_by_its_recipe_out_of_one_database_into_an_empty_one(node_cluste
     shop.delete(pod("db-0"))
 
 
-def test_a_dump_of_mariadb_is_of_one_moment(node_cluster, shop):
+@pytest.mark.usefixtures("_mariadb")
+def test_a_dump_of_mariadb_is_of_one_moment(shop):
     """While a writer moves money between two tables, the sum in the dump is what it always was."""
     make(shop, "bank", mariadb())
-    sql(shop, "bank", "CREATE DATABASE b; CREATE TABLE b.x (v INT); CREATE TABLE b.y (v INT);"
+    sql(shop, "bank", "CREATE DATABASE b; USE b; CREATE TABLE b.x (v INT); CREATE TABLE b.y (v INT);"
         "INSERT INTO b.x VALUES (1000000); INSERT INTO b.y VALUES (0);"
         "CREATE TABLE b.ballast AS SELECT seq, REPEAT('x', 500) FROM seq_1_to_40000")  # fmt: skip
     move = "while :; do echo 'BEGIN; UPDATE b.x SET v=v-1; UPDATE b.y SET v=v+1; COMMIT;'; done | mariadb >/dev/null 2>&1 &"
@@ -330,7 +346,12 @@ PG_SUM = "SELECT md5(string_agg(md5(o::text), ',' ORDER BY id)), f(), (SELECT co
 def psql(shop, text, database="postgres", user="owner"):
     command = ["psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database]
     with shop.cluster.running(
-        shop.namespace, "pg-0", command, container="postgresql", timeout=60.0, give=[text.encode()]
+        shop.namespace,
+        "pg-0",
+        command,
+        container="postgresql",
+        timeout=60.0,
+        give=Input(len(text.encode()), [text.encode()]),
     ) as started:
         done = started.finish()
     assert done.exit_code == 0, done

@@ -35,8 +35,16 @@ _WITH_INPUT = """\
 command -v head >/dev/null || { echo 'there is no head in this container' >&2; exit 127; }
 length=$1
 shift
-head -c "$length" | "$@"
+head -c "$length" | {
+  "$@"
+  code=$?
+  rest=$(head -c 1 | wc -c)
+  cat >/dev/null
+  if [ $code = 0 ] && [ "${rest:-0}" -gt 0 ]; then echo 'it ended before it had read all of its input' >&2; exit 65; fi
+  exit $code
+}
 """
+"""What is left of the input is read away: otherwise servers never tell that the command has ended."""
 _AFTERWARDS = 5.0  # seconds that the server has to close the connection once the command has ended
 
 
@@ -160,6 +168,8 @@ def running(
     give: Input | None = None,
 ) -> Iterator[RunningCommand]:
     """Starts the command; `give` is its input, whose pieces are taken as the command reads them. That needs `sh` and `head`.
+
+    A command that ends well before it has read all of it gives exit code 65.
 
     Raises as `execute` does, and so does the RunningCommand, which raises what the pieces raise, too. An input that is given up
     ends for the command as well, wherever it is.

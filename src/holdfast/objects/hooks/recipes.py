@@ -46,7 +46,7 @@ _MYSQL_DUMP = f"""\
 {_MYSQL_ACCESS}\
 dump=$(program mariadb-dump mysqldump)
 set -- --user="$user" --default-character-set=utf8mb4 --single-transaction --quick \\
-  --routines --events --triggers --skip-dump-date
+  --routines --events --triggers --flush-privileges --skip-dump-date
 case $("$dump" --help 2>/dev/null) in *set-gtid-purged*) set -- "$@" --set-gtid-purged=OFF ;; esac
 if [ "$what" = --databases ]; then set -- "$@" --no-tablespaces --databases "$database"; else set -- "$@" "$what"; fi
 exec "$dump" "$@"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from holdfast.cluster.cluster import Cluster
+from holdfast.cluster.execution import Input
 from holdfast.errors import ClusterError, DamagedData, NotFound
 from holdfast.model.hooks import DumpMode, Hook, HookOutcome, HookRecord, HookSet, When
 from holdfast.model.progress import Progress
@@ -92,7 +93,7 @@ def _load(cluster: Cluster, contents: SnapshotContents, dump: HookRecord, pod: P
             hook.command,
             container=hook.container,
             timeout=hook.timeout,
-            give=contents.pieces(dump.path),
+            give=Input(dump.bytes, contents.pieces(dump.path)),
         ) as command:
             ended = command.finish()
     except ClusterError as error:
