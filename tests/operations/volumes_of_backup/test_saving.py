@@ -218,6 +218,17 @@ def test_movers_that_cannot_begin_fail_every_volume_and_nothing_else(place, monk
     assert run.counts["objects"] > 2
 
 
+def test_movers_that_cannot_be_watched_fail_their_volumes_and_nothing_else(place, monkeypatch):
+    def refuse(_task, _cancel):
+        raise ClusterError("pods cannot be watched", why="forbidden", next="Ask for the right.")
+
+    monkeypatch.setattr(place.movers, "move", refuse)
+    run = place.back_up()
+    assert run.outcome is Outcome.PARTIAL
+    assert [problem.why for problem in run.errors] == ["pods cannot be watched: forbidden"] * 2
+    assert not place.movers.is_begun
+
+
 def test_a_repository_that_no_pod_reaches_fails_every_volume_before_anything_of_movers_is_touched(place, monkeypatch):
     def refuse(_):
         raise PlanRefused("pods cannot reach it", why="it is here", next="Use --mover-repository or --volumes none.")

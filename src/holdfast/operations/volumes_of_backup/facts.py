@@ -6,10 +6,11 @@ may not be read is named, and the rest goes on: a tenant may read no PersistentV
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from holdfast.api.names import RUN_LABEL
 from holdfast.cluster.listing import whole
@@ -124,7 +125,7 @@ class _Facts:
         """None if the account may not."""
         resource = self._source.api_surface().find(kind)
         try:
-            return [json.loads(item) for item in whole(self._source.list(resource, namespace=namespace)).items]
+            return [msgspec.json.decode(item) for item in whole(self._source.list(resource, namespace=namespace)).items]
         except ApiRefused as error:
             if error.reason != "Forbidden":
                 raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import Cancelled, ClusterUnreachable, DamagedData, HoldfastError, NotFound
+from holdfast.errors import Cancelled, ClusterError, ClusterUnreachable, DamagedData, HoldfastError, NotFound
 from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.hooks import HookRecord
@@ -166,7 +166,7 @@ class VolumeSaver:
     def _save_group(self, group: Group, begun: Begun | None, tasks: Mapping[str, MoverTask]) -> list[MoverEnd]:
         """The ends of its movers. What the hooks before began is undone whatever happens."""
         if not group.pods:
-            return begun.run(list(tasks.values())) if begun and tasks else []
+            return self._read(group, begun, tasks)
         try:
             before = self._hooks.before(group.pods)
             self._hook_records += before
@@ -175,9 +175,21 @@ class VolumeSaver:
                 self._stopped |= {pod.name for pod in group.pods}
                 self._records += [failed(move.record, stopped_by(stop)) for move in group.moves if move.name in tasks]
                 return []
-            return begun.run(list(tasks.values())) if begun and tasks else []
+            return self._read(group, begun, tasks)
         finally:
             self._hook_records += self._hooks.after(group.pods)
+
+    def _read(self, group: Group, begun: Begun | None, tasks: Mapping[str, MoverTask]) -> list[MoverEnd]:
+        """What hinders all movers of the group – a right that is missing, a Lease that is gone – fails its volumes."""
+        if begun is None or not tasks:
+            return []
+        try:
+            return begun.run(list(tasks.values()))
+        except (Cancelled, ClusterUnreachable):
+            raise
+        except ClusterError as error:
+            self._fail((move for move in group.moves if move.name in tasks), error)
+            return []
 
     def _grafted(self, move: Move, end: MoverEnd) -> VolumeRecord:
         """The record of a volume whose mover has ended; its part is in the tree if there is one."""
