@@ -241,6 +241,9 @@ def mover_settings(settings: Settings, cluster: Cluster, options: MoverOptions, 
         repository=repository,
         cluster_name=cluster_name,
         secret=secret,
+        account=settings.environ.get("HOLDFAST_ACCOUNT", "")
+        if namespace == settings.environ.get("HOLDFAST_NAMESPACE")
+        else "",
         credentials={}
         if secret
         else of_movers.mover_credentials(repository, read_password(settings), account.environ, account.certificates),

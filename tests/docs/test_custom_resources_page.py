@@ -97,7 +97,7 @@ def plain(output):
     return [" ".join(line.split()) for line in lines if line]
 
 
-@pytest.mark.parametrize("manifest", yaml.safe_load_all(OF_DATA), ids=lambda one: one["kind"])
+@pytest.mark.parametrize("manifest", list(yaml.safe_load_all(OF_DATA)), ids=lambda one: one["kind"])
 def test_what_the_page_says_of_data_is_taken(shop, manifest):
     shop.send("POST", shop.path(manifest).rpartition("/")[0], manifest, {"dryRun": "All", "fieldValidation": "Strict"})
 

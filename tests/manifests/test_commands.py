@@ -157,10 +157,11 @@ def test_only_who_moves_volumes_is_told_how(role):
     work = Work(kind="Backup", name="a", namespace="shop", role=role, command=[], url="/srv", secret="login")
     template = pod_template(work, Installation(namespace="holdfast", image="holdfast:9", cluster="c"))
     variables = {one["name"]: one for one in template["spec"]["containers"][0]["env"]}
-    told = {"HOLDFAST_IMAGE", "HOLDFAST_NAMESPACE", "HOLDFAST_SECRET"} & variables.keys()
+    told = {"HOLDFAST_IMAGE", "HOLDFAST_NAMESPACE", "HOLDFAST_SECRET", "HOLDFAST_ACCOUNT"} & variables.keys()
     if role not in (Role.BACKUP, Role.RESTORE):
         assert not told
         return
     assert variables["HOLDFAST_IMAGE"]["value"] == "holdfast:9"
     assert variables["HOLDFAST_SECRET"]["value"] == "login"
     assert variables["HOLDFAST_NAMESPACE"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    assert variables["HOLDFAST_ACCOUNT"]["valueFrom"] == {"fieldRef": {"fieldPath": "spec.serviceAccountName"}}

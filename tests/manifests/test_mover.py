@@ -53,6 +53,17 @@ def nodes_of(affinity):
     return required["nodeSelectorTerms"]
 
 
+def test_pull_secrets_are_those_of_an_account_whose_token_is_not_there():
+    assert pod(account="holdfast-runner")["serviceAccountName"] == "holdfast-runner"
+    assert pod(account="holdfast-runner")["automountServiceAccountToken"] is False
+    assert "serviceAccountName" not in pod()
+
+
+def test_what_a_shell_would_replace_arrives_as_it_is():
+    """Kubernetes makes `$` of `$$`, and leaves the rest."""
+    assert container(command=["mover", "read", "--exclude=$(HOME)$x"])["args"][-1] == "--exclude=$$(HOME)$$x"
+
+
 def test_it_belongs_to_the_run():
     made = job()
     assert made["metadata"]["ownerReferences"] == [OWNER]

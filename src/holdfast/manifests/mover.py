@@ -47,6 +47,7 @@ class MoverPod:
     url: str  # of the repository
     cluster: str  # its name
     secret: str
+    account: str = ""  # whose pull secrets it has; "": those of `default`
     resources: Mapping[str, Any] = field(default_factory=dict)  # empty: _RESOURCES
     settings: PodSettings = field(default_factory=PodSettings)
 
@@ -92,6 +93,7 @@ def _pod(mover: MoverPod) -> dict[str, Any]:
         "priorityClassName": settings.priority_class_name,
         "schedulerName": placement.scheduler,
         "runtimeClassName": placement.runtime_class,
+        "serviceAccountName": mover.account,
     }
     return {
         "restartPolicy": "Never",

@@ -19,7 +19,8 @@ RESULT = "/dev/termination-log"
 IMAGE_VARIABLE = "HOLDFAST_IMAGE"
 NAMESPACE_VARIABLE = "HOLDFAST_NAMESPACE"
 SECRET_VARIABLE = "HOLDFAST_SECRET"  # noqa: S105 - the name of a variable, whose value is the name of a Secret
-"""By these a run knows how to make movers beside itself: with which image, where, and with whose credentials."""
+ACCOUNT_VARIABLE = "HOLDFAST_ACCOUNT"
+"""By these a run knows how to make movers beside itself: with which image, where, with whose credentials and pull secrets."""
 _CACHE = "/var/cache/holdfast"
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS = {"memory": "1Gi"}
@@ -156,4 +157,5 @@ def _for_movers(work: Work, installation: Installation) -> list[dict[str, Any]]:
         {"name": IMAGE_VARIABLE, "value": installation.image},
         {"name": SECRET_VARIABLE, "value": work.secret},
         from_pod(NAMESPACE_VARIABLE, "metadata.namespace"),
+        from_pod(ACCOUNT_VARIABLE, "spec.serviceAccountName"),
     ]

@@ -263,6 +263,12 @@ def test_those_of_a_pod_run_beside_it_with_its_secret(of_movers, pod):
     assert (found.namespace, found.secret, found.credentials) == ("shop", "location-main", {})
 
 
+def test_those_of_a_pod_have_the_pull_secrets_of_its_account_where_that_is(of_movers, pod):
+    environ = {**pod, "HOLDFAST_ACCOUNT": "holdfast-runner"}
+    assert of_movers(environ).account == "holdfast-runner"
+    assert of_movers(environ, MoverOptions(image="i", namespace="elsewhere")).account == ""
+
+
 def test_elsewhere_they_get_what_a_pod_has(of_movers, pod):
     found = of_movers(pod, MoverOptions(image="i", namespace="elsewhere"))
     assert (found.namespace, found.secret) == ("elsewhere", "")

@@ -154,6 +154,7 @@ class Movers:
             url=settings.repository,
             cluster=settings.cluster_name,
             secret=self._secret,
+            account=settings.account,
             resources=settings.resources or settings.pod.resources,
             settings=settings.pod,
         )

@@ -28,6 +28,7 @@ class MoverSettings:
         ""  # of the namespace, with the repository's credentials; "": one is made for the run from `credentials`
     )
     credentials: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    account: str = ""  # a ServiceAccount of the namespace, for its pull secrets: no mover gets its token; "": `default`
     parallel: int = 4
     parallel_per_node: int = 2
     resources: Mapping[str, Any] = field(default_factory=dict)  # of the container; empty: one processor, 128 Mi to 1 Gi
