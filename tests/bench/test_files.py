@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import files, fresh, programs, scale, trees, trials
+from bench import files, fresh, movers, programs, scale, trees, trials
 from bench import s3 as s3_rows
 from bench.command import CommandFailed, clean_environment, measured
 from bench.trials import RestoredWrong, Step, Trials
@@ -261,3 +261,12 @@ def test_time_per_file_is_measured_over_the_number_of_files(copiers, tmp_path, m
     assert rows["scale-first-100"].peer_values
     assert not rows["scale-first-300"].peer_values, "restic runs on many files only when asked for"
     assert not Path(tmp_path, "many").exists()
+
+
+def test_a_mover_is_measured_beside_the_direct_way(alone, made):
+    *speeds, memory = movers.rows(alone, made)
+    assert [row.id for row in speeds] == [f"movers-{tree}-{step}" for tree in ("big", "small") for step in Step]
+    assert [row.floor for row in speeds] == [0.8, None, None] * 2
+    assert all(row.value > 0 and "directly" in row.peer for row in speeds)
+    assert (memory.id, memory.floor) == ("movers-memory", 250)
+    assert 30 < memory.value < 250

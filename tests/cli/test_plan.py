@@ -137,6 +137,7 @@ def test_a_plan_says_how_volumes_are_saved(holdfast, cluster, namespace, tmp_pat
     policy = tmp_path / "policies.yaml"
     policy.write_text(VELEROS)
     data = ("--volume-policy", policy, "--exclude-path", "*.tmp", "--mover-cpu", "500m", "--parallel-volumes", "8")
+    data += ("--hook-before", "shop/db-0:db=sync && echo $$", "--dumps", "auto")
     done = holdfast("plan", "create", f"{namespace}/n", *NIGHTLY, "-n", namespace, *data, "--dry-run", "-o", "json")
     assert_documented("plan create", done.document)
     cluster.api.create(plans_of(namespace), done.document)
@@ -145,6 +146,15 @@ def test_a_plan_says_how_volumes_are_saved(holdfast, cluster, namespace, tmp_pat
     assert backup["volumePolicy"] == {"version": "v1", "volumePolicies": [rule]}
     assert backup["excludePaths"] == ["*.tmp"]
     assert backup["movers"] == {"parallel": 8, "cpu": "500m"}
+    assert backup["dumps"] == "auto"
+    [hook] = backup["hooks"]
+    assert (hook["when"], hook["namespaces"], hook["pods"], hook["container"]) == (
+        "before-backup",
+        ["shop"],
+        ["db-0"],
+        "db",
+    )
+    assert hook["command"][-1] == "sync && echo $$"
 
 
 def test_a_plan_that_exists_is_changed_only_if_that_is_said(plans, cluster, namespace):
@@ -181,6 +191,8 @@ def test_a_plan_that_exists_is_changed_only_if_that_is_said(plans, cluster, name
         (("--volume-policy", "nowhere.yaml"), "--volume-policy 'nowhere.yaml' cannot be read"),
         (("--volume-policy", '{"version": "v1"}'), "--volume-policy"),
         (("--mover-memory", "much"), "--mover-memory 'much' is no quantity"),
+        (("--hook-before", "db-0=sync"), "--hook-before 'db-0' is no hook"),
+        (("--hooks", '[{"when": "never"}]'), "--hooks"),
         (("--parallel-volumes", "0"), "--parallel-volumes"),
     ],
 )

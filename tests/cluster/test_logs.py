@@ -6,6 +6,7 @@ import threading
 import pytest
 from tests.cluster.watch_server import CUT, HANG, WatchServer, refused
 
+from holdfast.cluster import streaming
 from holdfast.cluster.logs import follow_log
 from holdfast.errors import ApiRefused, Cancelled
 from holdfast.model.cancel import Cancel
@@ -151,6 +152,12 @@ def test_a_stop_ends_it_while_the_server_is_silent(server, following, cancel):
     with pytest.raises(Cancelled):
         next(lines)
     assert server.gone.acquire(timeout=10)
+
+
+def test_a_line_without_end_does_not_fill_the_memory_nor_end_the_rest(server, following, monkeypatch):
+    monkeypatch.setattr(streaming, "LONGEST_LINE", 100_000)
+    server.logs = [[line("42.1", "one"), *[b"x" * 1000] * 101, HANG], [line("42.1", "one"), line("42.3", "two")]]
+    assert first(following(), 2) == ["one", "two"]
 
 
 def test_a_server_that_stops_speaking_is_asked_again(server, following, clock):

@@ -23,7 +23,7 @@ SESSIONS = [
     for block in re.findall(r"^```console\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
     for command, output in re.findall(r"^\$ (.*?)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
 ]
-[MANIFESTS] = re.findall(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
+MANIFESTS, OF_DATA = re.findall(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
 
 
 def ago(**span):
@@ -95,6 +95,11 @@ def plain(output):
     """Without widths of columns, and with the ages of objects that a test has just made as good as the page's."""
     lines = [re.sub(r"\s+\d+[smhd](\d+[smh])?$", " AGE", line.rstrip()) for line in output.strip().splitlines()]
     return [" ".join(line.split()) for line in lines if line]
+
+
+@pytest.mark.parametrize("manifest", yaml.safe_load_all(OF_DATA), ids=lambda one: one["kind"])
+def test_what_the_page_says_of_data_is_taken(shop, manifest):
+    shop.send("POST", shop.path(manifest).rpartition("/")[0], manifest, {"dryRun": "All", "fieldValidation": "Strict"})
 
 
 def test_the_fields_are_those_of_the_models():

@@ -11,6 +11,8 @@ import pytest
 
 from holdfast.api.backup import BackupSpec
 from holdfast.api.restore import RestoreSpec
+from holdfast.cli.backup import create
+from holdfast.cli.restore import run
 from holdfast.errors import UsageError
 from holdfast.manifests import commands
 from holdfast.manifests.naming import Role
@@ -70,6 +72,29 @@ def test_hooks_arrive_as_they_were_written(made):
     assert json.loads(text) == HOOKS
     assert text.startswith("[")  # by which the command line knows that it is no file
     assert "--dumps=auto" in command
+    assert "--no-hooks" in made(noHooks=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "made"), [(create, backup_command), (run, restore_command)], ids=["backup", "restore"]
+)
+def test_the_command_line_knows_every_flag(verb, made):
+    """Its own parser reads what the pod is given, for an object that says all that one can say."""
+    movers = {"movers": MOVERS, "hooks": HOOKS, "dumps": "none", "noHooks": True, "volumes": "none"}
+    more = {
+        create: {"volumePolicy": POLICY, "excludePaths": ["a"], "keepFor": "1d", "labels": {"a": "b"}, "type": "full"},
+        run: {
+            "volumeClaims": ["shop/data"],
+            "volumeSizes": {"shop/data": "2Gi"},
+            "mapImages": {"a": "b"},
+            "restoreStatus": ["x"],
+            "quarantine": True,
+        },
+    }[verb]
+    flags = made(**movers, **more)[2:]
+    context = verb.make_context(verb.name, flags)
+    assert context.params["hook_documents"] == (json.dumps(HOOKS, separators=(",", ":")),)
+    assert context.params["mover_cpu"] == "500m"
 
 
 def test_what_is_not_said_is_left_to_the_command_line():

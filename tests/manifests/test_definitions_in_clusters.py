@@ -203,6 +203,7 @@ HOOKS = [
 BACKUP = SELECTION | {
     "hooks": HOOKS,
     "dumps": "auto",
+    "noHooks": True,
     "volumes": "none",
     "volumePolicy": POLICY,
     "excludePaths": ["shop/data:cache/*"],
@@ -254,6 +255,7 @@ FULL = [
         volumeSizes={"shop/data": "20Gi"},
         hooks=HOOKS,
         dumps="none",
+        noHooks=True,
         movers=MOVERS,
         quarantine=True,
         wait=True,

@@ -11,6 +11,7 @@ from testbed.errors import ApiFailed
 
 from holdfast.assembly import Settings, connect
 from holdfast.model.cancel import Cancel
+from holdfast.model.run import Outcome
 from holdfast.operations.movers.contract import Moved, Told, Warned, encode_line
 from holdfast.operations.movers.run import Movers
 from holdfast.operations.movers.task import MoverSettings, MoverTask
@@ -18,7 +19,7 @@ from holdfast.operations.movers.task import MoverSettings, MoverTask
 BUSYBOX = "testbed/busybox:1"
 PASSWORD = "correct-horse-of-movers"
 RUN = "20261123-051942-7f3a9c"
-PATIENCE = 90.0
+PATIENCE = 180.0
 KINDS = {
     "leases": "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "jobs": "/apis/batch/v1/namespaces/{}/jobs",
@@ -51,7 +52,7 @@ def told(files, size=0, **totals):
 
 
 def moved(outcome="done", **fields):
-    return Moved(outcome=outcome, **fields)
+    return Moved(outcome=Outcome(outcome), **fields)
 
 
 def warned(text):
@@ -189,9 +190,6 @@ class Lab:
         """All that carries the label of a run."""
         kinds = ("leases", "jobs", "pods", "secrets", "persistentvolumeclaims", "persistentvolumes")
         return [f"{kind}/{one['metadata']['name']}" for kind in kinds for one in self.list(kind)]
-
-    def exists(self, namespace):
-        return self.cluster.api.exists(f"/api/v1/namespaces/{namespace}")
 
     def secret_of_run(self):
         found = self.get("secrets", f"holdfast-run-{RUN}")

@@ -142,3 +142,59 @@ def test_a_repository_that_only_this_machine_reaches_saves_the_objects_and_names
     ]
     assert all("--mover-repository" in problem["next"] for problem in run["errors"])
     assert scene.left() == []
+
+
+@pytest.fixture
+def hooked(scene):
+    """`hooked(**annotations)`: a pod with a claim of its own, and these hooks."""
+    names = []
+
+    def make(name, **annotations):
+        names.append(name)
+        made = pod(name, SLEEP, name)
+        made["metadata"]["annotations"] = {
+            f"hooks.holdfast.dev/{hook.replace('_', '-')}": command for hook, command in annotations.items()
+        }
+        scene.apply(claim(name), made)
+        scene.wait_ready(name)
+        (scene.volume(name) / "file").write_text("content")
+        return scene.volume(name)
+
+    yield make
+    for name in names:
+        scene.kubectl("delete", "pod,pvc", name, "--wait=false")
+
+
+def test_a_volume_is_read_between_the_hooks_of_its_pod(scene, hooked):
+    volume = hooked("quiet", before_backup="touch /data/still", after_backup="rm /data/still")
+    run = scene.back_up("--name", "with-hooks")
+    assert run["outcome"] == "done"
+    assert [(hook["name"], hook["when"], hook["outcome"]) for hook in run["hooks"]] == [
+        ("before-backup", "before-backup", "done"),
+        ("after-backup", "after-backup", "done"),
+    ]
+    listed = scene.holdfast(
+        "backup", "browse", "with-hooks", f"/volumes/{scene.namespace}/quiet", "-o", "json"
+    ).document
+    assert {one["path"].rpartition("/")[2] for one in listed} == {"file", "still"}
+    assert sorted(one.name for one in volume.iterdir()) == ["file"]
+
+
+def test_a_hook_that_fails_keeps_its_volume_from_being_read_and_no_other(scene, hooked):
+    hooked("loud", before_backup="echo cannot >&2; exit 7", after_backup="touch /data/after")
+    run = scene.back_up(code=3)
+    outcomes = {volume["name"]: volume["outcome"] for volume in run["volumes"]}
+    assert outcomes == {"data": "done", "idle": "done", "loud": "failed"}
+    whats = [problem["what"] for problem in run["errors"]]
+    assert f"the data of the volume {scene.namespace}/loud was not saved" in whats
+    assert f"the hook before-backup (before-backup) failed in the pod {scene.namespace}/loud" in whats
+
+
+def test_a_dump_is_a_file_of_the_backup(scene, hooked):
+    hooked("dumped", dump="cat /data/file")
+    run = scene.back_up("--name", "with-a-dump", "--volumes", "none")
+    (dump,) = run["hooks"]
+    assert (dump["when"], dump["outcome"], dump["bytes"]) == ("dump", "done", len("content"))
+    assert run["counts"]["dumps"] == 1
+    assert scene.holdfast("backup", "cat", "with-a-dump", dump["path"]).out == "content"
+    assert scene.holdfast("backup", "verify", "with-a-dump", "--offline").code == 0

@@ -103,7 +103,7 @@ def test_an_api_server_that_is_away_for_a_while_ends_nothing(behind, door, monke
         with pytest.raises(TimeoutError):
             ends.result(8)
         door.fail = lambda _request: None
-        [end] = ends.result(60)
+        [end] = ends.result(120)
     assert end.moved == DONE
     assert behind.progress.warnings == LINES
     assert wait_for(lambda: not behind.left())
@@ -148,7 +148,7 @@ def test_who_may_not_watch_any_more_is_told_so(behind, door):
         behind.running_pod()
         door.fail = lambda request: status(403, "Forbidden") if "/pods?" in request.path else None
         with pytest.raises(ApiRefused, match="pods"):
-            ends.result(60)
+            ends.result(120)
         door.fail = lambda _request: None
     assert wait_for(lambda: not behind.left())
 

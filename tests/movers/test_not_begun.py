@@ -25,7 +25,7 @@ def test_a_pod_that_no_scheduler_takes_is_given_up(lab):
 
 def test_a_quota_is_named(lab):
     lab.create("resourcequotas", quota("0"))
-    end = the_end(lab, patience=3)
+    end = the_end(lab, patience=10)
     assert "exceeded quota: small" in end.problem.why
     assert "--parallel-volumes" in end.problem.next
 
@@ -76,27 +76,27 @@ def test_a_job_that_somebody_deletes_is_gone(lab):
         job = lab.only("jobs")
         wait_for(lambda: lab.list("pods"))
         lab.delete("jobs", f"{job['metadata']['name']}?propagationPolicy=Background")
-        [end] = ends.result(30)
+        [end] = ends.result(120)
     assert end.problem.what == "the mover of shop/data is gone"
 
 
 def test_who_waits_for_room_waits_while_others_are_at_work(lab, monkeypatch):
     monkeypatch.setattr(attempt, "_LATE_LOG", 0.3)
     lab.create("resourcequotas", quota("1"))
-    with lab.running(lab.task(claim="a"), lab.task(claim="b"), patience=6) as ends:
+    with lab.running(lab.task(claim="a"), lab.task(claim="b"), patience=12) as ends:
         wait_for(lambda: lab.list("pods"))
         [first] = lab.list("pods")
         begin(lab, first)
         wait_for(lambda: len(lab.list("jobs")) == 2)
         with pytest.raises(TimeoutError):
-            ends.result(12)  # twice its patience
+            ends.result(16)  # longer than its patience
         finish(lab, first, moved(files=1))
         [second] = wait_for(
             lambda: [pod for pod in lab.list("pods") if pod["metadata"]["uid"] != first["metadata"]["uid"]]
         )
         begin(lab, second)
         finish(lab, second, moved(files=2))
-        assert [end.moved.files for end in ends.result(60)] == [1, 2]
+        assert [end.moved.files for end in ends.result(120)] == [1, 2]
 
 
 def begin(lab, pod):
@@ -127,7 +127,7 @@ def test_without_a_log_the_termination_message_tells(lab, monkeypatch):
         pod = lab.only("pods")
         begin(lab, pod)
         finish(lab, pod, moved("partial", files=7, bytes=70, part="abc"))
-        [end] = ends.result(30)
+        [end] = ends.result(120)
     assert (end.moved.outcome, end.moved.files, end.moved.part) == ("partial", 7, "abc")
     assert end.problem is None
     assert (lab.progress.files, lab.progress.bytes) == (7, 70)

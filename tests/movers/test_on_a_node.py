@@ -158,20 +158,20 @@ def test_last_words_tell_no_secret(live):
     ("image", "why"), [("testbed/none:1", "ErrImagePull"), ("testbed/none:1:2", "InvalidImageName")]
 )
 def test_an_image_that_is_not_there_is_named(live, image, why):
-    end = the_end(live, "", image=image, patience=45)
+    end = the_end(live, "", image=image, patience=30)
     assert f"the image {image} of the container holdfast cannot be pulled" in end.problem.why
     assert why in end.problem.why.replace("ImagePullBackOff", "ErrImagePull")
     assert "--mover-image" in end.problem.next
 
 
 def test_a_claim_that_is_not_there_is_named(live):
-    with live.movers(patience=4) as movers:
+    with live.movers(patience=15) as movers:
         [end] = movers.run([live.task(mounted_claim="none")])
     assert 'persistentvolumeclaim "none" not found' in end.problem.why
 
 
 def test_a_node_without_room_is_named(live):
-    end = the_end(live, "", resources={"requests": {"cpu": "900"}}, patience=4)
+    end = the_end(live, "", resources={"requests": {"cpu": "900"}}, patience=15)
     assert "Insufficient cpu" in end.problem.why
 
 
@@ -199,5 +199,5 @@ def test_a_stop_leaves_no_pod(live):
         live.running_pod()
         live.cancel.request()
         with pytest.raises(Cancelled):
-            ends.result(30)
+            ends.result(120)
     assert wait_for(lambda: not live.left())

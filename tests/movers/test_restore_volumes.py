@@ -97,6 +97,22 @@ def test_data_is_there_before_the_workload_starts_in_another_namespace_and_class
     assert not shop.left()
 
 
+def test_hooks_run_in_pods_of_new_workloads_only(shop, other):
+    hook = ("--hook-after-restore", f"{other}/db-*=cat /data/table >/data/seen")
+
+    report = shop.restore(*shop.into(other), *hook)
+
+    (hooked,) = report["hooks"]
+    assert (hooked["outcome"], hooked["namespace"], hooked["when"]) == ("done", other, "after-restore"), hooked
+    assert (shop.volume("db", other) / "seen").read_text() == "old"
+    assert shop.restore(*shop.into(other), *hook)["hooks"] == []
+    failing = ("--hook-after-restore", f"{other}/web-*=exit 7")
+    shop.cluster.kubectl("delete", "deployment", "web", f"--namespace={other}")
+    report = shop.restore(*shop.into(other), *failing, code=3)
+    assert [(one["outcome"], one["exitCode"]) for one in report["hooks"]] == [("failed", 7)]
+    assert any("failed in the pod" in problem["what"] for problem in report["errors"])
+
+
 def test_one_claim_alone_with_another_size(shop, other):
     name = f"{shop.namespace}/files"
 

@@ -44,6 +44,8 @@ def test_hooks_and_dumps_are_the_plans():
     ]
     assert wanted.hooks[0].timeout == 60.0
     assert wanted.dumps is DumpMode.AUTO
+    assert wanted.enabled
+    assert not options(noHooks=True).hooks.enabled
 
 
 def test_a_plan_that_says_nothing_of_data_asks_for_nothing():

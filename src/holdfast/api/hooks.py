@@ -61,6 +61,7 @@ class HookFields(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tru
     wait_for_ready: Annotated[bool, Meta(description="And until it is ready.")] = False
 
 
+NoHooks = Annotated[bool, Meta(description="Run no hooks and no dumps, whatever pods say. --no-hooks")]
 Hooks = Annotated[list[HookFields], AS_A_WHOLE, Meta(max_length=64)]
 Dumps = Annotated[
     Literal["given", "auto", "none"],

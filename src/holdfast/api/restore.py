@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from holdfast.api.backup import BackupStatus
 from holdfast.api.backup_plan import RUNNER, LocationName
-from holdfast.api.hooks import Dumps, Hooks
+from holdfast.api.hooks import Dumps, Hooks, NoHooks
 from holdfast.api.metadata import Metadata
 from holdfast.api.movers import MoverFields
 from holdfast.api.names import API_VERSION
@@ -94,6 +94,7 @@ class RestoreSpec(SelectionFields, kw_only=True, rename="camel", omit_defaults=T
         Hooks, Meta(description="Commands in containers after the restore, and how dumps are loaded. --hooks")
     ] = msgspec.field(default_factory=list)
     dumps: Dumps = "given"
+    no_hooks: NoHooks = False
     movers: Annotated[MoverFields | None, Meta(description="The pods that write volumes.")] = None
     quarantine: Annotated[bool, Meta(description="For clones, without a way in or out. --quarantine")] = False
     wait: Annotated[bool, Meta(description="Until what was restored is ready. --wait")] = False

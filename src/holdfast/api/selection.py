@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from holdfast.api.hooks import Dumps, Hooks
+from holdfast.api.hooks import Dumps, Hooks, NoHooks
 from holdfast.api.movers import MoverFields
 from holdfast.api.rules import EACH_ONCE, Rule, given, switched_on
 from holdfast.api.volume_policy import VolumePolicyDocument
@@ -108,6 +108,7 @@ class BackupFields(SelectionFields, kw_only=True, rename="camel", omit_defaults=
         Hooks, Meta(description="Commands in containers before and after the backup, and dumps. --hooks")
     ] = []
     dumps: Dumps = "given"
+    no_hooks: NoHooks = False
     movers: Annotated[MoverFields | None, Meta(description="The pods that read volumes.")] = None
     type: Annotated[
         Literal["full", "incremental", "differential"], Meta(description="What it is compared with. --type")

@@ -11,6 +11,7 @@ import msgspec
 from holdfast.cli.backup_data import data_options
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.files import parse_keep_for, parse_labels
+from holdfast.cli.hook_options import backup_hook_options
 from holdfast.cli.mover_options import mover_size_options
 from holdfast.cli.output import say, show_document, show_facts
 from holdfast.cli.plan_data import data_fields
@@ -54,6 +55,7 @@ _NEXT_SHOWN = 5
     "--full-every", default="", metavar="DURATION", help="Make a full backup when the newest is older: 7d, 1m."
 )
 @data_options
+@backup_hook_options
 @mover_size_options
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label of the backups; repeatable.")
 @click.option(
@@ -82,7 +84,7 @@ def create_plan(session: Session, /, reference: str, within: str, **flags: Any) 
     schedule = Schedule.parse(flags["schedule"], flags["time_zone"], str(name))
     location = _location(session, name)
     selection = make_selection(flags)
-    manifest = _manifest(name.namespace, name.name, _spec(flags, location, selection))
+    manifest = _manifest(name.namespace, name.name, _spec(session, flags, location, selection))
     if not flags["dry_run"]:
         from holdfast.operations.plan_objects import apply_plan, check_selection, has_location  # noqa: PLC0415
 
@@ -135,7 +137,7 @@ def _location(session: Session, plan: PlanName) -> str:
     return name
 
 
-def _spec(flags: dict[str, Any], location: str, selection: Selection) -> BackupPlanSpec:
+def _spec(session: Session, flags: dict[str, Any], location: str, selection: Selection) -> BackupPlanSpec:
     """Raises UsageError for what contradicts itself or is out of bounds."""
     from holdfast.api.backup_plan import RUNNER, BackupPlanSpec  # noqa: PLC0415
     from holdfast.api.selection import BackupFields, selection_fields  # noqa: PLC0415
@@ -155,7 +157,7 @@ def _spec(flags: dict[str, Any], location: str, selection: Selection) -> BackupP
         full_every=flags["full_every"],
         backup=BackupFields(
             **selection_fields(selection),
-            **data_fields(flags),
+            **data_fields(session, flags),
             type=flags["backup_type"],
             labels=parse_labels(flags["labels"]),
             keep_for=flags["keep_for"],

@@ -6,14 +6,18 @@ from typing import Any
 
 import msgspec
 
+from holdfast.cli.context import Session
 from holdfast.cli.given_document import given_document
+from holdfast.cli.hook_options import hooks_of
 from holdfast.cli.mover_options import PARALLEL, PARALLEL_PER_NODE
+from holdfast.cli.output import say
 from holdfast.errors import UsageError
 
 
-def data_fields(flags: dict[str, Any]) -> dict[str, Any]:
+def data_fields(session: Session, flags: dict[str, Any]) -> dict[str, Any]:
     """Arguments of BackupFields. What is as it would be anyway is left out. Raises UsageError."""
     from holdfast.api.movers import MoverFields  # noqa: PLC0415 - see main
+    from holdfast.operations.hooks.as_fields import hook_fields  # noqa: PLC0415
     from holdfast.operations.movers.settings import MoverOptions, mover_resources  # noqa: PLC0415
     from holdfast.operations.volumes_of_backup.exclude_paths import ExcludedPath  # noqa: PLC0415
 
@@ -27,10 +31,16 @@ def data_fields(flags: dict[str, Any]) -> dict[str, Any]:
         cpu=flags["mover_cpu"],
         memory=flags["mover_memory"],
     )
+    hooks = hooks_of(flags)
+    for note in hooks.notes:
+        say(session, f"Note: {note}")
     return {
         "volumes": flags["volumes"],
         "volume_policy": _policy(flags["volume_policy"]),
         "exclude_paths": list(flags["exclude_paths"]),
+        "hooks": [hook_fields(hook) for hook in hooks.hooks],
+        "dumps": hooks.dumps.value,
+        "no_hooks": not hooks.enabled,
         "movers": None if movers == MoverFields() else movers,
     }
 

@@ -22,15 +22,17 @@ def restore_into_claim(
             why="a mover takes paths, no patterns",
             next="Name the files or directories as PATHs.",
         )
-    cluster, repository = session.connect_and_open("holdfast.operations.restore_into_claim")
     from holdfast.operations.catalog import read_catalog  # noqa: PLC0415
     from holdfast.operations.restore_into_claim import (  # noqa: PLC0415
         ClaimTarget,
         RestoreIntoClaimOptions,
         restore_into_claim,
+        source_of,
     )
 
     claim = ClaimTarget.parse(target)
+    source_of(paths, claim.claim)  # what makes no sense is refused before anybody is asked
+    cluster, repository = session.connect_and_open("holdfast.operations.restore_into_claim")
     entry = read_catalog(repository).find_backup(reference)
     options = RestoreIntoClaimOptions(target=claim, paths=paths, delete=flags["delete"], verify=flags["verify"])
     settings = MoverFlags.taken_from(flags).settings(session, cluster, cluster_name=entry.snapshot.hostname)

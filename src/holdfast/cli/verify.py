@@ -11,6 +11,7 @@ from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.latest import find_backup, latest_options, parse_latest
 from holdfast.cli.output import counted, say, show_document, show_table
+from holdfast.cli.progress_text import format_size
 from holdfast.cli.selection import EVERYTHING, make_selection, selection_options
 from holdfast.errors import UsageError
 from holdfast.model.verification import Proof
@@ -76,6 +77,10 @@ def _show(session: Session, run: VerifyRun) -> None:
         show_table(session, ("UNCHECKED", "NAMESPACE", "NAME", "WHY"), shown)
         if len(unchecked) > _MOST_PROBLEMS:
             click.echo(f"… and {len(unchecked) - _MOST_PROBLEMS:,} more")
+    if run.data:
+        click.echo()
+        found = [(one.path, one.proof.value, f"{one.files:,}", format_size(one.bytes)) for one in run.data]
+        show_table(session, ("DATA", "PROOF", "FILES", "SIZE"), found, right=("FILES", "SIZE"))
     for problem in run.errors:
         show_problem(session, problem.what, problem.why, problem.next, style="red", word="Failed")
     for note in run.notes:

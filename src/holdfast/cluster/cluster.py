@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -33,7 +33,7 @@ from holdfast.model.kubernetes import ObjectKey, Resource
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from holdfast.cluster.execution import Executed, RunningCommand
+    from holdfast.cluster.execution import Executed, Input, RunningCommand
 
 _NOT_FOUND = 404
 _CORE_NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", namespaced=False)
@@ -257,7 +257,7 @@ class Cluster:
         *,
         container: str,
         timeout: float,
-        give: Iterable[bytes] | None = None,
+        give: Input | None = None,
     ) -> AbstractContextManager[RunningCommand]:
         """A command in a container whose output is read, or whose input is given, while it runs, see `execution`."""
         from holdfast.cluster.execution import running  # noqa: PLC0415 - as above

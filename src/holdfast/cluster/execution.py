@@ -2,6 +2,9 @@
 
 Each message begins with one byte that says which stream it belongs to. How the command ended comes last, as a Status object: an
 output without one is not whole, whatever came of it.
+
+The end of an input is not said by closing it: container runtimes (containerd 1.6 for one) then drop what the command has not read
+yet, and it ends well on half of its input; kubectl has the same trouble. Its length is known before, and `head` counts.
 """
 
 from __future__ import annotations
@@ -21,15 +24,27 @@ from holdfast.cluster.websocket import Refused, WebSocket, WebSocketException
 from holdfast.errors import ClusterError
 from holdfast.model.kubernetes import Resource
 
-_CLOSES = "v5.channel.k8s.io"  # since Kubernetes 1.30: a stream can be closed, so a command's input has an end
-_PROTOCOLS = (_CLOSES, "v4.channel.k8s.io")
+_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")  # v5 since Kubernetes 1.30
 _PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 _UNAUTHORIZED = 401
-_INPUT, _OUTPUT, _ERRORS, _END, _CLOSE = (bytes((number,)) for number in (0, 1, 2, 3, 255))
+_INPUT, _OUTPUT, _ERRORS, _END = (bytes((number,)) for number in range(4))
 _MOST_OUTPUT = 1 << 20  # bytes of each stream that are kept
 _MOST_READ = 1 << 20  # bytes
 _PIECE = 32 << 10  # bytes of input in one message
+_WITH_INPUT = """\
+command -v head >/dev/null || { echo 'there is no head in this container' >&2; exit 127; }
+length=$1
+shift
+head -c "$length" | "$@"
+"""
 _AFTERWARDS = 5.0  # seconds that the server has to close the connection once the command has ended
+
+
+class Input(NamedTuple):
+    """What a command is to read."""
+
+    length: int  # of all pieces together
+    pieces: Iterable[bytes]
 
 
 class Executed(NamedTuple):
@@ -142,28 +157,24 @@ def running(
     command: Sequence[str],
     *,
     timeout: float,
-    give: Iterable[bytes] | None = None,
+    give: Input | None = None,
 ) -> Iterator[RunningCommand]:
-    """Starts the command; `give` is its input, which is taken as the command reads it and then ends.
+    """Starts the command; `give` is its input, whose pieces are taken as the command reads them. That needs `sh` and `head`.
 
-    Raises as `execute` does, and so does the RunningCommand. Input needs Kubernetes 1.30: the protocol of older servers cannot
-    say that an input has ended. One that is given up ends for the command too, wherever it is.
+    Raises as `execute` does, and so does the RunningCommand, which raises what the pieces raise, too. An input that is given up
+    ends for the command as well, wherever it is.
     """
     what = f"cannot run {command[0]} in the pod {namespace}/{pod}"
     streams = [("stdin", "true")] if give is not None else []
     query = [("container", container), *streams, ("stdout", "true"), ("stderr", "true")]
+    if give is not None:
+        command = ("/bin/sh", "-c", _WITH_INPUT, "holdfast", str(give.length), *command)
     query += [("command", part) for part in command]
     path = f"{paths.single(_PODS, namespace, pod, 'exec')}?{urlencode(query)}"
     patience = _Patience(connection, what, timeout)
     opened, conversation = _open(connection, path, patience)
     try:
-        if give is not None and conversation.subprotocol != _CLOSES:
-            raise ClusterError(
-                what,
-                why="this API server cannot end a command's input",
-                next="Use Kubernetes 1.30 or newer, or `kubectl exec -i`.",
-            )
-        outgoing = None if give is None else _input_messages(give)
+        outgoing = None if give is None else _input_messages(give.pieces)
         yield RunningCommand(conversation.messages(outgoing), patience)
     finally:
         opened.close()
@@ -211,11 +222,10 @@ class _Patience:
         self._until = self._connection.clock.monotonic() + _AFTERWARDS
 
 
-def _input_messages(give: Iterable[bytes]) -> Iterator[bytes]:
-    for data in give:
+def _input_messages(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for data in pieces:
         for start in range(0, len(data), _PIECE):
             yield _INPUT + data[start : start + _PIECE]
-    yield _CLOSE + _INPUT
 
 
 def _broken(what: str, why: object) -> ClusterError:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from holdfast.cluster import paths, retry
 from holdfast.cluster.connection import Connection
-from holdfast.errors import ApiRefused, ClusterError, ClusterUnreachable
+from holdfast.errors import ApiRefused, ClusterError
 from holdfast.model.kubernetes import Resource
 
 _PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
@@ -52,9 +52,7 @@ def follow_log(
                 yield from place.new(lines)
         except ClusterError as error:
             if isinstance(error, ApiRefused) and error.status in _FINAL:
-                raise
-            if not isinstance(error, ApiRefused | ClusterUnreachable):
-                raise
+                raise  # all else may pass; what `go_on` raised comes again
         else:
             if was_over and place.passed == passed and place.was_reached:
                 return

@@ -61,10 +61,6 @@ class WebSocket:
         self._flush()
         self._handshake()
 
-    @property
-    def subprotocol(self) -> str:
-        return self._protocol.subprotocol or ""
-
     def messages(self, outgoing: Iterator[bytes] | None = None) -> Iterator[bytes]:
         """What the server says until it ends the conversation; meanwhile it is sent what `outgoing` gives, as it takes it.
 
@@ -98,13 +94,16 @@ class WebSocket:
         looks = 0
         while True:
             self._go_on()
-            self._refill(outgoing)
-            data = self._look()
-            if data is None:
+            if not self._look(may_send=self._refill(outgoing)):
                 looks += 1
                 if looks % _LOOKS_UNTIL_PING == 0:
                     self._protocol.send_ping(b"")
                     self._flush()
+                continue
+            self._send_some()
+            try:
+                data = self._socket.recv(_PIECE)
+            except (BlockingIOError, ssl.SSLWantReadError):
                 continue
             if data:
                 self._protocol.receive_data(data)
@@ -114,25 +113,23 @@ class WebSocket:
             self._flush()
             return bool(data)
 
-    def _refill(self, outgoing: Iterator[bytes] | None) -> None:
-        """One message more when the last one is gone, so that no more than one waits here."""
-        if outgoing is not None and not self._unsent and (message := next(outgoing, None)) is not None:
-            self._protocol.send_binary(message)
-            self._flush()
+    def _refill(self, outgoing: Iterator[bytes] | None) -> bool:
+        """One message more when the last one is gone, so that no more than one waits here; False if there is none."""
+        if self._unsent:
+            return True
+        message = None if outgoing is None else next(outgoing, None)
+        if message is None:
+            return False
+        self._protocol.send_binary(message)
+        self._flush()
+        return True
 
-    def _look(self) -> bytes | None:
-        """What has come, empty at the end; None if nothing has within `_LOOK`. Sends what can be sent on the way."""
-        has_more = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
-        if not has_more:
-            self._poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-            if not (happened := self._poll.poll(_LOOK * 1000)):
-                return None
-            if happened[0][1] & select.POLLOUT:
-                self._send_some()
-        try:
-            return self._socket.recv(_PIECE)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return None
+    def _look(self, *, may_send: bool) -> bool:
+        """Whether something can be read, or written if that is asked for, within `_LOOK`."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        self._poll.register(self._socket, select.POLLIN | (select.POLLOUT if may_send else 0))
+        return bool(self._poll.poll(_LOOK * 1000))
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

@@ -51,6 +51,7 @@ def restore(backup: str, spec: RestoreSpec) -> list[str]:
         *_pairs("--volume-size", spec.volume_sizes),
         *_document("--hooks", spec.hooks),
         *([] if spec.dumps == _GIVEN else [f"--dumps={spec.dumps}"]),
+        *_switch("--no-hooks", spec.no_hooks),
         *_mover_flags(spec.movers),
         *_switch("--quarantine", spec.quarantine),
         *([] if spec.dry_run else [*_switch("--wait", spec.wait), "--yes"]),
@@ -97,6 +98,7 @@ def _backup_flags(fields: BackupFields) -> list[str]:
         *_each("--exclude-path", fields.exclude_paths),
         *_document("--hooks", fields.hooks),
         *([] if fields.dumps == _GIVEN else [f"--dumps={fields.dumps}"]),
+        *_switch("--no-hooks", fields.no_hooks),
         *_mover_flags(fields.movers),
         f"--type={fields.type}",
         *_pairs("--label", fields.labels),
@@ -121,12 +123,16 @@ def _selection_flags(fields: SelectionFields) -> list[str]:
 
 
 def _mover_flags(movers: MoverFields | None) -> list[str]:
-    return [] if movers is None else [
-        *_number("--parallel-volumes", movers.parallel),
-        *_number("--parallel-per-node", movers.parallel_per_node),
-        *_text("--mover-cpu", movers.cpu),
-        *_text("--mover-memory", movers.memory),
-    ]
+    return (
+        []
+        if movers is None
+        else [
+            *_number("--parallel-volumes", movers.parallel),
+            *_number("--parallel-per-node", movers.parallel_per_node),
+            *_text("--mover-cpu", movers.cpu),
+            *_text("--mover-memory", movers.memory),
+        ]
+    )
 
 
 def _document(flag: str, value: object) -> list[str]:

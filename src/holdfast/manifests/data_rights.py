@@ -8,6 +8,7 @@ _MOVING = (
     Right(("jobs",), (*WATCH, "create", "delete"), "Each volume is read or written by a Job of its own", ("batch",)),
     Right(("pods",), WATCH, "How it ended, and why it does not start"),
     Right(("pods/log",), ("get",), "What it has done, while it goes on"),
+    Right(("pods/status",), ("patch",), "Says for a node that does not answer that its pod is over; Kubernetes makes another"),
     Right(("events",), ("list",), "Why a Job gets no pod or a claim no volume: a quota, a missing class"),
     Right(
         ("leases",),

@@ -14,7 +14,7 @@ from holdfast.api.names import MANAGED_BY, MANAGER, ROLE_LABEL, RUN_LABEL, VOLUM
 from holdfast.api.pod_settings import PodSettings
 from holdfast.manifests.jobs import FAILURE_POLICY
 from holdfast.manifests.naming import Role
-from holdfast.manifests.pods import USER, container_security, pod_security
+from holdfast.manifests.pods import USER, container_security, literally, pod_security
 from holdfast.manifests.run_pod import CONTAINER, LEAVING_NODES, MOUNTS, RESULT, environment, volumes
 from holdfast.model.placement import Placement
 from holdfast.objects.limits.quantities import parse
@@ -117,7 +117,7 @@ def _container(mover: MoverPod) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": mover.image,
-        "args": mover.command,
+        "args": literally(mover.command),
         "env": environment(mover.url, mover.cluster),
         "resources": _resources(mover),
         "securityContext": security,

@@ -29,6 +29,17 @@ class VerifiedObject(msgspec.Struct, frozen=True, kw_only=True):
     next: str = ""
 
 
+class VerifiedData(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a volume, or a dump."""
+
+    path: str  # in the backup: "/volumes/shop/data", "/dumps/…"
+    proof: Proof  # INTACT or DAMAGED
+    files: int = 0  # that are there
+    bytes: int = 0  # of these
+    why: str = ""
+    next: str = ""
+
+
 class VerifyRun(Run, kw_only=True, rename="camel"):
     """A verification's run, and what it found of each object."""
 
@@ -37,3 +48,4 @@ class VerifyRun(Run, kw_only=True, rename="camel"):
     offline: bool
     whole: bool  # all of the backup, not only a selection
     objects: list[VerifiedObject]
+    data: list[VerifiedData] = msgspec.field(default_factory=list)

@@ -16,7 +16,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from holdfast.cluster.cluster import Cluster
-from holdfast.errors import ApiRefused, DamagedData, HoldfastError, NothingSelected, PlanRefused, UsageError
+from holdfast.errors import ApiRefused, DamagedData, HoldfastError, NotFound, NothingSelected, PlanRefused, UsageError
 from holdfast.ids import BlobId
 from holdfast.model import tags
 from holdfast.model.backup import RECORD_PATH, BackupReport, BackupType, Changes, ClusterRecord
@@ -234,7 +234,13 @@ class _BackUp:
     def _made(self, catalog: Catalog) -> BackupReport | None:
         """The run of the backup that another run of the same key made."""
         made = self._key.made(catalog, self._hostname) if self._key else None
-        return run_that_made(made) if made else None
+        if made is None:
+            return None
+        try:
+            record = Contents(self._repository, BlobId.parse(made.snapshot.tree)).record()
+        except (DamagedData, NotFound):
+            record = None
+        return run_that_made(made, record)
 
     def _unused_name(self, catalog: Catalog, selection: Selection) -> str:
         started = self._started

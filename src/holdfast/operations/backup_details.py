@@ -106,11 +106,12 @@ def _find(catalog: Catalog, reference: str) -> Entry:
 
 
 def delete_backups(repository: Repository, entries: Sequence[Entry], cancel: Cancel) -> None:
-    """Removes the snapshots and their runs' reports; a shared lock keeps prune away meanwhile."""
+    """Removes the snapshots, and their runs' reports and parts; a shared lock keeps prune away meanwhile."""
     with repository.lock(cancel):
         catalog = read_catalog(repository)
         for entry in entries:
             repository.delete_snapshot(entry.id)
-            report = catalog.report_of(entry.tags.get(tags.RUN)) if entry.tags.get(tags.RUN) else None
-            if report is not None and report.id != entry.id:
-                repository.delete_snapshot(report.id)
+            run = entry.tags.get(tags.RUN)
+            for one in catalog.entries if run else ():
+                if one.kind in (tags.REPORT, tags.PART) and one.tags.get(tags.RUN) == run and one.id != entry.id:
+                    repository.delete_snapshot(one.id)

@@ -117,7 +117,7 @@ def _policy(wanted: BackupFields) -> VolumePolicy:
 def _hooks(wanted: BackupFields) -> HookSet:
     """By way of the document that people write, so that there is one place that reads hooks."""
     documents = [("the plan's hooks", msgspec.json.encode(wanted.hooks))] if wanted.hooks else []
-    return hooks_of_flags({}, documents, dumps=DumpMode(wanted.dumps))
+    return hooks_of_flags({}, documents, enabled=not wanted.no_hooks, dumps=DumpMode(wanted.dumps))
 
 
 def _zone(name: str) -> dt.tzinfo:

@@ -1,7 +1,8 @@
 """What a backup says it holds (`/backup.json`); if that is damaged, what it holds as far as its tree tells.
 
-The paths of objects tell group, version, plural and namespace; the kind is read from one object of each. What the record
-alone knew – the cluster, the selection, what was left out – stays empty.
+The paths of objects tell group, version, plural and namespace; the kind is read from one object of each. Whether there are files
+of a volume is seen, but not whether these are all. What the record alone knew – the cluster, the selection, what was left out –
+stays empty.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from holdfast.errors import DamagedData
 from holdfast.model import tags
 from holdfast.model.backup import RECORD_PATH, BackupRecord, BackupType, ClusterRecord, ResourceRecord
 from holdfast.model.run import Outcome, Problem
-from holdfast.model.volume import VolumeRecord
+from holdfast.model.volume import VolumeOutcome, VolumeRecord, Way, volume_path
 from holdfast.objects.paths import CLUSTER, CORE, ROOT, SUFFIX
 from holdfast.operations.catalog import Entry
 from holdfast.operations.contents import Contents
@@ -91,7 +92,7 @@ class _Recovery:
         names = {scope.rpartition("/")[2] for scope in scopes}
         self.namespaces |= names - {CLUSTER}
         if (group, plural) == (CORE, _CLAIMS):
-            self.volumes = [_volume(path) for path in files]
+            self.volumes = [self._volume(path) for path in files]
         return ResourceRecord(
             group="" if group == CORE else group,
             version=version,
@@ -107,14 +108,28 @@ class _Recovery:
         except (DamagedData, msgspec.MsgspecError):
             return ""  # named when the objects themselves are read
 
+    def _volume(self, path: str) -> VolumeRecord:
+        """Whether its files were all saved, only the record could tell."""
+        *_, namespace, name = path.removesuffix(SUFFIX).split("/")
+        place = volume_path(namespace, name)
+        try:
+            is_there = self._contents.find(place) is not None
+        except DamagedData as error:
+            self.problems.append(Problem.of(error, place))
+            is_there = False
+        return VolumeRecord(
+            namespace=namespace,
+            name=name,
+            saved=is_there,
+            way=Way.LIVE if is_there else Way.NONE,
+            outcome=VolumeOutcome.PARTIAL if is_there else VolumeOutcome.FAILED,
+            why="the backup's record is damaged",
+            path=place if is_there else "",
+        )
+
     def _below(self, directory: str) -> Sequence[FoundNode]:
         try:
             return self._contents.entries(directory)
         except DamagedData as error:
             self.problems.append(Problem.of(error, directory))
             return ()
-
-
-def _volume(path: str) -> VolumeRecord:
-    *_, namespace, name = path.removesuffix(SUFFIX).split("/")
-    return VolumeRecord(namespace=namespace, name=name, saved=False, why="the backup's record is damaged")

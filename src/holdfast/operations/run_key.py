@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.model import tags
-from holdfast.model.backup import BackupReport
+from holdfast.model.backup import BackupRecord, BackupReport
 from holdfast.model.run import Verb
 from holdfast.operations.catalog import Catalog, Entry
 from holdfast.repository.snapshot import Summary
@@ -64,10 +64,13 @@ def made_by_job(catalog: Catalog, hostname: str, job: str) -> Entry | None:
     return next(of_job, None)
 
 
-def run_that_made(made: Entry) -> BackupReport:
-    """The run of a backup as far as its snapshot tells, for one that has nothing left to do."""
+def run_that_made(made: Entry, record: BackupRecord | None) -> BackupReport:
+    """The run of a backup for one that has nothing left to do. `record` is the backup's, None if it cannot be read."""
     time = made.snapshot.time
     summary = made.snapshot.summary or Summary(backup_start=time, backup_end=time)
+    volumes, hooks = (record.volumes, record.hooks) if record else ([], [])
+    dumps = [hook for hook in hooks if hook.path]
+    of_data = sum(volume.bytes for volume in volumes) + sum(dump.bytes for dump in dumps)
     return BackupReport(
         id=made.id.hex(),
         run=made.tags.get(tags.RUN),
@@ -78,9 +81,9 @@ def run_that_made(made: Entry) -> BackupReport:
         outcome=made.outcome,
         started_at=summary.backup_start,
         finished_at=summary.backup_end,
-        counts={"objects": summary.total_files_processed},
+        counts={"objects": summary.total_files_processed - sum(volume.files for volume in volumes) - len(dumps)},
         bytes={
-            "objects": summary.total_bytes_processed,
+            "objects": summary.total_bytes_processed - of_data,
             "added": summary.data_added,
             "stored": summary.data_added_packed,
         },
@@ -89,4 +92,6 @@ def run_that_made(made: Entry) -> BackupReport:
             "This backup existed already; another run of the same scheduled time or Job made it, and this one made none"
         ],
         keep_until=made.tags.get(tags.KEEP_UNTIL),
+        volumes=volumes,
+        hooks=hooks,
     )

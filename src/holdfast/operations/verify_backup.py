@@ -5,6 +5,8 @@ the cluster is asked: is its kind served, and would the server create it as a re
 is stored. An object that is there already passes the same checks before the server notices its name. A namespace that does not
 exist cannot be asked about; with a scratch namespace its objects are tried there.
 
+Of the data of volumes, and of dumps, it is proved that it is there, see `verify_data`.
+
 The report is kept in the repository, so that lists can say when a backup was last proven.
 """
 
@@ -23,7 +25,7 @@ from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
 from holdfast.model.run import Outcome, Problem, Verb, new_run_id, timestamp
 from holdfast.model.selection import Selection
-from holdfast.model.verification import Proof, VerifiedObject, VerifyRun
+from holdfast.model.verification import Proof, VerifiedData, VerifiedObject, VerifyRun
 from holdfast.objects.mapping import NameMap, ObjectMapping
 from holdfast.objects.paths import object_path
 from holdfast.operations.backup_source import BackupSource
@@ -38,6 +40,7 @@ from holdfast.operations.restore.target import Target
 from holdfast.operations.restore.trial import try_all, verified
 from holdfast.operations.run_log import RunLog
 from holdfast.operations.scratch_namespace import scratch_namespace
+from holdfast.operations.verify_data import data_of, verify_data
 from holdfast.repository.repository import Repository
 
 _CHUNK = 512
@@ -88,6 +91,7 @@ class _Verification:
         self._log = RunLog(progress, repository.clock)
         self._uid = ""
         self._objects: list[VerifiedObject] = []
+        self._data: list[VerifiedData] = []
         self._problems: list[Problem] = []
         self._notes: list[str] = []
 
@@ -99,6 +103,12 @@ class _Verification:
             else:
                 self._uid = uid_of(self._cluster)
                 self._ask(self._cluster)
+            self._data = self._verify_data()
+            self._problems += [
+                Problem(f"{one.path} cannot be restored whole", one.why, one.next)
+                for one in self._data
+                if one.proof in _BAD
+            ]
             bad = [one for one in self._objects if one.proof in _BAD]
             self._problems += [
                 Problem(f"{_shown(one)} cannot be restored", one.why, one.next)
@@ -118,6 +128,12 @@ class _Verification:
         """What lists look for: only a whole backup that a server would take is proven."""
         proven = run.outcome is Outcome.DONE and run.whole and not run.offline
         return {tags.BACKUP: run.backup, tags.PROOF: tags.VERIFIED if proven else ""}
+
+    def _verify_data(self) -> list[VerifiedData]:
+        """Of a part of the backup, the volumes whose claims are in it."""
+        claims = ((one.namespace, one.name) for one in self._objects if one.kind == "persistentvolumeclaims")
+        data = data_of(self._backup.record, None if self._options.whole else claims)
+        return verify_data(self._repository, self._backup.contents, data, self._cancel, self._log)
 
     # Offline
 
@@ -201,6 +217,7 @@ class _Verification:
             offline=self._cluster is None,
             whole=self._options.whole,
             objects=sorted(self._objects, key=lambda one: (one.namespace, one.kind, one.name)),
+            data=self._data,
         )
 
 

@@ -5,12 +5,11 @@ import secrets
 
 import msgspec
 import pytest
-from tests.operations.harness import back_up, contents_of, entry_of, files_of, make, wait_until
+from tests.operations.harness import back_up, contents_of, entry_of, files_of, make
+from tests.operations.volumes_of_backup.place import SPEC
 from tests.restic_oracle import PASSWORD, export
-from tests.sample_repository import init, reopen
 
 from holdfast.errors import Cancelled, ClusterError, PlanRefused, StoreUnavailable
-from holdfast.model import tags
 from holdfast.model.cancel import Cancel
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome, Way
@@ -19,66 +18,8 @@ from holdfast.operations.catalog import read_catalog
 from holdfast.operations.movers.contract import VOLUME_TAG
 from holdfast.operations.volumes_of_backup.exclude_paths import ExcludedPath
 from holdfast.repository.tree import format_time
-from holdfast.store.memory import MemoryStore
-from holdfast.testing.local_movers import LocalMovers
 
-SPEC = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
 RECORD = "/backup.json"
-
-
-@pytest.fixture(scope="module")
-def shop(new_namespace, shared_app):
-    """A namespace with two claims."""
-    name = new_namespace("shop")
-    shared_app.create(*(make("PersistentVolumeClaim", claim, name, spec=SPEC) for claim in ("data", "logs")))
-    for claim in ("data", "logs"):
-        wait_until(lambda claim=claim: shared_app.read("pvc", name, claim)["status"].get("phase") == "Bound")
-    return name
-
-
-class Place:
-    """A repository of its own, and the directories of the volumes."""
-
-    def __init__(self, live, shop, directory):
-        self.store = MemoryStore()
-        init(self.store)
-        self.live, self.shop = live, shop
-        self.volumes = {f"{shop}/{claim}": directory / claim for claim in ("data", "logs")}
-        for name, path in self.volumes.items():
-            path.mkdir()
-            (path / "file").write_text(f"content of {name}")
-        self.movers = LocalMovers(lambda: reopen(self.store), self.volumes)
-
-    @property
-    def repository(self):
-        return reopen(self.store)
-
-    def path(self, claim):
-        return self.volumes[f"{self.shop}/{claim}"]
-
-    def back_up(self, **options):
-        selected = () if "selection" in options else (self.shop,)
-        return back_up(self.repository, self.live, *selected, movers=self.movers, **options)
-
-    def record(self, run):
-        return contents_of(self.repository, run).record()
-
-    def files(self, run):
-        """{path below /volumes/NAMESPACE: text}"""
-        start = f"/volumes/{self.shop}/"
-        return {
-            path.removeprefix(start): data.decode()
-            for path, data in files_of(self.repository, run).items()
-            if path.startswith(start)
-        }
-
-    def parts(self):
-        return [entry for entry in read_catalog(self.repository).entries if entry.kind == tags.PART]
-
-
-@pytest.fixture
-def place(live, shop, tmp_path):
-    return Place(live, shop, tmp_path)
 
 
 def flags_of(task, flag):

@@ -1,10 +1,9 @@
-"""The namespace in which movers run: made for a run if there is none, and removed when the last such run leaves it."""
+"""The namespace in which movers run: made if there is none. It stays, because other runs may come into it at any time."""
 
 from __future__ import annotations
 
 import msgspec
 
-from holdfast.api.names import RUN_LABEL
 from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, ClusterError
 from holdfast.manifests.installation import InstallOptions
@@ -13,8 +12,7 @@ from holdfast.model.kubernetes import Resource
 from holdfast.model.progress import Progress
 from holdfast.objects.fields import Object, at
 from holdfast.objects.limits.pod_security import Level, level_of
-from holdfast.operations.applying import listed
-from holdfast.operations.movers.kinds import LEASES, NAMESPACES
+from holdfast.operations.movers.kinds import NAMESPACES
 from holdfast.operations.movers.making import make
 
 _ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount", namespaced=True)
@@ -23,30 +21,17 @@ _ACCOUNT = 10.0  # seconds until a new namespace has its account
 _LOOK = 0.25
 
 
-def enter(cluster: Cluster, name: str, run: str, progress: Progress) -> Level:
+def enter(cluster: Cluster, name: str, progress: Progress) -> Level:
     """What the namespace allows its pods. Raises ApiRefused, ClusterError if one of this name stays on its way out."""
     try:
         while (found := _living(cluster, name)) is None:
-            _make(cluster, name, run)
+            _make(cluster, name)
     except ApiRefused as error:
         if error.reason != "Forbidden":
             raise
         progress.warn(f"nobody knows what pods the namespace {name} allows, so movers are not root: {error.why}")
         return Level.RESTRICTED
     return level_of(found, "enforce")
-
-
-def leave(cluster: Cluster, name: str) -> None:
-    """Removes the namespace if a run made it and no run is in it any more. Raises ApiRefused, ClusterUnreachable."""
-    try:
-        body = cluster.get(NAMESPACES, "", name)
-    except ApiRefused as error:
-        if error.reason != "Forbidden":  # who may not see it did not make it
-            raise
-        return
-    metadata = at(msgspec.json.decode(body), "metadata") if body is not None else {}
-    if RUN_LABEL in at(metadata, "labels") and not listed(cluster, LEASES, namespace=name, label_selector=RUN_LABEL):
-        cluster.delete(NAMESPACES, "", name, uid=str(metadata["uid"]))
 
 
 def _living(cluster: Cluster, name: str) -> Object | None:
@@ -67,11 +52,9 @@ def _living(cluster: Cluster, name: str) -> Object | None:
     return None
 
 
-def _make(cluster: Cluster, name: str, run: str) -> None:
-    body = installed_namespace(InstallOptions(namespace=name))
-    body["metadata"]["labels"][RUN_LABEL] = run
+def _make(cluster: Cluster, name: str) -> None:
     try:
-        make(cluster, NAMESPACES, "", body)
+        make(cluster, NAMESPACES, "", installed_namespace(InstallOptions(namespace=name)))
     except ApiRefused as error:
         if error.reason != "AlreadyExists":  # another run was faster
             raise

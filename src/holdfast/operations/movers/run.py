@@ -50,7 +50,6 @@ class Movers:
         self._level = Level.RESTRICTED
         self._secret = settings.secret
         self._made = 0  # Jobs
-        self._stop = threading.Event()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -68,7 +67,7 @@ class Movers:
         """
         settings = self.settings
         try:
-            self._level = home.enter(self._cluster, settings.namespace, self.run_id, self._progress)
+            self._level = home.enter(self._cluster, settings.namespace, self._progress)
             self._lease.take()
             self._sweep()
             if not settings.secret:
@@ -95,6 +94,13 @@ class Movers:
         Raises Cancelled, ClusterUnreachable if the API server stays away, ClusterError if the run's Lease was taken from it,
         ApiRefused if this account may not watch pods.
         """
+        stop = threading.Event()  # of these tasks, once one of their threads has failed
+
+        def check() -> None:
+            self._check()
+            if stop.is_set():
+                raise Cancelled
+
         slots = Slots(self.settings.parallel, self.settings.parallel_per_node)
         around = Around(
             cluster=self._cluster,
@@ -102,7 +108,7 @@ class Movers:
             tally=Tally(self._progress, tasks),
             progress=self._progress,
             patience=self.settings.patience,
-            check=self._check,
+            check=check,
             prove=self._lease.prove,
             seen_on=slots.seen,
             others_at_work=slots.others_at_work,
@@ -110,7 +116,6 @@ class Movers:
         )
         waiting, ends = list(tasks), list[MoverEnd]()
         running: set[Future[MoverEnd]] = set()
-        self._stop.clear()
         with ThreadPoolExecutor(self.settings.parallel, thread_name_prefix="mover") as pool:
             try:
                 while waiting or running:
@@ -123,15 +128,13 @@ class Movers:
                         ends.append(end)
                         done(end)
             finally:
-                self._stop.set()
+                stop.set()
         return ends
 
     def _check(self) -> None:
         self._cancel.check()
         self._lease.check()
         self._sight.check()
-        if self._stop.is_set():
-            raise Cancelled
 
     def _pod(self, task: MoverTask) -> MoverPod:
         settings = self.settings
@@ -179,7 +182,6 @@ class Movers:
             self._progress.warn(f"what this run made in {namespace} could not be removed; a later run does it: {error}")
         try:
             self._lease.release()
-            home.leave(self._apart, namespace)
         except HoldfastError as error:
             self._progress.warn(f"what this run made in {namespace} could not be removed; a later run does it: {error}")
         finally:

@@ -87,21 +87,18 @@ class ObjectWriter:
 
         Raises ApiRefused, ClusterUnreachable.
         """
-        served = self._target.served(item.resource)
-        desired = self._preparation.prepare(item.resource, original).object
-        if served is None or desired is None:
+        served, cluster, key = self._target.served(item.resource), self._target.cluster, item.key
+        prepared = self._preparation.prepare(item.resource, original)
+        if served is None or prepared.object is None:
             return done
-        linked, dropped = relink(desired, self._find_uid, self._options.mapping)
-        body = {"metadata": {"ownerReferences": items(linked, "metadata", "ownerReferences")}}
-        self._target.cluster.patch(
-            served,
-            item.key.namespace,
-            item.key.name,
-            msgspec.json.encode(body),
-            patch_type=PatchType.MERGE,
-            field_manager=FIELD_MANAGER,
+        linked, dropped = relink(prepared.object, self._find_uid, self._options.mapping)
+        body = msgspec.json.encode({"metadata": {"ownerReferences": items(linked, "metadata", "ownerReferences")}})
+        made = cluster.patch(
+            served, key.namespace, key.name, body, patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER
         )
-        return msgspec.structs.replace(done, why=_without(dropped))
+        entries = owners(prepared.original, linked)
+        problem = give_back(cluster, served, key, entries, made) if entries else ""
+        return msgspec.structs.replace(done, why="; ".join(filter(None, (_without(dropped), problem))))
 
     def _apply(self, item: PlannedObject, original: Object, also: Change | None) -> ObjectResult:
         served = self._target.served(item.resource)

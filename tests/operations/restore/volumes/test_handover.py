@@ -2,16 +2,19 @@
 
 import json
 
+import msgspec
 import pytest
 from tests.operations.restore.volumes.conftest import Killed, directory_of, pv, pvc, volume_of
 from tests.restore_lab import claim, config_map, eventually, obj, owned_by, template, workload
 
-from holdfast.model.restore import VolumeAction
+from holdfast.errors import PlanRefused
+from holdfast.model.restore import VolumeAction, Volumes
 from holdfast.model.run import Outcome, Problem
 from holdfast.model.volume import VolumeOutcome
 from holdfast.operations.movers.contract import Moved
 from holdfast.operations.restore.volumes.handover import Handover
 from holdfast.operations.restore.volumes.marks import HANDOVER, HANDOVER_NOTE
+from holdfast.operations.restore.volumes.plan import plan_volumes
 
 MOUNTS = {"volumes": [{"name": "files", "persistentVolumeClaim": {"claimName": "data"}}]}
 
@@ -178,7 +181,7 @@ def test_claim_that_appears_meanwhile_is_left_alone(shop, volumes, home, monkeyp
 
     def reserve_and_lose(self, name):
         reserve(self, name)
-        shop.make(claim(storageClassName="none"))
+        shop.make(claim(volumeName="of-somebody-else"))
 
     monkeypatch.setattr(Handover, "_reserve", reserve_and_lose)
 
@@ -186,7 +189,7 @@ def test_claim_that_appears_meanwhile_is_left_alone(shop, volumes, home, monkeyp
 
     assert "appeared while the data was restored" in results["persistentvolumeclaims", "data"].why
     assert results["deployments", "web"].result == "failed"
-    assert shop.read(pvc("data"))["spec"]["storageClassName"] == "none"
+    assert shop.read(pvc("data"))["spec"]["volumeName"] == "of-somebody-else"
     eventually(lambda: not ours(shop, home), "its volume is gone")
 
 
@@ -241,3 +244,15 @@ def test_claim_that_comes_before_its_owner_belongs_to_it_in_the_end(lab, volumes
     assert (done.result, done.why, done.read_back) == ("created", "", "verified")
     (reference,) = lab.read(pvc("data"))["metadata"]["ownerReferences"]
     assert reference["uid"] == lab.read(config_map("owner"))["metadata"]["uid"]
+
+
+def test_repository_that_pods_cannot_reach_ends_the_plan_only_if_there_is_data_to_restore(shop, volumes):
+    def refused():
+        raise PlanRefused("pods cannot reach the repository /srv/backups")
+
+    record = msgspec.structs.replace(volumes.vault.open().record, volumes=volumes.records)
+    with pytest.raises(PlanRefused, match="pods cannot reach"):
+        plan_volumes(volumes.vault.make_plan(shop), record, refused)
+    plan = volumes.vault.make_plan(shop, volumes=Volumes.NONE)
+    plan_volumes(plan, record, refused)
+    assert plan.movers is None
