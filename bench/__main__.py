@@ -17,7 +17,21 @@ from testbed.cache import to_terminal
 from testbed.control_plane import ControlPlane
 from testbed.errors import SetupFailed
 
-from bench import controller, files, fresh, kernels, machine, movers, pods, programs, scale, startup, trees, trials
+from bench import (
+    controller,
+    files,
+    fresh,
+    kernels,
+    machine,
+    movers,
+    pods,
+    programs,
+    scale,
+    startup,
+    trees,
+    trials,
+    volumes,
+)
 from bench import s3 as s3_rows
 from bench.care import CareBench
 from bench.check import CheckBench
@@ -40,7 +54,7 @@ S3_SERVERS = {"versitygw": s3.versitygw, "minio": s3.minio}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    groups = options.row or ["help", "installed", "pods", "controller", *ON_A_CLUSTER, *ON_FILES]
+    groups = options.row or ["help", "installed", "pods", "volumes", "controller", *ON_A_CLUSTER, *ON_FILES]
     measured: list[Row] = []
     try:
         peers = programs.peers() if BESIDE_PEERS & set(groups) else []
@@ -63,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Holdfast beside other programs.")
-    groups = ("help", "installed", "pods", "controller", *ON_A_CLUSTER, *ON_FILES, *LONG)
+    groups = ("help", "installed", "pods", "volumes", "controller", *ON_A_CLUSTER, *ON_FILES, *LONG)
     parser.add_argument("--row", action="append", choices=groups, help="only these rows; repeatable")
     parser.add_argument("--runs", type=int, default=5, help="runs of each row, of which the median counts (default: 5)")
     parser.add_argument("--quick", action="store_true", help="2 runs, to see that it works")
@@ -87,6 +101,8 @@ def _measure(
         yield startup.installed(directory, runs=runs)
     if "pods" in groups:
         yield pods.first_object(runs=runs, say=to_terminal)
+    if "volumes" in groups:
+        yield from volumes.rows(runs=runs, say=to_terminal)
     if "controller" in groups:
         with tempfile.TemporaryDirectory(prefix="controller-", dir=directory) as logs:
             yield from controller.rows(Path(logs), to_terminal, controller.Scale())

@@ -155,6 +155,7 @@ def test_who_may_not_watch_pods_is_told_so(lab, cluster):
         ("its pods cannot be created: violates PodSecurity", 3),
         ("its pods cannot be created: exceeded quota: small", 60),
         ("the claim data is not bound: its volume pv-1 is gone", 60),
+        ("the pod cannot be scheduled: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }", 60),
         ("the pod cannot be scheduled: 0/3 nodes are available: 3 Insufficient cpu.", 300),
     ],
 )

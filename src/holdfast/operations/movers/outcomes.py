@@ -21,6 +21,7 @@ _PATIENCE: tuple[tuple[str, float], ...] = (
     ("usage per", _AT_ONCE),
     ("cannot be pulled", _SOON),
     ("exceeded quota", _SOON),
+    ("node.kubernetes.io/unreachable", _SOON),  # its volume is on a node that does not answer
     ("is gone", _SOON),
     ("not found", _SOON),
 )
