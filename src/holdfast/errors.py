@@ -176,7 +176,7 @@ class VolumeError(HoldfastError):
 class TargetNotEmpty(VolumeError):
     """A restore would put its files among others."""
 
-    default_next = "Restore into an empty volume, or overwrite it with --volumes overwrite."
+    default_next = "Restore into an empty volume, or overwrite this one with --volumes overwrite."
 
 
 class PlanRefused(HoldfastError):
