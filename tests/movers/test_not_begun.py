@@ -18,7 +18,7 @@ def the_end(lab, task=None, **settings):
 
 def test_a_pod_that_no_scheduler_takes_is_given_up(lab):
     end = the_end(lab, patience=2)
-    assert end.problem.what == "the mover of shop/data did not begin in 2 s"
+    assert end.problem.what.startswith("the mover of shop/data did not begin in ")
     assert end.problem.why == "no scheduler has looked at the pod"
     assert end.waited >= 2
 
@@ -65,10 +65,8 @@ def test_a_job_that_is_refused_ends_that_mover_only(lab):
     good, bad = lab.task(), lab.task(claim="logs", command=["x" * 2_000_000])
     with lab.movers(patience=2) as movers:
         ends = {end.task.claim: end.problem.what for end in movers.run([good, bad])}
-    assert ends == {
-        "data": "the mover of shop/data did not begin in 2 s",
-        "logs": "the mover of shop/logs could not be made",
-    }
+    assert ends["data"].startswith("the mover of shop/data did not begin in ")
+    assert ends["logs"] == "the mover of shop/logs could not be made"
 
 
 def test_a_job_that_somebody_deletes_is_gone(lab):
@@ -82,14 +80,17 @@ def test_a_job_that_somebody_deletes_is_gone(lab):
 
 def test_who_waits_for_room_waits_while_others_are_at_work(lab, monkeypatch):
     monkeypatch.setattr(attempt, "_LATE_LOG", 0.3)
+    patience = [10.0]
+    monkeypatch.setattr(outcomes, "patience_with", lambda *_: patience[-1])
     lab.create("resourcequotas", quota("1"))
-    with lab.running(lab.task(claim="a"), lab.task(claim="b"), patience=12) as ends:
+    with lab.running(lab.task(claim="a"), lab.task(claim="b")) as ends:
         wait_for(lambda: lab.list("pods"))
         [first] = lab.list("pods")
         begin(lab, first)
         wait_for(lambda: len(lab.list("jobs")) == 2)
         with pytest.raises(TimeoutError):
-            ends.result(16)  # longer than its patience
+            ends.result(16)  # longer than the patience
+        patience.append(120)  # so rarely a Job that was refused often tries again
         finish(lab, first, moved(files=1))
         [second] = wait_for(
             lambda: [pod for pod in lab.list("pods") if pod["metadata"]["uid"] != first["metadata"]["uid"]]
@@ -153,7 +154,7 @@ def test_who_may_not_watch_pods_is_told_so(lab, cluster):
         ("the image x of the container holdfast cannot be pulled: ErrImageNeverPull", 3),
         ("the image x of the container holdfast cannot be pulled: ImagePullBackOff", 60),
         ("its pods cannot be created: violates PodSecurity", 3),
-        ("its pods cannot be created: exceeded quota: small", 60),
+        ("its pods cannot be created: exceeded quota: small", 90),
         ("the claim data is not bound: its volume pv-1 is gone", 60),
         ("the pod cannot be scheduled: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }", 60),
         ("the pod cannot be scheduled: 0/3 nodes are available: 3 Insufficient cpu.", 300),

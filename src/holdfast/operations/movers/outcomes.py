@@ -13,6 +13,8 @@ from holdfast.operations.movers.contract import Moved
 from holdfast.operations.movers.task import MoverTask
 
 _AT_ONCE, _SOON = 3.0, 60.0  # seconds
+_ONE_MORE_TRY = 90.0
+"""After some refusals a Job asks for its pod once in a minute only."""
 _PATIENCE: tuple[tuple[str, float], ...] = (
     ("InvalidImageName", _AT_ONCE),
     ("ErrImageNeverPull", _AT_ONCE),
@@ -20,7 +22,7 @@ _PATIENCE: tuple[tuple[str, float], ...] = (
     ("failed quota", _AT_ONCE),  # it asks for limits that the pod does not have
     ("usage per", _AT_ONCE),
     ("cannot be pulled", _SOON),
-    ("exceeded quota", _SOON),
+    ("exceeded quota", _ONE_MORE_TRY),
     ("node.kubernetes.io/unreachable", _SOON),  # its volume is on a node that does not answer
     ("is gone", _SOON),
     ("not found", _SOON),
