@@ -29,8 +29,8 @@ _START = """\
 set -e
 export PGDATA="${PGDATA:-/var/lib/postgresql/data}"
 user="${POSTGRES_USER:-postgres}"
-mkdir -p "$PGDATA" /run/postgresql
-chown -R postgres:postgres "$PGDATA" /run/postgresql
+mkdir -p "$PGDATA" /var/run/postgresql
+chown -R postgres:postgres "$PGDATA" /var/run/postgresql
 if [ ! -e "$PGDATA/PG_VERSION" ]; then
     echo "${POSTGRES_PASSWORD:-unset}" >/tmp/password
     su -s /bin/sh postgres -c "initdb --username='$user' --pwfile=/tmp/password --encoding=UTF8 --locale=C \\
@@ -38,7 +38,7 @@ if [ ! -e "$PGDATA/PG_VERSION" ]; then
     rm /tmp/password
     echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 fi
-exec su -s /bin/sh postgres -c "exec postgres -c listen_addresses='*' -c unix_socket_directories=/run/postgresql"
+exec su -s /bin/sh postgres -c "exec postgres -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql"
 """
 
 

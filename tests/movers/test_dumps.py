@@ -258,7 +258,7 @@ GRANT SELECT ON shop.* TO buyer;
 """
 SUM = "SELECT MD5(GROUP_CONCAT(MD5(CONCAT_WS('|', id, note, MD5(data))) ORDER BY id)) FROM shop.orders"
 THINGS = """
-SELECT COUNT(*) FROM shop.log; SELECT COUNT(*) FROM shop.v; SHOW TRIGGERS FROM shop; SHOW GRANTS FOR buyer;
+SELECT COUNT(*) FROM shop.log; SELECT COUNT(*) FROM shop.v; SELECT TRIGGER_NAME, ACTION_STATEMENT FROM information_schema.TRIGGERS; SHOW GRANTS FOR buyer;
 SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA='shop';
 SELECT EVENT_NAME FROM information_schema.EVENTS;
 """
@@ -306,7 +306,8 @@ def test_a_dump_of_mariadb_is_of_one_moment(shop):
     sql(shop, "bank", "CREATE DATABASE b; USE b; CREATE TABLE b.x (v INT); CREATE TABLE b.y (v INT);"
         "INSERT INTO b.x VALUES (1000000); INSERT INTO b.y VALUES (0);"
         "CREATE TABLE b.ballast AS SELECT seq, REPEAT('x', 500) FROM seq_1_to_40000")  # fmt: skip
-    move = "while :; do echo 'BEGIN; UPDATE b.x SET v=v-1; UPDATE b.y SET v=v+1; COMMIT;'; done | mariadb >/dev/null 2>&1 &"
+    steps = "BEGIN; UPDATE b.x SET v=v-1; UPDATE b.y SET v=v+1; COMMIT;"
+    move = f"(while :; do echo '{steps}'; done | mariadb) </dev/null >/dev/null 2>&1 &"
     shop.cluster.execute(shop.namespace, "bank", ["sh", "-c", move], container="mariadb")
     (record,), contents = Backups().save(shop, "bank", dumps=DumpMode.AUTO)
     assert record.outcome is DONE
