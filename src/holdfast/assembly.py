@@ -215,7 +215,7 @@ def connect(settings: Settings, cancel: Cancel) -> Cluster:
 
 
 def mover_settings(settings: Settings, cluster: Cluster, options: MoverOptions, *, cluster_name: str) -> MoverSettings:
-    """How movers are run for the repository of these settings. Of the cluster, only the controller's image is asked for.
+    """How movers are run for the repository of these settings. Of the cluster, only the installed controller is asked for.
 
     All are in one namespace: the one that is named, else the location's, else that of this pod, else Holdfast's. If the Secret of
     the location or of this pod is there, movers mount it; else one is made for the run, with what opens the repository here.
@@ -235,15 +235,19 @@ def mover_settings(settings: Settings, cluster: Cluster, options: MoverOptions, 
     namespace = options.namespace or next(iter(secrets), DEFAULT_NAMESPACE)
     secret = secrets.get(namespace, "")
     repository = reachable_repository(url, account.environ)
+    own_account = settings.environ.get("HOLDFAST_ACCOUNT", "")
+    is_here = namespace == settings.environ.get("HOLDFAST_NAMESPACE")
+    if options.image:
+        image, puller = options.image, ""
+    else:
+        image, puller = of_movers.find_installed(cluster, namespace)
     return MoverSettings(
         namespace=namespace,
-        image=options.image or of_movers.installed_image(cluster, namespace),
+        image=image,
         repository=repository,
         cluster_name=cluster_name,
         secret=secret,
-        account=settings.environ.get("HOLDFAST_ACCOUNT", "")
-        if namespace == settings.environ.get("HOLDFAST_NAMESPACE")
-        else "",
+        account=own_account if is_here and own_account else puller,
         credentials={}
         if secret
         else of_movers.mover_credentials(repository, read_password(settings), account.environ, account.certificates),

@@ -11,13 +11,13 @@ import msgspec
 
 from holdfast.cli.context import Session
 from holdfast.cli.errors import show_problem
+from holdfast.cli.hook_table import show_hooks
 from holdfast.cli.output import counted, local_time, say, show_document, show_facts, show_table
 from holdfast.cli.progress_text import format_size
 from holdfast.model.run import Outcome
 
 if TYPE_CHECKING:  # see main
     from holdfast.model.backup import BackupRecord, BackupReport
-    from holdfast.model.hooks import HookRecord
     from holdfast.model.run import Run
     from holdfast.model.volume import VolumeRecord
     from holdfast.operations.back_up_preview import BackupPreview
@@ -110,9 +110,7 @@ def _show_data(session: Session, record: BackupRecord | BackupReport) -> None:
     if record.volumes:
         show_table(session, _VOLUME_COLUMNS, [_volume_row(volume) for volume in record.volumes], right=_VOLUME_NUMBERS)
         click.echo()
-    if record.hooks:
-        show_table(session, _HOOK_COLUMNS, [_hook_row(hook) for hook in record.hooks])
-        click.echo()
+    show_hooks(session, record.hooks)
 
 
 _VOLUME_COLUMNS = ("NAMESPACE", "VOLUME", "DATA", "WAY", "FILES", "SIZE", "ADDED", "TIME", "NODE", "WHY")
@@ -139,23 +137,6 @@ def _volume_row(volume: VolumeRecord) -> Sequence[str]:
         *figures,
         volume.node or "-",
         why or "-",
-    )
-
-
-_HOOK_COLUMNS = ("NAMESPACE", "POD", "HOOK", "WHEN", "OUTCOME", "SECONDS", "WHY")
-
-
-def _hook_row(hook: HookRecord) -> Sequence[str]:
-    name = f"{hook.name} ({hook.recipe})" if hook.recipe else hook.name
-    told = hook.why or (f"{format_size(hook.bytes)} in {hook.path}" if hook.path else "-")
-    return (
-        hook.namespace,
-        hook.pod,
-        name,
-        hook.when.value,
-        hook.outcome.value,
-        f"{hook.seconds:.1f}" if hook.started_at else "-",
-        told,
     )
 
 

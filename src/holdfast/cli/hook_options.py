@@ -29,9 +29,13 @@ _DOCUMENTS = click.option(
 )
 _BEFORE = _flag("--hook-before", _POD, "Run this before volumes of the pod are read; repeatable.")
 _AFTER = _flag("--hook-after", _POD, "Run this when they have been read, whatever became of them; repeatable.")
-_AFTER_RESTORE = _flag("--hook-after-restore", _POD, "Run this when the pod is there again; repeatable.")
+_AFTER_RESTORE = _flag(
+    "--hook-after-restore",
+    _POD,
+    "Run this in pods of workloads that the restore makes, once the container runs; repeatable.",
+)
 _DUMP_FLAG = _flag("--hook-dump", _DUMP, "Keep what this writes as a file of the backup, /dumps/…; repeatable.")
-_LOAD = _flag("--hook-load", _DUMP, "Give a dump to this command after a restore; repeatable.")
+_LOAD = _flag("--hook-load", _DUMP, "Give a dump to this command's input after a restore; repeatable.")
 _OFF = click.option("--no-hooks", is_flag=True, help="Run no hooks and no dumps, whatever annotations of pods say.")
 
 
@@ -54,7 +58,7 @@ _OF_RESTORES = (
     _DOCUMENTS,
     _AFTER_RESTORE,
     _LOAD,
-    _dumps("Dumps that go back by what hooks say; auto: also by recipes that recognise the database."),
+    _dumps("Dumps go back into new pods: where hooks say how, also where a recipe knows it (auto), or nowhere."),
     _OFF,
 )
 

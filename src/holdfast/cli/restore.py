@@ -13,10 +13,10 @@ from holdfast.cli.changes import change_options, read_patches
 from holdfast.cli.context import Session, VerbCommand
 from holdfast.cli.errors import show_problem
 from holdfast.cli.files import restore_files, show_restored
+from holdfast.cli.hook_options import hooks_of, restore_hook_options
 from holdfast.cli.latest import find_backup, latest_options, parse_latest
 from holdfast.cli.mover_options import MoverFlags, mover_options
 from holdfast.cli.output import local_time, say, show_document, show_facts, show_log, show_table
-from holdfast.cli.restore_hooks import hook_options, parse_hooks
 from holdfast.cli.restore_undo import undo
 from holdfast.cli.restore_views import present_plan, show_objects, show_report
 from holdfast.cli.restore_volumes import parse_volumes, show_volumes, volume_options
@@ -93,7 +93,7 @@ def _restore_options(function: Any) -> Any:
             "--diff", "all_fields", is_flag=True, help="In a plan: all fields that differ, not only the first."
         ),
         click.option("--show-secrets", is_flag=True, help="In a plan: the values of Secrets, too."),
-        hook_options,
+        restore_hook_options,
         mover_options,
     )
     for option in reversed(options):
@@ -161,7 +161,7 @@ def _open(session: Session, reference: str, flags: dict[str, Any]) -> tuple[Any,
     wanted = parse_latest(session, reference, flags, selection.namespaces)
     on_conflict = _on_conflict(flags, mapping)
     after = parse_aftermath(flags)
-    hooks = parse_hooks(flags)
+    hooks = hooks_of(flags)
     cluster, repository = session.connect_and_open("holdfast.operations.restore.run")
     if volumes["volume_claims"] and selection is EVERYTHING:
         from holdfast.operations.restore.volumes.alone import claims_alone  # noqa: PLC0415

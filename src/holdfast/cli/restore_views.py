@@ -8,8 +8,8 @@ from holdfast.cli.aftermath import aftermath_lines
 from holdfast.cli.context import Session
 from holdfast.cli.errors import show_problem
 from holdfast.cli.field_changes import show_fields
+from holdfast.cli.hook_table import show_hooks
 from holdfast.cli.output import say, show_document, show_table
-from holdfast.cli.restore_hooks import show_hooks
 from holdfast.cli.restore_volumes import show_planned_volumes, show_volumes
 from holdfast.model.restore import Action, ObjectResult, RestorePlanView, RestoreReport, Result, VolumeAction
 

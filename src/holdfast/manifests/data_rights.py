@@ -29,7 +29,7 @@ RUNNER_VOLUMES = RoleTable(
     rights=(
         Right(
             ("persistentvolumes",),
-            (*READ, "create", "patch", "delete"),
+            (*READ, "create", "delete"),
             "A second one with the same source brings a volume to Holdfast's namespace, where no tenant is; it keeps the data",
         ),
         Right(("nodes",), ("list",), "Whether the node of a volume is there, and takes pods"),

@@ -12,7 +12,6 @@ from holdfast.objects.storage.claims import (
     is_finished,
     mounting_containers,
     source_of,
-    stateful_set_claims,
     storage_class_of,
     uses,
 )
@@ -97,17 +96,6 @@ def test_containers_that_initialise_a_pod_come_last():
         "containers": [{"name": "sidecar"}, {"name": "db", "volumeMounts": mount}],
     }
     assert [one["name"] for one in mounting_containers(spec, "data-v")] == ["db", "init"]
-
-
-def test_claims_of_a_stateful_set_are_known_by_their_names():
-    templates = [{"metadata": {"name": "data"}}, {"metadata": {"name": "logs"}}]
-    stateful_set = {"metadata": {"name": "db"}, "spec": {"replicas": 1, "volumeClaimTemplates": templates}}
-    names = ["data-db-0", "data-db-12", "logs-db-0", "data-db", "data-db-x", "data-db-0-1", "other-db-0", "data-db2-0"]
-    assert stateful_set_claims(stateful_set, {name: {} for name in names}) == {
-        "data-db-0": "data",
-        "data-db-12": "data",
-        "logs-db-0": "logs",
-    }
 
 
 @LENIENT

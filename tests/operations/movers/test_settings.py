@@ -12,7 +12,7 @@ from holdfast.manifests.installation import IMAGE
 from holdfast.model.cancel import Cancel
 from holdfast.operations.credentials import Credentials
 from holdfast.operations.movers.reachable import is_only_here, reachable_repository
-from holdfast.operations.movers.settings import MoverOptions, installed_image, mover_credentials, mover_resources
+from holdfast.operations.movers.settings import MoverOptions, find_installed, mover_credentials, mover_resources
 
 URL = "s3:https://s3.example.com/backups/shop"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "key-secret"}
@@ -320,10 +320,10 @@ def controller(image):
     }
 
 
-def test_movers_have_the_controllers_image(cluster, connected, namespace):
-    assert installed_image(connected, namespace) == IMAGE
+def test_movers_have_the_controllers_image_and_what_it_takes_to_pull_it(cluster, connected, namespace):
+    assert find_installed(connected, namespace) == (IMAGE, "")
     cluster.api.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", controller("registry.example/holdfast:2"))
-    assert installed_image(connected, namespace) == "registry.example/holdfast:2"
+    assert find_installed(connected, namespace) == ("registry.example/holdfast:2", "holdfast-runner")
 
 
 def test_who_may_not_look_gets_the_default_image(cluster, namespace):
@@ -331,6 +331,6 @@ def test_who_may_not_look_gets_the_default_image(cluster, namespace):
     rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
     without_rights = connect(Settings(kubeconfig=str(cluster.account(f"none-{namespace}", rules))), Cancel())
     try:
-        assert installed_image(without_rights, namespace) == IMAGE
+        assert find_installed(without_rights, namespace) == (IMAGE, "")
     finally:
         without_rights.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +11,6 @@ from holdfast.objects.pod_specs import containers
 
 _BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
 _FINISHED = frozenset({"Succeeded", "Failed"})
-_ORDINAL = re.compile(r"[0-9]+")
 
 VOLUME_SOURCES = (
     "csi",
@@ -164,17 +162,3 @@ def mounting_containers(spec: Object, volume: str) -> list[Object]:
     found = [one for one in containers(spec) if any(text(m, "name") == volume for m in items(one, "volumeMounts"))]
     initial = items(spec, "initContainers")
     return sorted(found, key=lambda one: any(one is other for other in initial))
-
-
-def stateful_set_claims(stateful_set: Object, claims: Mapping[str, Object]) -> dict[str, str]:
-    """Of the claims in its namespace, by name, those that a StatefulSet's pods use: claim → template.
-
-    Also those that a smaller number of replicas has left behind: their data comes back when it grows again.
-    """
-    found: dict[str, str] = {}
-    for template in items(stateful_set, "spec", "volumeClaimTemplates"):
-        prefix = f"{name_of(template)}-{name_of(stateful_set)}-"
-        for name in claims:
-            if name.startswith(prefix) and _ORDINAL.fullmatch(name.removeprefix(prefix)):
-                found[name] = name_of(template)
-    return found

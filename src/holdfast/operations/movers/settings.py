@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,7 @@ from holdfast.cluster.cluster import Cluster
 from holdfast.errors import ApiRefused, PlanRefused, UsageError
 from holdfast.manifests import controller
 from holdfast.manifests.installation import DEPLOYMENTS, IMAGE
+from holdfast.manifests.rbac import RUNNER_ACCOUNT
 from holdfast.objects.fields import at, items, text
 from holdfast.objects.limits.quantities import parse_typed
 from holdfast.operations.store_variables import store_variables
@@ -77,8 +78,15 @@ def _amount(quantity: str) -> Any:
     return parse_typed(quantity) or 0
 
 
-def installed_image(cluster: Cluster, namespace: str) -> str:
-    """That of the controller in a namespace, or in the one where it usually is; else the name that builds give it."""
+class Installed(NamedTuple):
+    """What an installation has for movers."""
+
+    image: str
+    account: str  # a ServiceAccount of the movers' namespace that has what it takes to pull the image; "": `default`
+
+
+def find_installed(cluster: Cluster, namespace: str) -> Installed:
+    """The controller's image in the movers' namespace, or where it usually is; else the name that builds give it."""
     for home in dict.fromkeys((namespace, DEFAULT_NAMESPACE)):
         try:
             body = cluster.get(DEPLOYMENTS, home, controller.NAME)
@@ -86,8 +94,8 @@ def installed_image(cluster: Cluster, namespace: str) -> str:
             continue
         spec = at(msgspec.json.decode(body), "spec", "template", "spec") if body else {}
         if image := next((found for one in items(spec, "containers") if (found := text(one, "image"))), ""):
-            return image
-    return IMAGE
+            return Installed(image, RUNNER_ACCOUNT if home == namespace else "")
+    return Installed(IMAGE, "")
 
 
 def mover_credentials(
