@@ -22,7 +22,7 @@
     │   ├── KubeconfigInvalid         2
     │   └── ApiRefused                1   the API server answered with an error status
     ├── VolumeError                   1   a volume that is to be read or written, as a whole
-    │   └── TargetNotEmpty            1
+    │   └── TargetNotEmpty            2
     ├── PlanRefused                   1   a plan that failed its own check
     │   └── TooManyRemovals           1   more of a plan's backups would go than rules usually remove
     └── Cancelled                   130
@@ -174,8 +174,9 @@ class VolumeError(HoldfastError):
 
 
 class TargetNotEmpty(VolumeError):
-    """A restore would put its files among others."""
+    """A restore would put its files among others. A mover that is tried again would find the same: see `manifests.jobs`."""
 
+    exit_code = 2
     default_next = "Restore into an empty volume, or overwrite this one with --volumes overwrite."
 
 

@@ -212,7 +212,7 @@ def test_another_run_finds_the_target_not_empty(part, tmp_path):
     (target / SIGN).touch()
     (target / "half").touch()
     code, output, _ = ended(write(part, target, run="run-3"))
-    assert (code, moved(output).reason) == (1, "TargetNotEmpty")
+    assert (code, moved(output).reason) == (2, "TargetNotEmpty")
     code, output, _ = ended(write(part, target))
     assert (code, moved(output).deleted) == (0, 1)
     assert not (target / "half").exists()
