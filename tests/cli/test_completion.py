@@ -56,7 +56,10 @@ def complete(holdfast):
         ("holdfast restore r", {"run"}),
         ("holdfast completion ", {"bash", "fish", "zsh"}),
         ("holdfast backup list -o ", {"table", "json", "yaml"}),
-        ("holdfast backup create --exclude-", {"--exclude-kind", "--exclude-namespace", "--exclude-selector"}),
+        (
+            "holdfast backup create --exclude-",
+            {"--exclude-kind", "--exclude-namespace", "--exclude-path", "--exclude-selector"},
+        ),
         ("holdfast restore plan latest --work", {"--workload"}),
         ("holdfast restore run latest --on-conflict ", {"skip", "update", "replace", "fail"}),
     ],
