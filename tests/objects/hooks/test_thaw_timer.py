@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 
 from holdfast.objects.hooks.thaw_timer import TOO_LATE, begin_command, call_off_command
@@ -29,11 +30,30 @@ def run(request):
 
 @pytest.fixture(autouse=True)
 def orphans():
-    """Orphans become children of this process, as they do of a container's first; gives how the next one ends."""
+    """Orphans become children of this process, as they do of a container's first; gives how the next one ends.
+
+    Children that this process had before, servers of other tests, are not waited for.
+    """
     prctl = ctypes.CDLL(None).prctl
+    before = _children()
     prctl(_SUBREAPER, 1)
-    yield lambda: os.waitpid(-1, 0)[1]
+    yield lambda: _next_end(before)
     prctl(_SUBREAPER, 0)
+
+
+def _children():
+    return {child.pid for child in psutil.Process().children()}
+
+
+def _next_end(before):
+    """Raises ChildProcessError if there is none."""
+    while orphans := _children() - before:
+        for orphan in orphans:
+            ended, status = os.waitpid(orphan, os.WNOHANG)
+            if ended:
+                return status
+        time.sleep(0.02)
+    raise ChildProcessError
 
 
 def begun(run, name, seconds, *thaw):
