@@ -31,37 +31,39 @@ def needs_helpers():
         pytest.skip("testbed: one processor has no helpers (two are needed)")
 
 
+@contextlib.contextmanager
 def caught(parent, touching):
-    """Waits for a helper of the process `parent` that has a file open whose path holds `touching`, and stops it there.
+    """Waits for a helper of the process `parent` that has a file open whose path holds `touching`; both stand still in the block.
 
-    Until helpers are at work the parent goes on for a moment at a time only, because they need longer to begin than it needs
-    to do much of the work alone; then both stand still while they are looked at.
+    Then the parent goes on and the helper does not. Until helpers are at work the parent goes on for a moment at a time only,
+    because they need longer to begin than it needs to do much of the work alone.
     """
     parent = psutil.Process(parent)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if is_gone(parent):
             pytest.fail("the run was over before a helper was caught")
-        found = _found(parent, touching) if parent.children() else None
-        if found is not None:
-            return found
+        if not parent.children():
+            continue
+        _stop(parent)
+        try:
+            helper = _found(parent, touching)
+            if helper is not None:
+                yield helper
+                return
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):  # the block may have killed it
+                parent.send_signal(signal.SIGCONT)
     pytest.fail(f"no helper of {parent.pid} was seen with {touching}")
 
 
 def _found(parent, touching):
-    """A helper that was stopped with such a file open, or None. The parent goes on in any case."""
-    _stop(parent)
-    try:
-        helpers = parent.children()
-        if not all(map(_is_at_work, helpers)):
-            time.sleep(0.02)
-            return None
-        for helper in helpers:
-            if _held(helper, touching):
-                return helper
-    finally:
-        parent.send_signal(signal.SIGCONT)
-    return None
+    """A helper that was stopped with such a file open, or None."""
+    helpers = parent.children()
+    if not all(map(_is_at_work, helpers)):
+        time.sleep(0.02)
+        return None
+    return next((helper for helper in helpers if _held(helper, touching)), None)
 
 
 def _held(helper, touching):

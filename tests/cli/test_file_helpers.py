@@ -50,7 +50,8 @@ def assert_backs_up(stocked, tree, target, outcome):
 
 def test_a_helper_is_killed_in_a_backup(stocked, repository, tree, tmp_path):
     running = stocked.start("backup", "files", tree)
-    caught(running.process.pid, str(tree)).kill()
+    with caught(running.process.pid, str(tree)) as helper:
+        helper.kill()
     done = running.end()
     assert (done.code, *done.problem[:2]) == (1, ENDED, "it ended with signal 9")
     assert "ran out of memory" in done.problem[2]
@@ -61,7 +62,8 @@ def test_a_helper_is_killed_in_a_backup(stocked, repository, tree, tmp_path):
 def test_a_helper_is_killed_in_a_restore_and_leaves_no_half_file(backed_up, repository, tree, tmp_path):
     target = tmp_path / "target"
     running = backed_up.start("restore", "files", "whole", "--target", target)
-    caught(running.process.pid, TEMPORARY).kill()
+    with caught(running.process.pid, TEMPORARY) as helper:
+        helper.kill()
     done = running.end()
     assert (done.code, *done.problem[:2]) == (1, ENDED, "it ended with signal 9")
     assert half_files(target, tree) == []
@@ -71,9 +73,8 @@ def test_a_helper_is_killed_in_a_restore_and_leaves_no_half_file(backed_up, repo
     assert_restores(backed_up, tree, target)
 
 
-def stop(running, helper, number, wakes):
-    """Ends the run by a signal, while a helper is in the middle of something; `wakes`: and may go on with it."""
-    running.interrupt(number)
+def assert_stops(running, helper, wakes):
+    """The run ends by the signal that it got, while a helper is in the middle of something; `wakes`: and may go on with it."""
     heard = running.wait_for("Stopping at the next safe point")
     if wakes:
         helper.send_signal(signal.SIGCONT)
@@ -86,7 +87,9 @@ def stop(running, helper, number, wakes):
 @STOPPED
 def test_a_backup_is_stopped_with_helpers_at_work(stocked, repository, tree, tmp_path, number, wakes):
     running = stocked.start("backup", "files", tree)
-    stop(running, caught(running.process.pid, str(tree)), number, wakes)
+    with caught(running.process.pid, str(tree)) as helper:
+        running.interrupt(number)
+    assert_stops(running, helper, wakes)
     assert list((repository / "locks").iterdir()) == []
     assert_backs_up(stocked, tree, tmp_path / "target", "cancelled")
 
@@ -95,7 +98,9 @@ def test_a_backup_is_stopped_with_helpers_at_work(stocked, repository, tree, tmp
 def test_a_restore_is_stopped_with_helpers_at_work(backed_up, repository, tree, tmp_path, number, wakes):
     target = tmp_path / "target"
     running = backed_up.start("restore", "files", "whole", "--target", target)
-    stop(running, caught(running.process.pid, TEMPORARY), number, wakes)
+    with caught(running.process.pid, TEMPORARY) as helper:
+        running.interrupt(number)
+    assert_stops(running, helper, wakes)
     assert list((repository / "locks").iterdir()) == []
     assert half_files(target, tree) == []
     assert_restores(backed_up, tree, target)
@@ -103,17 +108,18 @@ def test_a_restore_is_stopped_with_helpers_at_work(backed_up, repository, tree, 
 
 def test_all_processes_of_a_run_are_told_to_end_at_once(stocked, tree, tmp_path):
     running = stocked.start("backup", "files", tree)
-    helper = caught(running.process.pid, str(tree))
-    helper.send_signal(signal.SIGTERM)
-    stop(running, helper, signal.SIGTERM, wakes=True)
+    with caught(running.process.pid, str(tree)) as helper:
+        helper.send_signal(signal.SIGTERM)
+        running.interrupt(signal.SIGTERM)
+    assert_stops(running, helper, wakes=True)
     assert_backs_up(stocked, tree, tmp_path / "target", "cancelled")
 
 
 def test_a_restore_is_killed_with_helpers_at_work(backed_up, tree, tmp_path):
     target = tmp_path / "target"
     running = backed_up.start("restore", "files", "whole", "--target", target)
-    helper = caught(running.process.pid, TEMPORARY)
-    running.process.kill()
+    with caught(running.process.pid, TEMPORARY) as helper:
+        running.process.kill()
     helper.send_signal(signal.SIGCONT)
     running.end()
     wait_until_gone(helper)
