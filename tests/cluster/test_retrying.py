@@ -6,7 +6,6 @@ import datetime as dt
 import email.utils
 import json
 import socket
-import time
 
 import pytest
 from tests.cluster.local_server import Answer
@@ -126,9 +125,8 @@ def test_a_server_that_went_away_is_waited_for(serve, connect, pauses, method):
     connection = connect(server.url)
     connection.request("GET", "/x")
     server.close()
-    time.sleep(
-        0.5
-    )  # the thread that answered hangs up after its answer: a POST into that moment may have been carried out
+    # The thread that answered hangs up after its answer: a POST into that moment may have been carried out.
+    assert server.ended.acquire(timeout=60)
     with pytest.raises(ClusterUnreachable):
         connection.request(method, "/x")
     assert len(pauses) == retry.ATTEMPTS - 1
