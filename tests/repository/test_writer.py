@@ -218,7 +218,7 @@ def test_a_run_that_is_given_up_lists_what_it_stored(repository, checked, monkey
     monkeypatch.setitem(writer_module.PACK_SIZE, BlobType.DATA, 10_000)
     writer = checked()
     save_all(writer, contents(25))
-    wait_until(lambda: len(names(repository.store, "data")) == 4)  # what only waits for its turn is given up, too
+    wait_until(lambda: len(names(repository.store, "data")) == 2)  # what only waits for its turn is given up, too
     writer.close()
     assert len(reopen(repository.store).index) == 20
 
