@@ -10,7 +10,7 @@ from tests.in_cluster.gate import Gate
 from tests.movers.scene import Scene, claim, pod, until
 from tests.operations.file_trees import picture
 
-MINUTES = 600.0  # Kubernetes takes its time to give up a node
+MINUTES = 1200.0  # Kubernetes takes its time to give up a node
 SLEEP = "exec sleep 2147483647"
 
 

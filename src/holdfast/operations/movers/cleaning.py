@@ -19,6 +19,7 @@ from holdfast.operations.movers.kinds import CLAIMS, PODS
 from holdfast.operations.movers.sweep import remove_volumes
 
 _PATIENCE = 90.0  # seconds; a mover has thirty to stop
+_NODE_LOST = "NodeLost"  # Kubernetes' own word, in the status of a pod (pkg/util/node)
 _LOOK = 0.25
 _LONGEST_LOOK = 2.0
 
@@ -56,24 +57,27 @@ def _delete(cluster: Cluster, resource: Resource, namespace: str, run: str) -> N
 
 
 def _wait_gone(cluster: Cluster, namespace: str, run: str, resources: Iterable[Resource]) -> list[str]:
-    """What is still there at the end of the patience. An API server in trouble is asked again until then."""
+    """What is still there at the end of the patience. An API server in trouble is asked again until then.
+
+    A pod whose node was lost is there until the node comes back; nothing else being there, it is not waited for.
+    """
     clock = cluster.connection.clock
     end = clock.monotonic() + _PATIENCE
     pause = _LOOK
     while True:
         try:
-            left = [
-                f"{resource.plural}/{namespace}/{name_of(one)}"
-                for resource in resources
-                for one in _of_run(cluster, resource, namespace, run)
-            ]
-            if not left or clock.monotonic() >= end:
-                return left
+            left = [(resource, one) for resource in resources for one in _of_run(cluster, resource, namespace, run)]
+            if all(_is_lost(one) for _, one in left) or clock.monotonic() >= end:
+                return [f"{resource.plural}/{namespace}/{name_of(one)}" for resource, one in left]
         except ClusterError as error:
             if clock.monotonic() >= end or (isinstance(error, ApiRefused) and error.reason == "Forbidden"):
                 raise
         cluster.connection.sleep(pause)
         pause = min(_LONGEST_LOOK, pause * 1.5)
+
+
+def _is_lost(one: Object) -> bool:
+    return text(one, "status", "reason") == _NODE_LOST
 
 
 def _of_run(cluster: Cluster, resource: Resource, namespace: str, run: str) -> list[Object]:
