@@ -35,7 +35,7 @@ class Watching:
     """All that appears in a namespace, from the first moment on: (kind, name) → its states."""
 
     def __init__(self, cluster, namespace):
-        self.seen = {}
+        self._seen = {}
         self._cancel = Cancel()
         self._connection = connect(Settings(kubeconfig=str(cluster.kubeconfig)), self._cancel)
         self._heard = {resource.kind: threading.Event() for resource in WATCHED}
@@ -56,8 +56,13 @@ class Watching:
             thread.join()
         self._connection.close()
 
+    @property
+    def seen(self):
+        """What came so far; more may come while one looks at it."""
+        return dict(self._seen)
+
     def of(self, wanted):
-        return {name for found, name in list(self.seen) if found == wanted}
+        return {name for found, name in self.seen if found == wanted}
 
     def _watch(self, resource, namespace):
         with contextlib.suppress(Cancelled):
@@ -73,7 +78,7 @@ class Watching:
 
     def _note(self, resource, item):
         metadata = json.loads(item)["metadata"]
-        self.seen.setdefault((resource.kind, metadata["name"]), []).append(item.decode())
+        self._seen.setdefault((resource.kind, metadata["name"]), []).append(item.decode())
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def watched(installed, shop):
 def movers_in(watching):
     """Pods of movers that mounted the repository's Secret and a volume."""
     found = set()
-    for (what, name), states in list(watching.seen.items()):
+    for (what, name), states in watching.seen.items():
         pod = json.loads(states[-1])
         if what == "Pod" and RUN in pod["metadata"].get("labels", {}):
             volumes = pod["spec"]["volumes"]
@@ -110,7 +115,7 @@ def movers_in(watching):
 def assert_nothing_of_ours(watching, installed, allowed):
     """No object but the application's own, none with a label of ours, none that names our Secret or holds what is in it."""
     hidden = (PASSWORD, installed.server.secret_key, "location-main", "HOLDFAST_", RUN)
-    for (what, name), states in list(watching.seen.items()):
+    for (what, name), states in watching.seen.items():
         for state in states:
             assert not [word for word in hidden if word in state], f"{what} {name}: {state}"
             assert json.loads(state)["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") != "holdfast"

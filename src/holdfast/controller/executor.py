@@ -28,6 +28,7 @@ from holdfast.controller.world import Key
 from holdfast.errors import ApiRefused
 from holdfast.model.clock import Clock
 from holdfast.model.kubernetes import Resource
+from holdfast.objects.lost_pods import lost_status
 
 _NOT_FOUND = 404
 _CONFLICT = 409
@@ -177,13 +178,12 @@ class Executor:
                 raise
 
     def _bury(self, action: Bury) -> None:
-        status = {"phase": "Failed", "reason": "NodeLost", "message": "The node did not say that the pod ended."}
         try:
             self._cluster.patch(
                 PODS,
                 action.namespace,
                 action.name,
-                msgspec.json.encode({"metadata": {"uid": action.uid}, "status": status}),
+                msgspec.json.encode({"metadata": {"uid": action.uid}, "status": lost_status()}),
                 patch_type=PatchType.MERGE,
                 subresource="status",
                 field_manager=MANAGER,

@@ -11,6 +11,7 @@ from holdfast.cluster.cluster import Cluster, PatchType
 from holdfast.errors import ClusterError
 from holdfast.manifests.run_pod import CONTAINER
 from holdfast.objects.fields import Object, at, name_of, namespace_of, text
+from holdfast.objects.lost_pods import lost_status
 from holdfast.operations.movers import outcomes
 from holdfast.operations.movers.kinds import PODS
 from holdfast.operations.movers.sight import Sight
@@ -56,8 +57,7 @@ class Attempt:
 
     def bury(self) -> None:
         """Says in the place of a node that does not answer that its pod has failed, so that its Job makes another one."""
-        status = {"phase": "Failed", "reason": "NodeLost", "message": "The node did not say that the pod ended."}
-        body = {"metadata": {"uid": text(self.pod, "metadata", "uid")}, "status": status}
+        body = {"metadata": {"uid": text(self.pod, "metadata", "uid")}, "status": lost_status()}
         with contextlib.suppress(ClusterError):  # the node may be back, or the pod gone
             self._cluster.patch(
                 PODS,

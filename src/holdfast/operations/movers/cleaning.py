@@ -14,12 +14,12 @@ from holdfast.errors import ApiRefused, ClusterError
 from holdfast.manifests.jobs import JOBS
 from holdfast.model.kubernetes import Resource
 from holdfast.objects.fields import Object, name_of, text
+from holdfast.objects.lost_pods import is_lost
 from holdfast.operations.applying import listed
 from holdfast.operations.movers.kinds import CLAIMS, PODS
 from holdfast.operations.movers.sweep import remove_volumes
 
 _PATIENCE = 90.0  # seconds; a mover has thirty to stop
-_NODE_LOST = "NodeLost"  # Kubernetes' own word, in the status of a pod (pkg/util/node)
 _LOOK = 0.25
 _LONGEST_LOOK = 2.0
 
@@ -67,17 +67,13 @@ def _wait_gone(cluster: Cluster, namespace: str, run: str, resources: Iterable[R
     while True:
         try:
             left = [(resource, one) for resource in resources for one in _of_run(cluster, resource, namespace, run)]
-            if all(_is_lost(one) for _, one in left) or clock.monotonic() >= end:
+            if all(is_lost(one) for _, one in left) or clock.monotonic() >= end:
                 return [f"{resource.plural}/{namespace}/{name_of(one)}" for resource, one in left]
         except ClusterError as error:
             if clock.monotonic() >= end or (isinstance(error, ApiRefused) and error.reason == "Forbidden"):
                 raise
         cluster.connection.sleep(pause)
         pause = min(_LONGEST_LOOK, pause * 1.5)
-
-
-def _is_lost(one: Object) -> bool:
-    return text(one, "status", "reason") == _NODE_LOST
 
 
 def _of_run(cluster: Cluster, resource: Resource, namespace: str, run: str) -> list[Object]:
