@@ -247,6 +247,8 @@ def test_second_run_with_update_changes_nothing_either(move):
 
 def test_update_of_the_original_keeps_what_the_server_allocated(move):
     shop, before = move.shop, move.shop.settled()
+    autoscaler = ("HorizontalPodAutoscaler", "web")
+    scaling = shop.objects()[autoscaler]
     shop.patch(service(), {"metadata": {"labels": {"extra": "yes"}}})
     shop.patch(claim(), {"metadata": {"labels": {"extra": "yes"}}})
 
@@ -261,6 +263,10 @@ def test_update_of_the_original_keeps_what_the_server_allocated(move):
         assert now[key]["metadata"].get("labels") == move.before[key]["metadata"].get("labels")
         assert owners(now[key]) == owners(move.before[key])
     changed = {key for key, version in shop.settled().items() if version != before[key]}
-    changed.discard(("HorizontalPodAutoscaler", "web"))  # its controller writes its status every fifteen seconds
+    changed.discard(autoscaler)  # its controller writes its status every fifteen seconds
+    assert now[autoscaler]["spec"] == scaling["spec"]
+    for field in ("uid", "labels", "annotations", "creationTimestamp"):
+        assert now[autoscaler]["metadata"].get(field) == scaling["metadata"].get(field)
+    assert owners(now[autoscaler]) == owners(scaling)
     assert changed == {("Service", "web"), ("PersistentVolumeClaim", "data")}
     assert move.vault.restore(shop, on_conflict="update").counts["updated"] == 0
